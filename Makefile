@@ -1,0 +1,192 @@
+# tuff: csrc/ becomes build/tuff/core.so. `make help` lists what there is.
+
+# ---- What a packager may set (luarocks does) -----------------------------------------
+
+CFLAGS  ?= -O2 -g
+LIBFLAG ?= -shared
+WERROR  ?= -Werror
+
+LUA_INCDIR    ?= $(patsubst -I%,%,$(shell pkg-config --cflags-only-I lua5.4 2>/dev/null))
+SQLITE_INCDIR ?= $(patsubst -I%,%,$(shell pkg-config --cflags-only-I sqlite3 2>/dev/null))
+
+PREFIX ?= /usr/local
+LUADIR ?= $(PREFIX)/share/lua/5.4
+LIBDIR ?= $(PREFIX)/lib/lua/5.4
+
+# ---- What a user may set -------------------------------------------------------------
+
+DIR          ?= /usr/share/icons/Adwaita
+FUZZ_SECONDS ?= 60
+
+# ---- Variants: the same rules, other flags, a tree of their own ----------------------
+
+VARIANT =
+OUT     = build$(VARIANT:%=/%)
+
+sanitize          = -O1 -fno-omit-frame-pointer -fno-sanitize-recover=undefined -fsanitize
+variant_asan     := $(sanitize)=address,undefined
+variant_tsan     := $(sanitize)=thread
+variant_fuzz     := $(sanitize)=address,undefined,fuzzer-no-link
+variant_coverage := -O0 --coverage
+
+# A fuzz target has no main: libFuzzer brings one, and everywhere else its corpus is replayed.
+ifeq ($(VARIANT),fuzz)
+  CC        := clang
+  fuzz_main := -fsanitize=fuzzer
+else
+  fuzz_main := scripts/replay.c
+endif
+
+# ---- Sources and what becomes of them ------------------------------------------------
+
+sources  := $(wildcard csrc/core/*.c csrc/codec/*.c csrc/sqlite/*.c csrc/binding/*.c)
+objects  := $(sources:csrc/%.c=$(OUT)/obj/%.o)
+engine   := $(filter-out $(OUT)/obj/binding/%,$(objects))
+programs := $(patsubst csrc/%.c,$(OUT)/%,$(wildcard csrc/test/test_*.c))
+fuzzers  := $(patsubst csrc/%.c,$(OUT)/%,$(wildcard csrc/test/fuzz_*.c))
+modules  := $(shell find lua -name '*.lua' 2>/dev/null)
+
+cppflags := -D_GNU_SOURCE -Icsrc $(addprefix -I,$(LUA_INCDIR) $(SQLITE_INCDIR)) $(CPPFLAGS)
+cflags   := -std=c11 -fPIC -fvisibility=hidden -Wall -Wextra -Wconversion $(WERROR) \
+            $(CFLAGS) $(variant_$(VARIANT))
+ldflags  := $(variant_$(VARIANT)) $(LDFLAGS)
+
+quiet := $(if $(V),,@)
+say    = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@echo '  $(1)')
+
+.DEFAULT_GOAL := build
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+build: $(OUT)/tuff/core.so  ## Build the module into build/ (this is what `make` alone does)
+	@:
+
+# Lua's symbols come from the interpreter, so nothing of Lua is linked here. Threads of the
+# module may outlive a `lua_close`, so its code is never unmapped.
+$(OUT)/tuff/core.so: $(objects)
+	$(call say,link $@)
+	@mkdir -p $(@D)
+	$(quiet)$(CC) $(LIBFLAG) $(ldflags) -Wl,-z,nodelete -o $@ $^ -lsqlite3
+
+$(OUT)/obj/%.o: csrc/%.c Makefile
+	$(call say,compile $<)
+	@mkdir -p $(@D)
+	$(quiet)$(CC) $(cppflags) $(cflags) -MMD -MP -c -o $@ $<
+
+$(OUT)/test/test_%: $(OUT)/obj/test/test_%.o $(engine)
+	$(call say,link $@)
+	@mkdir -p $(@D)
+	$(quiet)$(CC) $(ldflags) -o $@ $^ -lsqlite3
+
+$(OUT)/test/fuzz_%: $(OUT)/obj/test/fuzz_%.o $(engine)
+	$(call say,link $@)
+	@mkdir -p $(@D)
+	$(quiet)$(CC) $(cppflags) $(cflags) $(ldflags) -o $@ $^ $(fuzz_main) -lsqlite3
+
+build/bench/raw: spec/bench/raw.c
+	$(call say,compile $<)
+	@mkdir -p $(@D)
+	$(quiet)$(CC) $(cppflags) -std=c11 $(CFLAGS) -o $@ $< -lsqlite3
+
+-include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
+
+# ---- Debian's packages, by what needs them -------------------------------------------
+
+to_build := gcc libc6-dev pkg-config liblua5.4-dev libsqlite3-dev
+to_run   := lua5.4 lua-filesystem lua-cjson
+to_demo  := $(to_build) $(to_run) lua-argparse adwaita-icon-theme
+to_test  := $(to_demo) lua-busted lua-check lua-system luarocks
+to_lint  := $(to_build) lua-check clang-format clang-tidy
+to_fuzz  := $(to_build) clang libclang-rt-dev
+to_bench := $(to_build) $(to_run) lua-argparse lua-sql-sqlite3 lua-dbi-sqlite3 python3
+
+packages = @scripts/install_packages.sh $(to_$(1))
+
+# ---- Commands ------------------------------------------------------------------------
+
+# Each installs what it lacks, then builds in a make of its own that sees what was installed.
+inner = +@$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+tree  = $(inner) -s VARIANT=$(1)
+suite = @scripts/run_suites.sh
+lua   = LUA_PATH='$(lua_path)' LUA_CPATH='$(lua_cpath)' lua5.4
+
+lua_path  = $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;
+lua_cpath = $(CURDIR)/build/?.so;;
+unexport LUA_INIT LUA_INIT_5_4 LUA_PATH_5_4 LUA_CPATH_5_4
+
+demo:  ## Catalogue a tree of images (DIR=…), installing what that needs
+	$(call packages,demo)
+	$(inner) build
+	@mkdir -p build/demo
+	@$(lua) examples/image_library/main.lua '$(DIR)' --database build/demo/image_library.db
+
+test:  ## Run every suite, installing what that needs
+	$(call packages,test)
+	$(call tree,) build
+	$(call tree,asan) build programs
+	$(suite) borders luacheck programs:asan corpus:asan specs specs:asan install
+
+soak:  ## The same with full counts instead of a tenth
+	@TUFF_SOAK=1 $(MAKE) --no-print-directory test
+
+asan:  ## Only what runs under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(call packages,test)
+	$(call tree,asan) build programs
+	$(suite) programs:asan corpus:asan specs:asan
+
+# Not the specs: under a preloaded libtsan the shells that they start children by do not run.
+tsan:  ## The C programs with threads under ThreadSanitizer
+	$(call packages,build)
+	$(call tree,tsan) programs
+	$(suite) threads:tsan
+
+coverage:  ## Lines that the suites reach, C and Lua, file by file
+	$(call packages,test)
+	@rm -rf build/coverage
+	$(call tree,coverage) build programs
+	$(suite) programs:coverage corpus:coverage specs:coverage; \
+	  status=$$?; lua5.4 scripts/coverage.lua && exit $$status
+
+fuzz:  ## Run each fuzz target for FUZZ_SECONDS=60
+	$(call packages,fuzz)
+	$(call tree,fuzz) fuzzers
+	@scripts/fuzz.sh $(FUZZ_SECONDS)
+
+lint:  ## Borders between the layers, luacheck, clang-format, clang-tidy
+	$(call packages,lint)
+	$(call tree,) build
+	$(suite) borders luacheck format tidy
+
+format:  ## Rewrite the C sources in the house's format
+	$(call packages,lint)
+	@clang-format -i $(wildcard csrc/*/*.[ch] scripts/*.c spec/bench/*.c)
+
+bench:  ## Compare with plain C and with every binding installed
+	$(call packages,bench)
+	$(inner) -s build build/bench/raw
+	@$(lua) spec/bench/run.lua
+
+install: build  ## Install below PREFIX=/usr/local (LUADIR, LIBDIR and DESTDIR are honoured)
+	@install -D -m 755 build/tuff/core.so '$(DESTDIR)$(LIBDIR)/tuff/core.so'
+	@for module in $(modules:lua/%=%); do \
+	  install -D -m 644 "lua/$$module" "$(DESTDIR)$(LUADIR)/$$module"; done
+
+uninstall:  ## Remove what install put there
+	@rm -f '$(DESTDIR)$(LIBDIR)/tuff/core.so' $(modules:lua/%='$(DESTDIR)$(LUADIR)/%')
+	@find '$(DESTDIR)$(LIBDIR)/tuff' '$(DESTDIR)$(LUADIR)/tuff' -type d -empty -delete
+
+clean:  ## Remove build/
+	@rm -rf build
+
+env:  ## Print what lets lua5.4 use the built tree: eval "$(make -s env)"
+	@echo "export LUA_PATH='$(lua_path)'"
+	@echo "export LUA_CPATH='$(lua_cpath)'"
+
+help:  ## List the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+programs: $(programs) fuzzers
+fuzzers: $(fuzzers)
+
+.PHONY: build programs fuzzers demo test soak asan tsan coverage fuzz lint format bench install uninstall \
+        clean env help

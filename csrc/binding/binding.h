@@ -1,0 +1,197 @@
+/* binding.h: what the files of the Lua binding share. Each Lua userdata has a file. */
+#ifndef TUFF_BINDING_H
+#define TUFF_BINDING_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "core/connection.h"
+#include "core/error.h"
+
+/* Every function of the module has these upvalues, so that a type is checked by one
+ * comparison and not by a search in the registry. */
+enum { BINDING_CONNECTION = 1, BINDING_STATEMENT, BINDING_CURSOR, BINDING_TRANSACTION,
+       BINDING_UPVALUES = BINDING_TRANSACTION };
+
+#define BINDING_CONNECTION_TYPE "tuff.connection"
+#define BINDING_STATEMENT_TYPE "tuff.statement"
+#define BINDING_CURSOR_TYPE "tuff.cursor"
+#define BINDING_TRANSACTION_TYPE "tuff.transaction"
+#define BINDING_BLOB_TYPE "tuff.blob"
+#define BINDING_ERROR_TYPE "tuff.Error"
+
+/* Registry fields that the Lua layer fills. */
+#define BINDING_JSON_DECODE "tuff.json.decode"
+#define BINDING_JSON_ENCODE "tuff.json.encode"
+#define BINDING_OWN_CODE "tuff.own_code"
+
+/* Most columns whose names fit into the upvalues of an iterator, beside its cursor. */
+enum { BINDING_UPVALUE_COLUMNS = 200 };
+
+/* ---- userdata ---- */
+
+/* A connection. User value 1: names of columns and parameters by the slot of their
+ * statement; 2: a table for the Lua layer. */
+typedef struct binding_connection {
+  tuff_connection core;
+  bool open;
+  bool limited;       /* the next call has limits of its own: */
+  int64_t timeout_us, busy_us;
+  lua_State *main;    /* whose hook Ctrl-C sets */
+  lua_Hook hook;      /* the one that was set when the current call began */
+  lua_State *owner;   /* the coroutine that began the outermost transaction; its handle
+                         anchors it */
+  /* The statement of the call that is running. A Lua error that leaves the call behind
+   * (no memory, say) leaves it set, and the next call releases it. */
+  tuff_statement *active;
+} binding_connection;
+
+/* A prepared statement. User value 1: its connection. */
+typedef struct binding_statement {
+  tuff_statement *core; /* NULL: closed */
+  binding_connection *connection;
+} binding_statement;
+
+/* An open loop. User value 1: its connection. */
+typedef struct binding_cursor {
+  tuff_cursor core;
+  binding_connection *connection; /* NULL: closed */
+  lua_Integer count;
+} binding_cursor;
+
+/* A transaction begun by db:begin. User value 1: its connection; 2: its coroutine. */
+typedef struct binding_transaction {
+  binding_connection *connection;
+  uint64_t serial; /* 0: ended */
+} binding_transaction;
+
+/* The object at this index, or NULL. `upvalue` says which metatable. */
+static inline void *binding_test(lua_State *L, int index, int upvalue) {
+  void *object = lua_touserdata(L, index);
+  if (!object || !lua_getmetatable(L, index)) return NULL;
+  bool same = lua_rawequal(L, -1, lua_upvalueindex(upvalue));
+  lua_pop(L, 1);
+  return same ? object : NULL;
+}
+
+/* Pushes a zeroed userdata with its metatable. */
+void *binding_new(lua_State *L, size_t size, int values, int upvalue);
+
+/* How many objects are open in this process. */
+void binding_count(int change);
+lua_Integer binding_instances(void);
+
+/* ---- errors (error.c) ---- */
+
+/* Raises err as a tuff.Error. sql may be NULL. Never returns. */
+int binding_raise(lua_State *L, const tuff_error *err, const char *sql, size_t size);
+
+/* The same for an error of this connection: it may end its transaction, which remembers
+ * the first one. */
+int binding_fail(lua_State *L, int connection, const tuff_error *err, const char *sql,
+                 size_t size);
+
+/* Raises `misuse`. */
+int binding_misuse(lua_State *L, const char *format, ...);
+
+/* Raises `misuse` for an argument of the wrong type: what was expected of it. */
+int binding_argument(lua_State *L, int index, const char *expected);
+
+int binding_error_install(lua_State *L);
+
+/* ---- values (value.c) ---- */
+
+/* Reads the Lua value at this index as a parameter. The value may point into the Lua
+ * string, or into one pushed on the stack: `*pushed` counts those. */
+bool binding_to_value(lua_State *L, int index, tuff_value *value, int *pushed,
+                      tuff_error *err);
+
+/* Pushes JSON text as a Lua value. */
+void binding_push_json(lua_State *L, const tuff_value *value);
+
+static inline void binding_push(lua_State *L, const tuff_value *value) {
+  switch (value->kind) {
+    case TUFF_INTEGER: lua_pushinteger(L, (lua_Integer)value->integer); break;
+    case TUFF_REAL: lua_pushnumber(L, value->real); break;
+    case TUFF_TEXT:
+    case TUFF_BLOB:
+      /* An empty blob has no address. */
+      lua_pushlstring(L, value->size ? value->bytes : "", value->size);
+      break;
+    case TUFF_BOOLEAN: lua_pushboolean(L, value->integer != 0); break;
+    case TUFF_JSON: binding_push_json(L, value); break;
+    default: lua_pushnil(L); break;
+  }
+}
+
+/* tuff.null */
+static inline void binding_push_null(lua_State *L) { lua_pushlightuserdata(L, NULL); }
+
+static inline bool binding_is_null(lua_State *L, int index) {
+  return lua_type(L, index) == LUA_TLIGHTUSERDATA && lua_touserdata(L, index) == NULL;
+}
+
+int binding_blob_new(lua_State *L);
+void binding_blob_install(lua_State *L);
+
+/* ---- connection.c ---- */
+
+/* The connection at this index, ready for a call; raises where it is not. */
+binding_connection *binding_enter(lua_State *L, int index);
+
+/* The same for a step of an open loop. */
+void binding_reenter(lua_State *L, binding_connection *connection);
+
+/* Before a write, in a Lua whose loops are not closed by `break`: finds loops that nobody
+ * can reach any more, rather than reading their rows into memory. */
+void binding_settle(lua_State *L, binding_connection *connection,
+                    const tuff_statement *statement);
+
+/* Pushes the names of the statement's columns, an array of strings, each one once. */
+void binding_push_columns(lua_State *L, int connection, tuff_statement *statement);
+
+/* Pushes the names of its parameters. */
+void binding_push_parameters(lua_State *L, int connection,
+                             const tuff_statement *statement);
+
+/* The text of a statement at this index. */
+const char *binding_sql(lua_State *L, int index, size_t *size);
+
+void binding_connection_install(lua_State *L);
+
+/* ---- arguments.c ---- */
+
+enum { BINDING_INLINE_VALUES = 16 };
+
+typedef struct binding_arguments {
+  tuff_value *values;
+  unsigned count;
+  tuff_value inlined[BINDING_INLINE_VALUES];
+} binding_arguments;
+
+/* Reads the arguments of a statement from the stack, from `first` to the top. Pushes what
+ * must stay on the stack while they are used. connection: index of the userdata. */
+bool binding_arguments_read(lua_State *L, binding_arguments *arguments, int connection,
+                            const tuff_statement *statement, int first, tuff_error *err);
+
+/* ---- the other objects ---- */
+
+void binding_query_install(lua_State *L);
+void binding_statement_install(lua_State *L);
+int binding_statement_new(lua_State *L);
+void binding_cursor_install(lua_State *L);
+
+/* Takes over the statement; pushes what a generic `for` needs, and says how many. */
+int binding_cursor_new(lua_State *L, int connection, tuff_statement *statement,
+                       const binding_arguments *arguments, bool named);
+
+/* Whether a generic `for` closes its closing value here. */
+bool binding_for_closes(lua_State *L);
+
+void binding_transaction_install(lua_State *L);
+int binding_insert_rows(lua_State *L);
+
+/* Adds functions to the table on top, with the upvalues that all of them share. */
+void binding_add(lua_State *L, const luaL_Reg *functions);
+
+#endif

@@ -1,0 +1,392 @@
+/* connection.c: the userdata of a connection, and what guards every call on it. */
+#include <stdatomic.h>
+#include <string.h>
+
+#include "binding/binding.h"
+#include "core/host.h"
+#include "sqlite/sqlite.h"
+
+/* ---- objects ---- */
+
+static atomic_int instances;
+
+void binding_count(int change) { atomic_fetch_add(&instances, change); }
+
+lua_Integer binding_instances(void) { return atomic_load(&instances); }
+
+void *binding_new(lua_State *L, size_t size, int values, int upvalue) {
+  void *object = lua_newuserdatauv(L, size, values);
+  memset(object, 0, size);
+  lua_pushvalue(L, lua_upvalueindex(upvalue));
+  lua_setmetatable(L, -2);
+  return object;
+}
+
+void binding_add(lua_State *L, const luaL_Reg *functions) {
+  luaL_getmetatable(L, BINDING_CONNECTION_TYPE);
+  luaL_getmetatable(L, BINDING_STATEMENT_TYPE);
+  luaL_getmetatable(L, BINDING_CURSOR_TYPE);
+  luaL_getmetatable(L, BINDING_TRANSACTION_TYPE);
+  luaL_setfuncs(L, functions, BINDING_UPVALUES);
+}
+
+/* ---- entering a call ---- */
+
+static bool interrupted(void *context) {
+  const binding_connection *box = context;
+  return lua_gethook(box->main) != box->hook;
+}
+
+static bool is_dead(lua_State *coroutine) {
+  lua_Debug at;
+  return lua_status(coroutine) != LUA_YIELD &&
+         (lua_status(coroutine) != LUA_OK ||
+          (lua_getstack(coroutine, 0, &at) == 0 && lua_gettop(coroutine) == 0));
+}
+
+/* Another coroutine has a transaction open here. If it has resumed this one, directly or
+ * not, this is its own work; if it is suspended, this would write into its transaction. */
+static void check_owner(lua_State *L, binding_connection *box) {
+  if (!box->owner || is_dead(box->owner) || lua_status(box->owner) != LUA_YIELD) return;
+  /* Perhaps nobody can resume it any more: collecting it rolls its transaction back. */
+  lua_gc(L, LUA_GCCOLLECT, 0);
+  if (!box->owner || box->core.transaction.depth == 0) return;
+  tuff_error err;
+  tuff_error_clear(&err);
+  tuff_fail(&err, TUFF_MISUSE, "a suspended coroutine has a transaction open on this "
+                               "connection");
+  tuff_error_hint(&err, "open a connection for each coroutine that writes, or finish the "
+                        "transaction before yielding");
+  binding_raise(L, &err, NULL, 0);
+}
+
+static void check_usable(lua_State *L, const binding_connection *box) {
+  tuff_error err;
+  tuff_error_clear(&err);
+  if (!tuff_connection_check(&box->core, &err)) binding_raise(L, &err, NULL, 0);
+}
+
+void binding_reenter(lua_State *L, binding_connection *box) {
+  check_usable(L, box);
+  if (TUFF_UNLIKELY(box->core.transaction.depth > 0 && box->owner != L)) check_owner(L, box);
+  box->hook = lua_gethook(box->main);
+}
+
+binding_connection *binding_enter(lua_State *L, int index) {
+  binding_connection *box = binding_test(L, index, BINDING_CONNECTION);
+  if (TUFF_UNLIKELY(!box)) binding_argument(L, index, "a tuff connection");
+  binding_reenter(L, box);
+  if (TUFF_UNLIKELY(box->active != NULL)) {
+    tuff_statement_release(box->active);
+    box->active = NULL;
+  }
+  if (TUFF_UNLIKELY(box->limited)) {
+    box->limited = false;
+    tuff_connection_limit(&box->core, box->timeout_us, box->busy_us);
+  } else {
+    tuff_connection_limit(&box->core, box->core.timeout_us, box->core.busy_us);
+  }
+  return box;
+}
+
+enum { CHEAP_ROWS = 1000 }; /* reading so many ahead costs less than a full collection */
+
+void binding_settle(lua_State *L, binding_connection *box,
+                    const tuff_statement *statement) {
+  if (TUFF_LIKELY(!box->core.cursors) || statement->shape->readonly) return;
+  if (binding_for_closes(L)) return; /* the core reads them ahead */
+  tuff_error err;
+  tuff_error_clear(&err);
+  if (tuff_cursors_settle(&box->core, CHEAP_ROWS, &err) && box->core.cursors)
+    lua_gc(L, LUA_GCCOLLECT, 0);
+}
+
+const char *binding_sql(lua_State *L, int index, size_t *size) {
+  if (TUFF_UNLIKELY(lua_type(L, index) != LUA_TSTRING))
+    binding_argument(L, index, "the text of an SQL statement");
+  return lua_tolstring(L, index, size);
+}
+
+/* ---- names ---- */
+
+/* Makes the names of one result differ: a, a_2, a_3. The table of names is on top. */
+static void push_unique_name(lua_State *L, const char *name, int taken) {
+  lua_pushstring(L, name);
+  for (int n = 2;; n++) {
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, taken) == LUA_TNIL) break;
+    lua_pop(L, 2);
+    lua_pushfstring(L, "%s_%d", name, n);
+  }
+  lua_pop(L, 1);
+  lua_pushvalue(L, -1);
+  lua_pushboolean(L, 1);
+  lua_rawset(L, taken);
+}
+
+static void build_columns(lua_State *L, const tuff_shape *shape) {
+  luaL_checkstack(L, 8, NULL);
+  lua_createtable(L, (int)shape->columns, 0);
+  lua_createtable(L, 0, (int)shape->columns);
+  int taken = lua_gettop(L);
+  for (unsigned i = 0; i < shape->columns; i++) {
+    push_unique_name(L, shape->names[i], taken);
+    lua_rawseti(L, taken - 1, (lua_Integer)i + 1);
+  }
+  lua_pop(L, 1);
+}
+
+static lua_Integer columns_at(const tuff_statement *statement) {
+  return 2 * (lua_Integer)statement->slot;
+}
+
+void binding_push_columns(lua_State *L, int connection, tuff_statement *statement) {
+  lua_getiuservalue(L, connection, 1);
+  if (TUFF_UNLIKELY(statement->slot_generation != statement->shape->generation)) {
+    build_columns(L, statement->shape);
+    lua_rawseti(L, -2, columns_at(statement));
+    lua_pushnil(L); /* the slot may have belonged to another statement */
+    lua_rawseti(L, -2, columns_at(statement) + 1);
+    statement->slot_generation = statement->shape->generation;
+  }
+  lua_rawgeti(L, -1, columns_at(statement));
+  lua_remove(L, -2);
+}
+
+void binding_push_parameters(lua_State *L, int connection,
+                             const tuff_statement *statement) {
+  binding_push_columns(L, connection, (tuff_statement *)(uintptr_t)statement);
+  lua_pop(L, 1);
+  lua_getiuservalue(L, connection, 1);
+  lua_Integer at = columns_at(statement) + 1;
+  if (lua_rawgeti(L, -1, at) == LUA_TNIL) {
+    lua_pop(L, 1);
+    const tuff_tokenized *tokenized = &statement->tokenized;
+    lua_createtable(L, (int)tokenized->count, 0);
+    for (unsigned i = 0; i < tokenized->count; i++) {
+      const tuff_parameter *parameter = &tokenized->parameters[i];
+      lua_pushlstring(L, statement->source + parameter->name, parameter->name_size);
+      lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, -3, at);
+  }
+  lua_remove(L, -2);
+}
+
+/* ---- opening ---- */
+
+static bool flag(lua_State *L, const char *field, bool otherwise) {
+  int type = lua_getfield(L, 1, field);
+  bool value = type == LUA_TNIL ? otherwise : lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return value;
+}
+
+static int64_t integer(lua_State *L, const char *field, int64_t otherwise) {
+  lua_getfield(L, 1, field);
+  int64_t value = lua_isnil(L, -1) ? otherwise : (int64_t)lua_tonumber(L, -1);
+  lua_pop(L, 1);
+  return value;
+}
+
+/* core.open(options): a table of options that the Lua layer has checked. */
+static int open_connection(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  tuff_options options = {.readonly = flag(L, "readonly", false),
+                          .create = flag(L, "create", true),
+                          .follow = flag(L, "follow", false),
+                          .legacy_quotes = flag(L, "legacy_quotes", false),
+                          .normal = flag(L, "normal", false),
+                          .delete_journal = flag(L, "delete_journal", false),
+                          .page_size = integer(L, "page_size", 0),
+                          .cache_bytes = integer(L, "cache_bytes", 0),
+                          .value_bytes = integer(L, "value_bytes", 0),
+                          .sql_bytes = integer(L, "sql_bytes", 0)};
+  lua_getfield(L, 1, "path");
+  options.path = luaL_checklstring(L, 2, &options.path_size);
+  lua_getfield(L, 1, "root");
+  options.root = lua_tostring(L, 3);
+  binding_connection *box = binding_new(L, sizeof *box, 2, BINDING_CONNECTION);
+  lua_newtable(L);
+  lua_setiuservalue(L, 4, 1);
+  lua_newtable(L);
+  lua_setiuservalue(L, 4, 2);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  box->main = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  box->hook = lua_gethook(box->main);
+  tuff_connection_options own = {
+      .timeout_us = integer(L, "timeout", 0) * 1000,
+      .busy_us = integer(L, "busy_timeout", 5000) * 1000,
+      .statement_cache = (unsigned)integer(L, "statement_cache", 128),
+      .result_rows = (uint64_t)integer(L, "result_rows", 0),
+      .interrupted = interrupted,
+      .context = box};
+  tuff_error err;
+  tuff_error_clear(&err);
+  if (!tuff_connection_open(&box->core, tuff_sqlite_driver(tuff_host_get()), &options, &own,
+                            &err))
+    return binding_raise(L, &err, NULL, 0);
+  box->open = true;
+  binding_count(1);
+  return 1;
+}
+
+static void close_connection(binding_connection *box, bool collected) {
+  if (!box->open) return;
+  box->open = false;
+  box->active = NULL;
+  box->owner = NULL;
+  tuff_connection_close(&box->core, collected);
+  binding_count(-1);
+}
+
+static int close_method(lua_State *L) {
+  binding_connection *box = binding_test(L, 1, BINDING_CONNECTION);
+  if (!box) return binding_argument(L, 1, "a tuff connection");
+  close_connection(box, false);
+  return 0;
+}
+
+static int collect(lua_State *L) {
+  close_connection(lua_touserdata(L, 1), true);
+  return 0;
+}
+
+/* ---- methods ---- */
+
+static int exec(lua_State *L) {
+  binding_connection *box = binding_enter(L, 1);
+  size_t size;
+  const char *script = binding_sql(L, 2, &size);
+  if (lua_gettop(L) > 2)
+    return binding_misuse(L, "db:exec runs a script, which takes no values; db:run takes "
+                             "one statement and its values");
+  tuff_error err;
+  tuff_error_clear(&err);
+  if (!tuff_connection_exec(&box->core, script, size, &err))
+    return binding_fail(L, 1, &err, script, size);
+  return 0;
+}
+
+static int in_transaction(lua_State *L) {
+  binding_connection *box = binding_enter(L, 1);
+  lua_pushboolean(L, box->core.transaction.depth > 0 ||
+                         tuff_connection_in_transaction(&box->core));
+  return 1;
+}
+
+static void set_count(lua_State *L, const char *field, uint64_t count) {
+  lua_pushinteger(L, (lua_Integer)count);
+  lua_setfield(L, -2, field);
+}
+
+static int stats(lua_State *L) {
+  enum { SAMPLED = 16 }; /* the core times one statement of so many */
+  const binding_connection *box = binding_enter(L, 1);
+  const tuff_counters *counters = &box->core.counters;
+  lua_createtable(L, 0, 7);
+  set_count(L, "statements", counters->statements);
+  set_count(L, "rows", counters->rows);
+  set_count(L, "changes", counters->changes);
+  set_count(L, "transactions", counters->transactions);
+  set_count(L, "cache_hits", counters->cache_hits);
+  set_count(L, "waits", box->core.watch.waits);
+  lua_pushnumber(L, (lua_Number)(counters->sampled_us * SAMPLED) / 1e6);
+  lua_setfield(L, -2, "time");
+  return 1;
+}
+
+static int supports(lua_State *L) {
+  const binding_connection *box = binding_enter(L, 1);
+  if (lua_type(L, 2) != LUA_TSTRING) return binding_argument(L, 2, "the name of a feature");
+  const char *wanted = lua_tostring(L, 2);
+  bool found = false;
+  for (const char *const *feature = box->core.driver->features; *feature; feature++)
+    found = found || strcmp(*feature, wanted) == 0;
+  lua_pushboolean(L, found);
+  return 1;
+}
+
+/* core.limit(db, timeout, busy_timeout): milliseconds for the next call alone; nil takes
+ * the connection's own. */
+static int limit(lua_State *L) {
+  binding_connection *box = binding_enter(L, 1);
+  box->timeout_us = lua_isnoneornil(L, 2) ? box->core.timeout_us
+                                          : (int64_t)(lua_tonumber(L, 2) * 1000);
+  box->busy_us =
+      lua_isnoneornil(L, 3) ? box->core.busy_us : (int64_t)(lua_tonumber(L, 3) * 1000);
+  box->limited = true;
+  return 0;
+}
+
+/* core.state(db): a table that the Lua layer keeps things of this connection in. */
+static int state(lua_State *L) {
+  if (!binding_test(L, 1, BINDING_CONNECTION)) return binding_argument(L, 1, "a tuff connection");
+  lua_getiuservalue(L, 1, 2);
+  return 1;
+}
+
+/* Methods first: only then the few fields. */
+static int index_connection(lua_State *L) {
+  lua_pushvalue(L, 2);
+  if (TUFF_LIKELY(lua_rawget(L, lua_upvalueindex(BINDING_UPVALUES + 1)) != LUA_TNIL)) return 1;
+  const binding_connection *box = lua_touserdata(L, 1);
+  const char *field = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+  if (strcmp(field, "engine") == 0) {
+    lua_pushstring(L, box->core.driver ? box->core.driver->name : "");
+  } else if (strcmp(field, "path") == 0) {
+    lua_getiuservalue(L, 1, 2);
+    lua_getfield(L, -1, "path");
+    if (lua_isnil(L, -1) && box->open) {
+      lua_pushstring(L, box->core.driver->path(box->core.native));
+      lua_pushvalue(L, -1);
+      lua_setfield(L, -4, "path");
+    }
+  } else if (strcmp(field, "corrupted") == 0) {
+    lua_pushboolean(L, 0);
+  } else {
+    lua_pushnil(L);
+  }
+  return 1;
+}
+
+static int describe(lua_State *L) {
+  const binding_connection *box = lua_touserdata(L, 1);
+  if (box->open)
+    lua_pushfstring(L, "tuff connection (%s)", box->core.driver->path(box->core.native));
+  else
+    lua_pushliteral(L, "tuff connection (closed)");
+  return 1;
+}
+
+void binding_connection_install(lua_State *L) {
+  static const luaL_Reg functions[] = {{"open", open_connection},
+                                       {"limit", limit},
+                                       {"state", state},
+                                       {NULL, NULL}};
+  static const luaL_Reg metamethods[] = {{"__gc", collect},
+                                         {"__close", close_method},
+                                         {"__tostring", describe},
+                                         {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"close", close_method},
+                                     {"exec", exec},
+                                     {"prepare", binding_statement_new},
+                                     {"in_transaction", in_transaction},
+                                     {"stats", stats},
+                                     {"supports", supports},
+                                     {NULL, NULL}};
+  binding_add(L, functions); /* to the module's table, on top */
+  luaL_getmetatable(L, BINDING_CONNECTION_TYPE);
+  binding_add(L, metamethods);
+  lua_newtable(L); /* of methods */
+  binding_add(L, methods);
+  for (int i = 0; i < BINDING_UPVALUES; i++) lua_pushnil(L);
+  lua_pushvalue(L, -BINDING_UPVALUES - 1);
+  lua_pushcclosure(L, index_connection, BINDING_UPVALUES + 1);
+  lua_setfield(L, -3, "__index");
+  lua_setfield(L, -3, "connection"); /* core.connection: the Lua layer adds to it */
+  lua_pop(L, 1);
+}

@@ -1,0 +1,147 @@
+/* cursor.c: the loops over rows. The iterator is a C closure that holds its cursor and
+ * the names of the columns, so that a row costs one call and no search. */
+#include "binding/binding.h"
+
+static void close_cursor(binding_cursor *box) {
+  if (!box->connection) return;
+  box->connection = NULL;
+  tuff_cursor_close(&box->core, "this loop was closed");
+  binding_count(-1);
+}
+
+static int close_method(lua_State *L) {
+  binding_cursor *box = binding_test(L, 1, BINDING_CURSOR);
+  if (box) close_cursor(box);
+  return 0;
+}
+
+static int fail(lua_State *L, binding_cursor *box, const tuff_error *err) {
+  lua_getiuservalue(L, lua_upvalueindex(1), 1);
+  close_cursor(box);
+  return binding_fail(L, lua_gettop(L), err, NULL, 0);
+}
+
+/* Steps; false at the end. */
+static inline bool step(lua_State *L, binding_cursor *box) {
+  if (TUFF_UNLIKELY(!box->connection) || !box->core.connection) {
+    tuff_error err;
+    tuff_error_clear(&err);
+    tuff_result ended = tuff_cursor_step(&box->core, &err);
+    close_cursor(box);
+    if (ended == TUFF_FAILED) binding_raise(L, &err, NULL, 0);
+    return false;
+  }
+  binding_reenter(L, box->connection);
+  tuff_error err;
+  tuff_error_clear(&err);
+  tuff_result result = tuff_cursor_step(&box->core, &err);
+  if (TUFF_LIKELY(result == TUFF_ROW)) return true;
+  if (result == TUFF_FAILED) fail(L, box, &err);
+  close_cursor(box);
+  return false;
+}
+
+/* Upvalues: the cursor, then the names. */
+static int next_row(lua_State *L) {
+  binding_cursor *box = lua_touserdata(L, lua_upvalueindex(1));
+  if (!step(L, box)) return 0;
+  int columns = (int)box->core.columns;
+  const tuff_value *row = box->core.row;
+  lua_createtable(L, 0, columns);
+  for (int i = 0; i < columns; i++) {
+    if (row[i].kind == TUFF_NULL) continue;
+    lua_pushvalue(L, lua_upvalueindex(2 + i));
+    binding_push(L, &row[i]);
+    lua_rawset(L, -3);
+  }
+  return 1;
+}
+
+/* Upvalues: the cursor, and an array of the names, where there are too many. */
+static int next_wide_row(lua_State *L) {
+  binding_cursor *box = lua_touserdata(L, lua_upvalueindex(1));
+  if (!step(L, box)) return 0;
+  int columns = (int)box->core.columns;
+  const tuff_value *row = box->core.row;
+  lua_createtable(L, 0, columns);
+  for (int i = 0; i < columns; i++) {
+    if (row[i].kind == TUFF_NULL) continue;
+    lua_rawgeti(L, lua_upvalueindex(2), i + 1);
+    binding_push(L, &row[i]);
+    lua_rawset(L, -3);
+  }
+  return 1;
+}
+
+static int next_tuple(lua_State *L) {
+  binding_cursor *box = lua_touserdata(L, lua_upvalueindex(1));
+  if (!step(L, box)) return 0;
+  int columns = (int)box->core.columns;
+  const tuff_value *row = box->core.row;
+  luaL_checkstack(L, columns + 1, "too many columns");
+  lua_pushinteger(L, ++box->count);
+  for (int i = 0; i < columns; i++) binding_push(L, &row[i]);
+  return columns + 1;
+}
+
+static void push_iterator(lua_State *L, int connection, int cursor, bool named) {
+  const binding_cursor *box = lua_touserdata(L, cursor);
+  tuff_statement *statement = box->core.statement;
+  lua_pushvalue(L, cursor);
+  if (!named || !statement) { /* without rows there are no names either */
+    lua_pushcclosure(L, next_tuple, 1);
+    return;
+  }
+  binding_push_columns(L, connection, statement);
+  int names = lua_gettop(L), columns = (int)box->core.columns;
+  if (columns > BINDING_UPVALUE_COLUMNS) {
+    lua_pushcclosure(L, next_wide_row, 2);
+    return;
+  }
+  luaL_checkstack(L, columns + LUA_MINSTACK, "too many columns");
+  for (int i = 1; i <= columns; i++) lua_rawgeti(L, names, i);
+  lua_remove(L, names);
+  lua_pushcclosure(L, next_row, columns + 1);
+}
+
+int binding_cursor_new(lua_State *L, int connection, tuff_statement *statement,
+                       const binding_arguments *arguments, bool named) {
+  luaL_checkstack(L, 8, NULL);
+  binding_connection *owner = lua_touserdata(L, connection);
+  lua_pushlstring(L, statement->source, statement->size);
+  int sql = lua_gettop(L);
+  binding_cursor *box = binding_new(L, sizeof *box, 1, BINDING_CURSOR);
+  int cursor = lua_gettop(L);
+  lua_pushvalue(L, connection);
+  lua_setiuservalue(L, cursor, 1);
+  tuff_error err;
+  tuff_error_clear(&err);
+  owner->active = NULL; /* the cursor has it now */
+  box->connection = owner;
+  binding_count(1);
+  bool opened =
+      tuff_cursor_open(&box->core, statement, arguments->values, arguments->count, &err);
+  if (opened) {
+    push_iterator(L, connection, cursor, named);
+    opened = tuff_cursor_complete(&box->core, &err);
+  }
+  if (!opened) {
+    close_cursor(box);
+    size_t size;
+    const char *text = lua_tolstring(L, sql, &size);
+    return binding_fail(L, connection, &err, text, size);
+  }
+  if (!binding_for_closes(L)) return 1;
+  lua_pushnil(L);
+  lua_pushnil(L);
+  lua_pushvalue(L, cursor);
+  return 4;
+}
+
+void binding_cursor_install(lua_State *L) {
+  static const luaL_Reg metamethods[] = {
+      {"__gc", close_method}, {"__close", close_method}, {NULL, NULL}};
+  luaL_getmetatable(L, BINDING_CURSOR_TYPE);
+  binding_add(L, metamethods);
+  lua_pop(L, 1);
+}

@@ -1,0 +1,140 @@
+/* error.c: a tuff_error as the Lua table that is raised. */
+#include <string.h>
+
+#include "binding/binding.h"
+
+static void set_text(lua_State *L, const char *field, const char *text) {
+  if (!text[0]) return;
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, field);
+}
+
+static void set_columns(lua_State *L, const char *columns) {
+  if (!columns[0]) return;
+  lua_newtable(L);
+  for (lua_Integer i = 1; columns; i++) {
+    const char *end = strchr(columns, '\n');
+    size_t size = end ? (size_t)(end - columns) : strlen(columns);
+    lua_pushlstring(L, columns, size);
+    lua_rawseti(L, -2, i);
+    columns = end ? end + 1 : NULL;
+  }
+  lua_setfield(L, -2, "columns");
+}
+
+/* Line and column, from 1, of a byte of the text; the column counts characters. */
+static void set_position(lua_State *L, const char *sql, size_t size, int offset) {
+  if (offset < 0 || (size_t)offset > size) return;
+  lua_Integer line = 1, column = 1;
+  for (const char *at = sql; at < sql + offset; at++) {
+    if (*at == '\n') {
+      line++;
+      column = 1;
+    } else if (((unsigned char)*at & 0xC0) != 0x80) {
+      column++;
+    }
+  }
+  lua_pushinteger(L, line);
+  lua_setfield(L, -2, "sql_line");
+  lua_pushinteger(L, column);
+  lua_setfield(L, -2, "sql_column");
+}
+
+/* The innermost line that is no code of ours: the caller's. */
+static void set_source(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, BINDING_OWN_CODE);
+  const char *own = lua_tostring(L, -1);
+  lua_Debug at;
+  for (int level = 0; lua_getstack(L, level, &at); level++) {
+    lua_getinfo(L, "Sl", &at);
+    if (at.currentline <= 0 || (own && strncmp(at.source, own, strlen(own)) == 0)) continue;
+    lua_pushfstring(L, "%s:%d", at.short_src, at.currentline);
+    lua_setfield(L, -3, "source");
+    break;
+  }
+  lua_pop(L, 1);
+}
+
+static void push_error(lua_State *L, const tuff_error *err, const char *sql, size_t size) {
+  luaL_checkstack(L, 6, NULL);
+  lua_createtable(L, 0, 8);
+  set_text(L, "code", tuff_code_name(err->code));
+  set_text(L, "message", err->message);
+  set_text(L, "constraint", tuff_constraint_name(err->constraint));
+  set_text(L, "constraint_name", err->constraint_name);
+  set_text(L, "table", err->table);
+  set_columns(L, err->columns);
+  set_text(L, "hint", err->hint);
+  if (err->sqlstate[0]) {
+    set_text(L, "native", err->sqlstate);
+  } else if (err->native) {
+    lua_pushinteger(L, err->native);
+    lua_setfield(L, -2, "native");
+  }
+  lua_pushboolean(L, err->retryable);
+  lua_setfield(L, -2, "retryable");
+  if (err->unknown) set_text(L, "outcome", "unknown");
+  if (sql) {
+    lua_pushlstring(L, sql, size);
+    lua_setfield(L, -2, "sql");
+    set_position(L, sql, size, err->offset);
+  }
+  set_source(L);
+  luaL_setmetatable(L, BINDING_ERROR_TYPE);
+}
+
+int binding_raise(lua_State *L, const tuff_error *err, const char *sql, size_t size) {
+  push_error(L, err, sql, size);
+  return lua_error(L);
+}
+
+int binding_fail(lua_State *L, int connection, const tuff_error *err, const char *sql,
+                 size_t size) {
+  const binding_connection *box = lua_touserdata(L, connection);
+  connection = lua_absindex(L, connection);
+  push_error(L, err, sql, size);
+  lua_getiuservalue(L, connection, 2);
+  if (err->code == TUFF_TRANSACTION_ABORTED) {
+    lua_getfield(L, -1, "failure");
+    lua_setfield(L, -3, "cause");
+  } else if (box->open && box->core.transaction.failed) {
+    if (lua_getfield(L, -1, "failure") == LUA_TNIL) {
+      lua_pushvalue(L, -3);
+      lua_setfield(L, -3, "failure");
+    }
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return lua_error(L);
+}
+
+int binding_misuse(lua_State *L, const char *format, ...) {
+  tuff_error err;
+  tuff_error_clear(&err);
+  va_list args;
+  va_start(args, format);
+  const char *message = lua_pushvfstring(L, format, args);
+  va_end(args);
+  tuff_fail(&err, TUFF_MISUSE, "%s", message);
+  return binding_raise(L, &err, NULL, 0);
+}
+
+int binding_argument(lua_State *L, int index, const char *expected) {
+  lua_Debug at;
+  const char *name = "this function";
+  if (lua_getstack(L, 0, &at)) {
+    lua_getinfo(L, "n", &at);
+    if (at.name) name = at.name;
+  }
+  const char *got = luaL_typename(L, index);
+  if (index == 1)
+    return binding_misuse(L, "%s is a method of %s, and was called on a %s; is a dot written "
+                             "where a colon is meant?", name, expected, got);
+  return binding_misuse(L, "argument %d of %s must be %s, not %s", index - 1, name, expected,
+                        lua_type(L, index) == LUA_TNONE ? "nothing" : got);
+}
+
+int binding_error_install(lua_State *L) {
+  luaL_newmetatable(L, BINDING_ERROR_TYPE); /* the Lua layer gives it its methods */
+  return 1;
+}

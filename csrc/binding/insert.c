@@ -1,0 +1,184 @@
+/* insert.c: many rows into one prepared statement. A row is walked once: its keys come in
+ * the same order as those of the row before, nearly always, so that most cost one
+ * comparison of addresses. */
+#include <string.h>
+
+#include "binding/binding.h"
+
+enum { MOST_COLUMNS = 128 };
+
+/* One call of insert_rows. Indexes on the stack: */
+enum { CONNECTION = 1, SQL, COLUMNS, SOURCE, FIRST, RESULTS, POSITIONS, ROW };
+
+typedef struct insertion {
+  lua_State *L;
+  binding_connection *box;
+  tuff_statement *statement;
+  unsigned columns;
+  const char *expected[MOST_COLUMNS]; /* the k-th key of the row before */
+  unsigned position[MOST_COLUMNS];    /* the parameter it fills */
+  tuff_value values[MOST_COLUMNS];
+  lua_Integer number; /* of the row, from 1 */
+  lua_Integer results;
+  tuff_error err;
+} insertion;
+
+static int fail(insertion *insertion) {
+  lua_State *L = insertion->L;
+  if (insertion->statement) {
+    insertion->box->active = NULL;
+    tuff_statement_release(insertion->statement);
+  }
+  size_t size;
+  const char *sql = lua_tolstring(L, SQL, &size);
+  lua_pushinteger(L, insertion->number); /* err.row: the Lua layer's wrapper reads it */
+  lua_getiuservalue(L, CONNECTION, 2);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "insert_row");
+  lua_pop(L, 1);
+  return binding_fail(L, CONNECTION, &insertion->err, sql, size);
+}
+
+/* Which parameter the key on top fills; false: none of them. */
+static bool look_up(insertion *insertion, int key, unsigned *position) {
+  lua_State *L = insertion->L;
+  lua_pushvalue(L, key);
+  bool found = lua_rawget(L, POSITIONS) == LUA_TNUMBER;
+  if (found) *position = (unsigned)lua_tointeger(L, -1) - 1;
+  lua_pop(L, 1);
+  return found;
+}
+
+/* Reads the row into the values. 1: it fits; 0: its keys are others; -1: an error. JSON
+ * texts made of tables stay on the stack above the row until it has been inserted. */
+static int read_row(insertion *insertion) {
+  lua_State *L = insertion->L;
+  unsigned k = 0;
+  lua_pushnil(L);
+  int key = lua_gettop(L);
+  while (lua_next(L, ROW)) {
+    if (k == insertion->columns || lua_type(L, key) != LUA_TSTRING) return 0;
+    const char *name = lua_tostring(L, key);
+    if (TUFF_UNLIKELY(insertion->expected[k] != name)) {
+      if (!look_up(insertion, key, &insertion->position[k])) return 0;
+      insertion->expected[k] = name;
+    }
+    int pushed = 0;
+    unsigned position = insertion->position[k];
+    if (!binding_to_value(L, key + 1, &insertion->values[position], &pushed,
+                          &insertion->err)) {
+      tuff_error_context(&insertion->err, "column \"%s\": ", name);
+      return -1;
+    }
+    k++;
+    if (TUFF_UNLIKELY(pushed)) { /* keep the text below the key */
+      luaL_checkstack(L, 4, NULL);
+      lua_insert(L, key);
+      key++;
+    }
+    lua_settop(L, key);
+  }
+  return k == insertion->columns ? 1 : 0;
+}
+
+/* Puts the next row on the stack; false: there is none. The iterator is the user's: it may
+ * use the connection. */
+static bool next_row(insertion *insertion) {
+  lua_State *L = insertion->L;
+  lua_settop(L, POSITIONS);
+  if (lua_type(L, SOURCE) == LUA_TTABLE) {
+    lua_rawgeti(L, SOURCE, insertion->number);
+  } else {
+    insertion->box->active = NULL;
+    lua_pushvalue(L, SOURCE);
+    lua_call(L, 0, 1);
+    insertion->box->active = insertion->statement;
+  }
+  return !lua_isnil(L, ROW);
+}
+
+static void push_result(insertion *insertion) {
+  lua_State *L = insertion->L;
+  const tuff_statement *statement = insertion->statement;
+  binding_push_columns(L, CONNECTION, insertion->statement);
+  int names = lua_gettop(L);
+  lua_newtable(L);
+  for (unsigned i = 0; i < statement->shape->columns; i++) {
+    if (statement->row[i].kind == TUFF_NULL) continue;
+    lua_rawgeti(L, names, (lua_Integer)i + 1);
+    binding_push(L, &statement->row[i]);
+    lua_rawset(L, -3);
+  }
+  lua_rawseti(L, RESULTS, ++insertion->results);
+  lua_settop(L, names - 1);
+}
+
+static int64_t insert(insertion *insertion) {
+  tuff_statement *statement = insertion->statement;
+  tuff_error *err = &insertion->err;
+  if (!tuff_statement_start(statement, insertion->values, insertion->columns, err))
+    return -1;
+  tuff_result result;
+  while ((result = tuff_statement_step(statement, err)) == TUFF_ROW)
+    if (lua_type(insertion->L, RESULTS) == LUA_TTABLE) push_result(insertion);
+  int64_t changed = result == TUFF_DONE ? statement->changed : -1;
+  tuff_statement_rewind(statement);
+  return changed;
+}
+
+static void begin(lua_State *L, insertion *insertion) {
+  size_t size;
+  const char *sql = binding_sql(L, SQL, &size);
+  insertion->L = L;
+  insertion->statement = NULL;
+  insertion->number = luaL_checkinteger(L, FIRST);
+  insertion->columns = (unsigned)lua_rawlen(L, COLUMNS);
+  tuff_error_clear(&insertion->err);
+  insertion->results =
+      lua_type(L, RESULTS) == LUA_TTABLE ? (lua_Integer)lua_rawlen(L, RESULTS) : 0;
+  insertion->box = binding_enter(L, CONNECTION);
+  lua_createtable(L, 0, (int)insertion->columns);
+  for (unsigned i = 0; i < insertion->columns; i++) {
+    lua_rawgeti(L, COLUMNS, (lua_Integer)i + 1);
+    lua_pushinteger(L, (lua_Integer)i + 1);
+    lua_rawset(L, POSITIONS);
+    insertion->expected[i] = NULL;
+  }
+  insertion->statement =
+      tuff_statement_checkout(&insertion->box->core, sql, size, &insertion->err);
+  if (!insertion->statement) fail(insertion);
+  insertion->box->active = insertion->statement;
+  if (insertion->statement->tokenized.count == insertion->columns) return;
+  tuff_fail(&insertion->err, TUFF_MISUSE, "the statement has another number of columns");
+  fail(insertion);
+}
+
+/* core.insert_rows(db, sql, columns, rows, first, results): inserts rows, beginning with
+ * number `first`, as long as their keys are exactly these columns. `rows` is an array or a
+ * function that returns a row or nil; `results`, a table or nil, takes what RETURNING
+ * gives. Returns how many rows were changed, the number of the row it stopped at and, for
+ * a function, that row (nil: there are no more). */
+int binding_insert_rows(lua_State *L) {
+  insertion insertion;
+  lua_settop(L, RESULTS);
+  luaL_checktype(L, COLUMNS, LUA_TTABLE);
+  if (lua_rawlen(L, COLUMNS) > MOST_COLUMNS)
+    return binding_misuse(L, "a row has more than %d columns", MOST_COLUMNS);
+  begin(L, &insertion);
+  int64_t changes = 0;
+  for (; next_row(&insertion); insertion.number++) {
+    int fits = lua_type(L, ROW) == LUA_TTABLE ? read_row(&insertion) : 0;
+    if (fits < 0) return fail(&insertion);
+    if (!fits) break;
+    int64_t changed = insert(&insertion);
+    if (changed < 0) return fail(&insertion);
+    changes += changed;
+  }
+  insertion.box->active = NULL;
+  tuff_statement_release(insertion.statement);
+  lua_settop(L, ROW);
+  lua_pushinteger(L, (lua_Integer)changes);
+  lua_pushinteger(L, insertion.number);
+  lua_pushvalue(L, ROW);
+  return 3;
+}

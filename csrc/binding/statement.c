@@ -1,0 +1,99 @@
+/* statement.c: the userdata of a statement that a script prepared itself. */
+#include "binding/binding.h"
+
+static void close_statement(binding_statement *box) {
+  if (!box->connection) return;
+  /* A connection that was closed has finished its statements. */
+  if (box->core && box->connection->open) {
+    if (box->core->busy)
+      box->core->owned = false; /* a loop still runs: its end finishes the statement */
+    else
+      tuff_statement_finish(box->core);
+  }
+  box->core = NULL;
+  box->connection = NULL;
+  binding_count(-1);
+}
+
+static binding_statement *check(lua_State *L) {
+  binding_statement *box = binding_test(L, 1, BINDING_STATEMENT);
+  if (!box) binding_argument(L, 1, "a prepared statement");
+  return box;
+}
+
+/* db:prepare(sql) */
+int binding_statement_new(lua_State *L) {
+  binding_connection *connection = binding_enter(L, 1);
+  size_t size;
+  const char *sql = binding_sql(L, 2, &size);
+  lua_settop(L, 2);
+  binding_statement *box = binding_new(L, sizeof *box, 1, BINDING_STATEMENT);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, 3, 1);
+  tuff_error err;
+  tuff_error_clear(&err);
+  tuff_statement *core = tuff_statement_prepare(&connection->core, sql, size, 0, &err);
+  if (!core) return binding_fail(L, 1, &err, sql, size);
+  core->owned = true;
+  box->core = core;
+  box->connection = connection;
+  binding_count(1);
+  return 1;
+}
+
+static int close_method(lua_State *L) {
+  close_statement(check(L));
+  return 0;
+}
+
+static int collect(lua_State *L) {
+  close_statement(lua_touserdata(L, 1));
+  return 0;
+}
+
+/* stmt:names(): the columns of its result, as they are keyed in a row. */
+static int names(lua_State *L) {
+  binding_statement *box = check(L);
+  lua_settop(L, 1);
+  lua_getiuservalue(L, 1, 1);
+  binding_enter(L, 2);
+  if (!box->core) {
+    tuff_error err;
+    tuff_error_clear(&err);
+    tuff_fail(&err, TUFF_CLOSED, "this statement is closed");
+    return binding_raise(L, &err, NULL, 0);
+  }
+  binding_push_columns(L, 2, box->core);
+  lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
+  lua_createtable(L, (int)count, 0);
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_rawgeti(L, -2, i);
+    lua_rawseti(L, -2, i);
+  }
+  return 1;
+}
+
+static int describe(lua_State *L) {
+  const binding_statement *box = lua_touserdata(L, 1);
+  if (box->core && box->connection->open)
+    lua_pushfstring(L, "tuff statement (%s)", box->core->source);
+  else
+    lua_pushliteral(L, "tuff statement (closed)");
+  return 1;
+}
+
+void binding_statement_install(lua_State *L) {
+  static const luaL_Reg metamethods[] = {{"__gc", collect},
+                                         {"__close", close_method},
+                                         {"__tostring", describe},
+                                         {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"close", close_method}, {"names", names}, {NULL, NULL}};
+  luaL_getmetatable(L, BINDING_STATEMENT_TYPE);
+  binding_add(L, metamethods);
+  lua_newtable(L);
+  binding_add(L, methods);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "__index");
+  lua_setfield(L, -3, "statement");
+  lua_pop(L, 1);
+}

@@ -1,0 +1,156 @@
+/* transaction.c: the handle of a transaction. What happens around it, such as retrying
+ * and the functions to run after a commit, is the Lua layer's. */
+#include <string.h>
+
+#include "binding/binding.h"
+
+static binding_transaction *check(lua_State *L) {
+  binding_transaction *box = binding_test(L, 1, BINDING_TRANSACTION);
+  if (!box) binding_argument(L, 1, "a transaction");
+  return box;
+}
+
+static void forget(binding_transaction *box) {
+  if (!box->connection) return;
+  if (box->connection->open && box->connection->core.transaction.depth == 0)
+    box->connection->owner = NULL;
+  box->connection = NULL;
+  binding_count(-1);
+}
+
+static tuff_mode mode_of(lua_State *L, int index) {
+  static const char *const names[] = {[TUFF_WRITE] = "serializable",
+                                      [TUFF_READ_COMMITTED] = "read committed",
+                                      [TUFF_REPEATABLE_READ] = "repeatable read",
+                                      [TUFF_READ] = "read",
+                                      NULL};
+  return (tuff_mode)luaL_checkoption(L, index, "serializable", names);
+}
+
+/* core.begin(db, mode, timeout in milliseconds or nil) */
+static int begin(lua_State *L) {
+  lua_settop(L, 3);
+  binding_connection *connection = binding_enter(L, 1);
+  tuff_mode mode = mode_of(L, 2);
+  int64_t timeout_us = (int64_t)(luaL_optnumber(L, 3, 0) * 1000);
+  binding_transaction *box = binding_new(L, sizeof *box, 2, BINDING_TRANSACTION);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, 4, 1);
+  lua_pushthread(L);
+  lua_setiuservalue(L, 4, 2);
+  bool outermost = connection->core.transaction.depth == 0;
+  if (outermost) { /* the failure of an earlier one is over */
+    lua_getiuservalue(L, 1, 2);
+    lua_pushnil(L);
+    lua_setfield(L, -2, "failure");
+    lua_pop(L, 1);
+  }
+  if (!binding_for_closes(L) && connection->core.cursors) lua_gc(L, LUA_GCCOLLECT, 0);
+  tuff_error err;
+  tuff_error_clear(&err);
+  uint64_t serial = tuff_transaction_begin(&connection->core, mode, timeout_us, &err);
+  if (!serial) return binding_fail(L, 1, &err, NULL, 0);
+  if (outermost) connection->owner = L;
+  box->serial = serial;
+  box->connection = connection;
+  binding_count(1);
+  return 1;
+}
+
+static void check_open(lua_State *L, const binding_transaction *box) {
+  if (box->connection) return;
+  tuff_error err;
+  tuff_error_clear(&err);
+  tuff_fail(&err, TUFF_CLOSED, "this transaction has ended");
+  binding_raise(L, &err, NULL, 0);
+}
+
+/* core.commit(tx). Whatever happens, the transaction has ended, unless one inside it is
+ * still open. */
+static int commit(lua_State *L) {
+  binding_transaction *box = check(L);
+  check_open(L, box);
+  lua_settop(L, 1);
+  lua_getiuservalue(L, 1, 1);
+  binding_connection *connection = binding_enter(L, 2);
+  bool failed = connection->core.transaction.failed;
+  tuff_error err;
+  tuff_error_clear(&err);
+  bool committed = tuff_transaction_commit(&connection->core, box->serial, &err);
+  if (!tuff_transaction_is_open(&connection->core, box->serial)) forget(box);
+  if (committed) return 0;
+  if (failed && err.code != TUFF_MISUSE) { /* the first error is the one to be seen */
+    lua_getiuservalue(L, 2, 2);
+    if (lua_getfield(L, -1, "failure") != LUA_TNIL) return lua_error(L);
+  }
+  return binding_fail(L, 2, &err, NULL, 0);
+}
+
+/* core.rollback(tx): nothing if it has ended already. */
+static int rollback(lua_State *L) {
+  binding_transaction *box = check(L);
+  if (!box->connection) return 0;
+  if (!box->connection->open) {
+    forget(box);
+    return 0;
+  }
+  lua_settop(L, 1);
+  lua_getiuservalue(L, 1, 1);
+  binding_connection *connection = binding_enter(L, 2);
+  tuff_error err;
+  tuff_error_clear(&err);
+  bool undone = tuff_transaction_rollback(&connection->core, box->serial, &err);
+  forget(box);
+  return undone ? 0 : binding_fail(L, 2, &err, NULL, 0);
+}
+
+/* core.collect(tx): rolls back whoever calls, as a finaliser must. */
+static int collect(lua_State *L) {
+  binding_transaction *box = check(L);
+  binding_connection *connection = box->connection;
+  tuff_error err;
+  if (connection && connection->open) {
+    tuff_error_clear(&err);
+    if (tuff_connection_check(&connection->core, &err))
+      tuff_transaction_rollback(&connection->core, box->serial, &err);
+  }
+  forget(box);
+  return 0;
+}
+
+/* core.is_open(tx) */
+static int is_open(lua_State *L) {
+  const binding_transaction *box = check(L);
+  lua_pushboolean(L, box->connection && box->connection->open &&
+                         tuff_transaction_is_open(&box->connection->core, box->serial));
+  return 1;
+}
+
+/* core.connection_of(tx) */
+static int connection_of(lua_State *L) {
+  check(L);
+  lua_getiuservalue(L, 1, 1);
+  return 1;
+}
+
+/* core.depth(db): how many transactions are open inside one another. */
+static int depth(lua_State *L) {
+  const binding_connection *connection = binding_test(L, 1, BINDING_CONNECTION);
+  if (!connection) return binding_argument(L, 1, "a tuff connection");
+  lua_pushinteger(L, connection->open ? (lua_Integer)connection->core.transaction.depth : 0);
+  return 1;
+}
+
+void binding_transaction_install(lua_State *L) {
+  static const luaL_Reg functions[] = {{"begin", begin},
+                                       {"commit", commit},
+                                       {"rollback", rollback},
+                                       {"collect", collect},
+                                       {"is_open", is_open},
+                                       {"connection_of", connection_of},
+                                       {"depth", depth},
+                                       {NULL, NULL}};
+  binding_add(L, functions);
+  luaL_getmetatable(L, BINDING_TRANSACTION_TYPE); /* the Lua layer gives it its methods */
+  lua_setfield(L, -2, "transaction");
+}

@@ -1,0 +1,125 @@
+/* connection.c: opening, closing and scripts. */
+#include "core/connection.h"
+
+#include "core/error.h"
+#include "core/host.h"
+#include "core/memory.h"
+
+bool tuff_connection_open(tuff_connection *connection, const tuff_driver *driver,
+                          const tuff_options *options,
+                          const tuff_connection_options *own, tuff_error *err) {
+  connection->driver = driver;
+  connection->forks = tuff_fork_generation();
+  connection->readonly = options->readonly;
+  connection->timeout_us = own->timeout_us;
+  connection->busy_us = own->busy_us;
+  connection->result_rows = own->result_rows ? own->result_rows : UINT64_MAX;
+  connection->cache.capacity = own->statement_cache;
+  connection->watch.interrupted = own->interrupted;
+  connection->watch.context = own->context;
+  tuff_connection_limit(connection, own->timeout_us, own->busy_us);
+  connection->native = driver->open(options, &connection->watch, err);
+  return connection->native != NULL;
+}
+
+bool tuff_connection_check(const tuff_connection *connection, tuff_error *err) {
+  if (TUFF_UNLIKELY(!connection->native)) {
+    tuff_fail(err, TUFF_CLOSED, "this connection is closed");
+    return false;
+  }
+  if (TUFF_UNLIKELY(connection->forks != tuff_fork_generation())) {
+    tuff_fail(err, TUFF_CONNECTION, "this connection was opened before a fork");
+    tuff_error_hint(err, "open a new one in the child: a connection belongs to the "
+                         "process that opened it");
+    return false;
+  }
+  return true;
+}
+
+void tuff_connection_close(tuff_connection *connection, bool collected) {
+  if (!connection->native) return;
+  if (connection->forks != tuff_fork_generation()) {
+    /* Finishing anything here would touch files and locks that belong to the parent. */
+    connection->native = NULL;
+    return;
+  }
+  tuff_cursors_close(connection, 0, "the connection of this loop was closed");
+  while (connection->statements) tuff_statement_finish(connection->statements);
+  connection->watch.deadline_us = 0;
+  connection->driver->close(connection->native, collected);
+  connection->native = NULL;
+  tuff_free(connection->transaction.levels);
+  tuff_free(connection->slots);
+  connection->transaction = (tuff_transaction){0};
+  connection->slots = NULL;
+}
+
+bool tuff_connection_in_transaction(const tuff_connection *connection) {
+  return connection->driver->state(connection->native) != TUFF_STATE_IDLE;
+}
+
+/* One statement of a script. */
+static bool run_part(tuff_connection *connection, const tuff_part *part,
+                     tuff_error *err) {
+  tuff_statement *statement = tuff_statement_prepare(connection, part->start, part->size,
+                                                     TUFF_PREPARE_ONCE, err);
+  if (!statement) return false;
+  statement->busy = true; /* so that releasing finishes it */
+  bool done = false;
+  if (statement->tokenized.count > 0) {
+    tuff_fail(err, TUFF_MISUSE, "a script takes no parameters");
+    tuff_error_hint(err, "db:run takes one statement and its values");
+  } else {
+    done = tuff_statement_start(statement, NULL, 0, err) &&
+           tuff_statement_finish_run(statement, err) >= 0;
+  }
+  tuff_statement_release(statement);
+  return done;
+}
+
+/* Whether the script may be wrapped: it has several statements, none of which begins or
+ * ends a transaction or must run outside of one. */
+static bool wants_transaction(tuff_splitter splitter) {
+  tuff_part part;
+  unsigned count = 0;
+  while (tuff_splitter_next(&splitter, &part)) {
+    if (part.effect != TUFF_EFFECT_NONE) return false;
+    count++;
+  }
+  return count > 1;
+}
+
+static bool run_parts(tuff_connection *connection, tuff_splitter splitter,
+                      const char *script, tuff_error *err) {
+  tuff_part part;
+  while (tuff_splitter_next(&splitter, &part)) {
+    if (run_part(connection, &part, err)) continue;
+    if (err->offset >= 0) err->offset += (int)(part.start - script);
+    return false;
+  }
+  return true;
+}
+
+bool tuff_connection_exec(tuff_connection *connection, const char *script, size_t size,
+                          tuff_error *err) {
+  tuff_splitter splitter;
+  tuff_splitter_begin(&splitter, script, size, &connection->driver->dialect);
+  if (!wants_transaction(splitter)) {
+    bool manual = connection->transaction.manual;
+    bool done = run_parts(connection, splitter, script, err);
+    /* A script that failed after its own BEGIN leaves no transaction behind. */
+    if (!done && !manual && connection->transaction.manual) {
+      if (connection->driver->state(connection->native) != TUFF_STATE_IDLE)
+        connection->driver->control(connection->native, TUFF_ROLLBACK, TUFF_WRITE, 0, NULL);
+      connection->transaction.manual = connection->transaction.failed = false;
+    }
+    return done;
+  }
+  tuff_mode mode = connection->readonly ? TUFF_READ : TUFF_WRITE;
+  uint64_t serial = tuff_transaction_begin(connection, mode, 0, err);
+  if (!serial) return false;
+  if (run_parts(connection, splitter, script, err))
+    return tuff_transaction_commit(connection, serial, err);
+  tuff_transaction_rollback(connection, serial, NULL);
+  return false;
+}

@@ -1,0 +1,68 @@
+/* connection.h: one connection to a database: its driver, its statements, open loops and
+ * transactions. It belongs to one thread at a time. */
+#ifndef TUFF_CONNECTION_H
+#define TUFF_CONNECTION_H
+
+#include "core/cursor.h"
+#include "core/statement_cache.h"
+#include "core/transaction.h"
+
+/* What db:stats() reports. */
+typedef struct tuff_counters {
+  uint64_t statements, rows, changes, transactions, cache_hits;
+  uint64_t sampled_us; /* time spent in one statement of sixteen */
+} tuff_counters;
+
+typedef struct tuff_connection {
+  const tuff_driver *driver;
+  void *native; /* the driver's; NULL: closed */
+  tuff_watch watch;
+  bool readonly;
+  int64_t timeout_us, busy_us; /* of a statement, unless it is told otherwise */
+  uint64_t result_rows;        /* most rows one statement may return */
+  unsigned forks;              /* tuff_fork_generation at opening */
+  tuff_counters counters;
+  tuff_transaction transaction;
+  tuff_statement_cache cache;
+  tuff_statement *statements;      /* all of them */
+  tuff_cursor *cursors, *settled;  /* holding a statement; holding rows in memory */
+  unsigned *slots, free_slots, slots_issued, slots_room; /* of statements */
+} tuff_connection;
+
+/* Options of the connection itself; the driver has its own. */
+typedef struct tuff_connection_options {
+  int64_t timeout_us, busy_us; /* 0: none; no waiting */
+  unsigned statement_cache;
+  uint64_t result_rows;        /* 0: no limit */
+  bool (*interrupted)(void *context);
+  void *context;
+} tuff_connection_options;
+
+/* Opens into zeroed memory that must not move until it is closed. */
+bool tuff_connection_open(tuff_connection *connection, const tuff_driver *driver,
+                          const tuff_options *options,
+                          const tuff_connection_options *own, tuff_error *err);
+
+/* Closes cursors, statements and the database, in this order; may be called twice. In a
+ * forked child it only forgets. collected: by a finaliser, must not wait. */
+void tuff_connection_close(tuff_connection *connection, bool collected);
+
+/* Whether it may be used: open, and in the process that opened it. */
+bool tuff_connection_check(const tuff_connection *connection, tuff_error *err);
+
+/* Whether a transaction is open, by whoever began it. */
+bool tuff_connection_in_transaction(const tuff_connection *connection);
+
+/* Runs a script: all of it or nothing, unless it has its own BEGIN or a statement that
+ * cannot run inside a transaction. err->offset is a byte of the script. */
+bool tuff_connection_exec(tuff_connection *connection, const char *script, size_t size,
+                          tuff_error *err);
+
+/* The time and lock limits of the next step. */
+static inline void tuff_connection_limit(tuff_connection *connection, int64_t timeout_us,
+                                         int64_t busy_us) {
+  connection->watch.timeout_us = timeout_us;
+  connection->watch.busy_us = busy_us;
+}
+
+#endif

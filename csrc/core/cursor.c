@@ -1,0 +1,245 @@
+/* cursor.c: rows that had to be read ahead are packed into chunks, given out in order and
+ * freed as they are passed. */
+#include "core/cursor.h"
+
+#include <string.h>
+
+#include "core/connection.h"
+#include "core/error.h"
+#include "core/memory.h"
+
+enum { CHUNK = 64 * 1024 };
+
+typedef struct tuff_chunk {
+  struct tuff_chunk *next;
+  size_t size, room, read;
+  char bytes[];
+} tuff_chunk;
+
+static bool has_bytes(const tuff_value *value) {
+  return value->kind == TUFF_TEXT || value->kind == TUFF_BLOB || value->kind == TUFF_JSON;
+}
+
+static bool no_memory(tuff_error *err) {
+  tuff_fail(err, TUFF_MEMORY, "out of memory");
+  return false;
+}
+
+/* ---- copies of the arguments ---- */
+
+static size_t size_of(const tuff_value *values, size_t count) {
+  size_t size = count * sizeof *values;
+  for (size_t i = 0; i < count; i++) {
+    if (has_bytes(&values[i])) size += values[i].size;
+    if (values[i].kind == TUFF_ARRAY) size += size_of(values[i].items, values[i].size);
+  }
+  return size;
+}
+
+/* All values of one list first, aligned, then the bytes they point at. */
+static char *copy_values(tuff_value *to, char *bytes, const tuff_value *from,
+                         size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    to[i] = from[i];
+    if (has_bytes(&from[i])) {
+      if (from[i].size) memcpy(bytes, from[i].bytes, from[i].size);
+      to[i].bytes = bytes;
+      bytes += from[i].size;
+    }
+  }
+  return bytes;
+}
+
+static bool copy_arguments(tuff_cursor *cursor, const tuff_value *values, unsigned count,
+                           tuff_error *err) {
+  size_t lists = 0;
+  for (unsigned i = 0; i < count; i++)
+    if (values[i].kind == TUFF_ARRAY) lists += values[i].size;
+  tuff_value *copy = tuff_alloc(NULL, size_of(values, count) + 1);
+  if (!copy) return no_memory(err);
+  cursor->arguments = copy;
+  tuff_value *list = copy + count;
+  char *bytes = copy_values(copy, (char *)(list + lists), values, count);
+  for (unsigned i = 0; i < count; i++) {
+    if (values[i].kind != TUFF_ARRAY) continue;
+    bytes = copy_values(list, bytes, values[i].items, values[i].size);
+    copy[i].items = list;
+    list += values[i].size;
+  }
+  return true;
+}
+
+/* ---- rows in memory ---- */
+
+static size_t row_size(const tuff_value *row, unsigned columns) {
+  size_t size = columns * sizeof *row;
+  for (unsigned i = 0; i < columns; i++)
+    if (has_bytes(&row[i])) size += row[i].size;
+  return (size + sizeof(tuff_value *) - 1) & ~(sizeof(tuff_value *) - 1);
+}
+
+/* The values as they are, then their bytes; the views are set right when it is read,
+ * because only then the chunk is known not to be copied. */
+static bool keep_row(tuff_cursor *cursor, const tuff_value *row, tuff_error *err) {
+  size_t size = row_size(row, cursor->columns);
+  tuff_chunk *chunk = cursor->last;
+  if (!chunk || chunk->room - chunk->size < size) {
+    size_t room = size > CHUNK ? size : CHUNK;
+    chunk = tuff_alloc(NULL, sizeof *chunk + room);
+    if (!chunk) return no_memory(err);
+    *chunk = (tuff_chunk){.room = room};
+    *(cursor->last ? &cursor->last->next : &cursor->first) = chunk;
+    cursor->last = chunk;
+  }
+  tuff_value *copy = (tuff_value *)(void *)(chunk->bytes + chunk->size);
+  copy_values(copy, (char *)(copy + cursor->columns), row, cursor->columns);
+  chunk->size += size;
+  return true;
+}
+
+static tuff_result next_kept(tuff_cursor *cursor) {
+  tuff_chunk *chunk = cursor->first;
+  if (chunk && chunk->read == chunk->size) {
+    cursor->first = chunk->next;
+    if (!cursor->first) cursor->last = NULL;
+    tuff_free(chunk);
+    chunk = cursor->first;
+  }
+  if (!chunk) return TUFF_DONE;
+  cursor->row = (tuff_value *)(void *)(chunk->bytes + chunk->read);
+  chunk->read += row_size(cursor->row, cursor->columns);
+  return TUFF_ROW;
+}
+
+/* ---- lists of cursors ---- */
+
+static void link_cursor(tuff_cursor **list, tuff_cursor *cursor) {
+  cursor->previous = NULL;
+  cursor->next = *list;
+  if (*list) (*list)->previous = cursor;
+  *list = cursor;
+}
+
+static void unlink_cursor(tuff_cursor **list, tuff_cursor *cursor) {
+  if (cursor->next) cursor->next->previous = cursor->previous;
+  *(cursor->previous ? &cursor->previous->next : list) = cursor->next;
+}
+
+static tuff_cursor **list_of(tuff_cursor *cursor) {
+  return cursor->statement ? &cursor->connection->cursors : &cursor->connection->settled;
+}
+
+/* ---- life of a cursor ---- */
+
+/* Reads rows ahead, `budget` at most; at the end the statement is given back. */
+static bool settle(tuff_cursor *cursor, uint64_t *budget, tuff_error *err) {
+  tuff_connection *connection = cursor->connection;
+  tuff_watch before = connection->watch;
+  tuff_connection_limit(connection, cursor->timeout_us, cursor->busy_us);
+  tuff_result result = TUFF_ROW;
+  bool kept = true;
+  if (cursor->primed) {
+    kept = keep_row(cursor, cursor->statement->row, err);
+    cursor->primed = false;
+  }
+  while (kept && *budget > 0 &&
+         (result = tuff_statement_step(cursor->statement, err)) == TUFF_ROW) {
+    (*budget)--;
+    kept = keep_row(cursor, cursor->statement->row, err);
+  }
+  tuff_connection_limit(connection, before.timeout_us, before.busy_us);
+  if (!kept || result == TUFF_FAILED) {
+    tuff_cursor_close(cursor, "the loop was ended by an error");
+    return false;
+  }
+  if (result == TUFF_DONE) {
+    unlink_cursor(&connection->cursors, cursor);
+    tuff_statement_release(cursor->statement);
+    cursor->statement = NULL;
+    link_cursor(&connection->settled, cursor);
+  }
+  return true;
+}
+
+bool tuff_cursor_open(tuff_cursor *cursor, tuff_statement *statement,
+                      const tuff_value *values, unsigned count, tuff_error *err) {
+  tuff_connection *connection = statement->connection;
+  cursor->timeout_us = connection->watch.timeout_us;
+  cursor->busy_us = connection->watch.busy_us;
+  bool opened = (count == 0 || copy_arguments(cursor, values, count, err)) &&
+                tuff_statement_start(statement, cursor->arguments, count, err);
+  /* The first step decides which rows the loop will see, and may change their names. */
+  tuff_result result = opened ? tuff_statement_step(statement, err) : TUFF_FAILED;
+  cursor->connection = connection;
+  cursor->statement = statement;
+  cursor->depth = connection->transaction.depth;
+  link_cursor(&connection->cursors, cursor);
+  cursor->columns = statement->shape->columns;
+  if (result != TUFF_ROW) {
+    tuff_cursor_close(cursor, NULL);
+    return result == TUFF_DONE;
+  }
+  cursor->row = statement->row;
+  cursor->primed = true;
+  return true;
+}
+
+bool tuff_cursor_complete(tuff_cursor *cursor, tuff_error *err) {
+  if (!cursor->statement || cursor->statement->shape->readonly) return true;
+  uint64_t all = UINT64_MAX;
+  return settle(cursor, &all, err);
+}
+
+tuff_result tuff_cursor_step(tuff_cursor *cursor, tuff_error *err) {
+  if (TUFF_UNLIKELY(!cursor->connection)) {
+    if (!cursor->reason) return TUFF_DONE;
+    tuff_fail(err, TUFF_CLOSED, "%s", cursor->reason);
+    return TUFF_FAILED;
+  }
+  if (TUFF_UNLIKELY(cursor->primed)) {
+    cursor->primed = false;
+    return TUFF_ROW;
+  }
+  tuff_result result;
+  if (TUFF_LIKELY(cursor->statement != NULL)) {
+    tuff_connection_limit(cursor->connection, cursor->timeout_us, cursor->busy_us);
+    result = tuff_statement_step(cursor->statement, err);
+  } else {
+    result = next_kept(cursor);
+  }
+  if (TUFF_UNLIKELY(result != TUFF_ROW)) tuff_cursor_close(cursor, NULL);
+  return result;
+}
+
+void tuff_cursor_close(tuff_cursor *cursor, const char *reason) {
+  if (!cursor->connection) return;
+  unlink_cursor(list_of(cursor), cursor);
+  tuff_statement_release(cursor->statement);
+  cursor->statement = NULL;
+  cursor->connection = NULL;
+  cursor->reason = reason;
+  cursor->row = NULL;
+  tuff_free(cursor->arguments);
+  cursor->arguments = NULL;
+  while (cursor->first) {
+    tuff_chunk *chunk = cursor->first;
+    cursor->first = chunk->next;
+    tuff_free(chunk);
+  }
+  cursor->last = NULL;
+}
+
+bool tuff_cursors_settle(tuff_connection *connection, uint64_t budget, tuff_error *err) {
+  while (connection->cursors && budget > 0)
+    if (!settle(connection->cursors, &budget, err)) return false;
+  return true;
+}
+
+void tuff_cursors_close(tuff_connection *connection, unsigned depth, const char *reason) {
+  tuff_cursor *lists[] = {connection->cursors, connection->settled};
+  for (size_t i = 0; i < 2; i++)
+    for (tuff_cursor *cursor = lists[i], *next; cursor; cursor = next) {
+      next = cursor->next;
+      if (cursor->depth >= depth) tuff_cursor_close(cursor, reason);
+    }
+}

@@ -1,0 +1,50 @@
+/* cursor.h: an open loop over the rows of a statement. It sees the rows as they were when
+ * it was opened: before anything is written, the rest of every open loop is read into
+ * memory and its snapshot released. */
+#ifndef TUFF_CURSOR_H
+#define TUFF_CURSOR_H
+
+#include "core/statement.h"
+
+struct tuff_chunk;
+
+typedef struct tuff_cursor {
+  struct tuff_connection *connection; /* NULL: ended, and `reason` says why */
+  const char *reason;                 /* NULL: all rows were read */
+  tuff_statement *statement;          /* NULL: the rest is in memory */
+  unsigned columns;
+  tuff_value *row;                    /* the current one, valid until the next step */
+  bool primed;                        /* the current row was not given out yet */
+  unsigned depth;                     /* of the transaction it was opened in */
+  int64_t timeout_us, busy_us;        /* of each step */
+  void *arguments;                    /* copies of the bound values */
+  struct tuff_chunk *first, *last;    /* rows in memory */
+  struct tuff_cursor *next, *previous;
+} tuff_cursor;
+
+/* Opens a cursor in zeroed memory that must not move until it is closed, and takes its
+ * first step. The statement, checked out, belongs to the cursor from now on, also on
+ * failure. Values are copied. A result without rows leaves the cursor closed. */
+bool tuff_cursor_open(tuff_cursor *cursor, tuff_statement *statement,
+                      const tuff_value *values, unsigned count, tuff_error *err);
+
+/* For a statement that writes, once its names have been read: brings it to its end, or it
+ * would hold the lock while the loop runs. Does nothing for others. */
+bool tuff_cursor_complete(tuff_cursor *cursor, tuff_error *err);
+
+/* The next row, in ->row. After the last one, or an error, the cursor is closed. */
+tuff_result tuff_cursor_step(tuff_cursor *cursor, tuff_error *err);
+
+/* Ends it; may be called twice. reason: what later steps raise, NULL for nothing. */
+void tuff_cursor_close(tuff_cursor *cursor, const char *reason);
+
+/* Reads the rest of all open cursors into memory, `budget` rows at most. Whether any is
+ * left open is seen in connection->cursors. */
+bool tuff_cursors_settle(struct tuff_connection *connection, uint64_t budget,
+                         tuff_error *err);
+
+/* Closes all that were opened at this depth of transactions or deeper. */
+void tuff_cursors_close(struct tuff_connection *connection, unsigned depth,
+                        const char *reason);
+
+#endif

@@ -1,0 +1,286 @@
+/* driver.h: all that the author of a driver reads. Values, errors, options, what the
+ * core lends to a driver (tuff_host) and what a driver gives back (tuff_driver). A driver
+ * includes this header and its database's own, nothing else of tuff. */
+#ifndef TUFF_DRIVER_H
+#define TUFF_DRIVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TUFF_ABI 1
+
+#if defined(__GNUC__)
+#define TUFF_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#define TUFF_LIKELY(x) __builtin_expect(!!(x), 1)
+#define TUFF_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#else
+#define TUFF_PRINTF(text, first)
+#define TUFF_LIKELY(x) (x)
+#define TUFF_UNLIKELY(x) (x)
+#endif
+
+/* ---- errors ---------------------------------------------------------------------- */
+
+/* Each code is the lower-case name that a script sees in `err.code`. */
+typedef enum tuff_code {
+  TUFF_OK = 0,
+  TUFF_SYNTAX,              /* the SQL cannot be parsed */
+  TUFF_CONSTRAINT,          /* unique, not null, check, foreign key; see .constraint */
+  TUFF_CONFLICT,            /* somebody else changed the row meanwhile */
+  TUFF_BUSY,                /* a lock was not to be had within busy_timeout */
+  TUFF_TIMEOUT,             /* the deadline of the statement or transaction passed */
+  TUFF_INTERRUPTED,         /* Ctrl-C, or a progress function that said stop */
+  TUFF_READONLY,            /* a write where only reading is allowed */
+  TUFF_FULL,                /* no space left */
+  TUFF_IO,                  /* the system refused to read or write */
+  TUFF_CORRUPT,             /* the file is damaged */
+  TUFF_NOTADB,              /* the file is something else */
+  TUFF_AUTH,                /* the statement is not permitted here */
+  TUFF_TYPE,                /* a value does not fit its declared type */
+  TUFF_RANGE,               /* a number or a size is out of range */
+  TUFF_CLOSED,              /* the object has been closed */
+  TUFF_MISUSE,              /* a mistake in the call */
+  TUFF_CONNECTION,          /* the server cannot be reached */
+  TUFF_SERIALIZATION,       /* the snapshot is too old to write: run it again */
+  TUFF_TRANSACTION_ABORTED, /* an earlier error ended this transaction */
+  TUFF_UNSUPPORTED,         /* this engine or this build cannot do it */
+  TUFF_NOT_FOUND,           /* no such file, table, column, function */
+  TUFF_MEMORY,              /* an allocation failed */
+  TUFF_CODES                /* how many there are */
+} tuff_code;
+
+typedef enum tuff_constraint {
+  TUFF_NO_CONSTRAINT = 0,
+  TUFF_UNIQUE,
+  TUFF_NOT_NULL,
+  TUFF_CHECK,
+  TUFF_FOREIGN_KEY,
+  TUFF_PRIMARY_KEY
+} tuff_constraint;
+
+/* An error lives on the caller's stack. Only `code` is meaningful until it is not
+ * TUFF_OK: callers set `code = TUFF_OK` and leave the rest uninitialised; host->fail
+ * initialises every other field. The first error wins. */
+typedef struct tuff_error {
+  tuff_code code;
+  tuff_constraint constraint;
+  int native;        /* the engine's extended result code, 0 where there is none */
+  char sqlstate[6];  /* "" where the engine has none */
+  int offset;        /* byte of the SQL text that the error points at, -1 for none */
+  bool retryable;    /* running the whole transaction again may succeed */
+  bool unknown;      /* the commit may have happened */
+  char constraint_name[128];
+  char table[128];
+  char columns[256]; /* names separated by '\n' */
+  char hint[384];    /* what to do about it */
+  char message[512];
+} tuff_error;
+
+/* ---- values ---------------------------------------------------------------------- */
+
+typedef enum tuff_kind {
+  TUFF_NULL = 0,
+  TUFF_BOOLEAN, /* .integer is 0 or 1 */
+  TUFF_INTEGER,
+  TUFF_REAL,
+  TUFF_TEXT, /* .bytes with .size, not terminated */
+  TUFF_BLOB,
+  TUFF_JSON, /* text that is JSON; the binding decodes and encodes it */
+  TUFF_ARRAY /* .items with .size: the list of `in ?`; only as a parameter */
+} tuff_kind;
+
+typedef struct tuff_value {
+  tuff_kind kind;
+  union {
+    int64_t integer;
+    double real;
+    const char *bytes;
+    const struct tuff_value *items;
+  };
+  size_t size;
+} tuff_value;
+
+/* What a column was declared to hold, beyond what the engine itself enforces. */
+typedef enum tuff_declared {
+  TUFF_AS_STORED = 0,
+  TUFF_AS_BOOLEAN,
+  TUFF_AS_BLOB,
+  TUFF_AS_TIMESTAMP,
+  TUFF_AS_JSON,
+  TUFF_AS_DECIMAL /* an integer scaled by 10^scale */
+} tuff_declared;
+
+typedef struct tuff_type {
+  tuff_declared declared;
+  bool strict; /* a value of another kind is refused, not stored as it is */
+  uint8_t precision, scale;
+} tuff_type;
+
+/* ---- SQL as a driver receives it --------------------------------------------------- */
+
+/* A name as it stands in SQL, quotes included; a view. size 0: none. */
+typedef struct tuff_name {
+  const char *start;
+  size_t size;
+} tuff_name;
+
+/* The column that a parameter is assigned to or compared with, as far as the text itself
+ * tells. A driver whose server infers parameter types ignores it. */
+typedef struct tuff_target {
+  tuff_name table;  /* none: not known, and nothing else counts */
+  tuff_name column; /* none: the ordinal-th column of the table, from 0 */
+  unsigned ordinal;
+  bool compared; /* not assigned: a value that does not fit is no mistake */
+} tuff_target;
+
+/* One statement whose placeholders are already the driver's own. */
+typedef struct tuff_sql {
+  const char *text; /* terminated */
+  size_t size;
+  unsigned parameters;
+  const tuff_target *targets; /* one for each parameter */
+} tuff_sql;
+
+/* How a driver wants placeholders and lists to be written. */
+typedef struct tuff_dialect {
+  char placeholder;         /* '?' makes ?1 ?2, '$' makes $1 $2 */
+  const char *in_array;     /* for `in ?`; a '%' stands for the placeholder */
+  const char *not_in_array; /* for `not in ?` */
+  bool brackets;            /* [name] is an identifier */
+  bool backticks;           /* `name` is an identifier */
+  bool dollar_quotes;       /* $tag$ … $tag$ is a string */
+  bool nested_comments;
+} tuff_dialect;
+
+/* What the result of a statement looks like. Valid until its next step; `generation`
+ * changes whenever names or their count do, and is unique within a connection. */
+typedef struct tuff_shape {
+  uint64_t generation;
+  unsigned columns;
+  const char *const *names;
+  unsigned parameters;
+  bool readonly; /* running it changes nothing */
+  bool schema;   /* running it changes tables: other statements must be prepared again */
+} tuff_shape;
+
+/* ---- what the core lends ------------------------------------------------------------- */
+
+/* Who may stop a running statement, and when. The core owns it; a driver passes it to
+ * host->stop from its progress callback and from every wait. Times are microseconds of
+ * host->now_us; 0 means none. */
+typedef struct tuff_watch {
+  bool (*interrupted)(void *context); /* Ctrl-C; may be NULL */
+  void *context;
+  int64_t deadline_us; /* absolute: the transaction's */
+  int64_t timeout_us;  /* how long this step may take */
+  int64_t started_us;  /* when this step was first looked at; the core clears it */
+  int64_t busy_us;     /* how long to wait for a lock */
+  uint64_t waits;      /* counted by the driver: how often a lock was waited for */
+} tuff_watch;
+
+/* Operations on files that a driver does itself. One table, so that tests can make any
+ * of them fail. All return -1 and set errno on failure unless said otherwise. */
+typedef struct tuff_files {
+  int (*create)(const char *path, unsigned mode); /* an empty file; never a descriptor */
+  int (*open)(const char *path, int flags, unsigned mode);
+  int (*close)(int file);
+  int (*lock)(int file, bool exclusive); /* without waiting: 1 got it, 0 somebody has it */
+  int (*unlock)(int file);
+} tuff_files;
+
+typedef struct tuff_host {
+  uint32_t abi, size;
+  void *(*alloc)(void *old, size_t size); /* realloc; size 0 frees. NULL: none left */
+  const tuff_files *files;
+  int64_t (*now_us)(void); /* monotonic */
+  void (*sleep_us)(int64_t us);
+  /* Whether to stop now. Fills err, which may be NULL, with the reason. */
+  bool (*stop)(tuff_watch *watch, tuff_error *err);
+  /* Whether it is UTF-8 without NUL: text that both engines store exactly. */
+  bool (*valid_text)(const char *text, size_t size);
+  /* Sets code and message unless err already holds an error. err may be NULL. */
+  void (*fail)(tuff_error *err, tuff_code code, const char *format, ...) TUFF_PRINTF(3, 4);
+  /* Sets the hint of an error, unless it has one. */
+  void (*hint)(tuff_error *err, const char *format, ...) TUFF_PRINTF(2, 3);
+} tuff_host;
+
+/* ---- what a driver gives ------------------------------------------------------------- */
+
+/* What `tuff.open` was asked for. Strings are borrowed for the call. */
+typedef struct tuff_options {
+  const char *path; /* terminated; may hold no NUL */
+  size_t path_size;
+  const char *root; /* NULL: anywhere */
+  bool readonly, create, follow, legacy_quotes;
+  bool normal;         /* durability = "normal" */
+  bool delete_journal; /* journal = "delete" */
+  int64_t page_size, cache_bytes;
+  int64_t value_bytes, sql_bytes; /* limits, 0: the engine's own */
+} tuff_options;
+
+typedef enum tuff_state {
+  TUFF_STATE_IDLE,   /* no transaction */
+  TUFF_STATE_OPEN,   /* in a transaction */
+  TUFF_STATE_FAILED, /* in one that only accepts a rollback */
+  TUFF_STATE_LOST    /* the connection is gone */
+} tuff_state;
+
+typedef enum tuff_result { TUFF_ROW, TUFF_DONE, TUFF_FAILED } tuff_result;
+
+typedef enum tuff_verb {
+  TUFF_BEGIN,
+  TUFF_COMMIT,
+  TUFF_ROLLBACK,
+  TUFF_SAVEPOINT,   /* level names it */
+  TUFF_RELEASE,     /* keeps the work of the level */
+  TUFF_ROLLBACK_TO  /* undoes the work of the level and forgets the level */
+} tuff_verb;
+
+typedef enum tuff_mode {
+  TUFF_WRITE,         /* nobody writes between our read and our write */
+  TUFF_READ_COMMITTED,
+  TUFF_REPEATABLE_READ,
+  TUFF_READ           /* one snapshot, no write */
+} tuff_mode;
+
+enum { TUFF_PREPARE_ONCE = 1 /* the statement will run once */ };
+
+typedef struct tuff_driver {
+  uint32_t abi, size;
+  const char *name;            /* what `db.engine` says */
+  const char *const *schemes;  /* of URLs, NULL-terminated; none: plain paths */
+  const char *const *features; /* what `db:supports` answers to, NULL-terminated */
+  tuff_dialect dialect;
+
+  /* Gives a connection, or NULL and an error. The watch outlives it. */
+  void *(*open)(const tuff_options *options, tuff_watch *watch, tuff_error *err);
+  /* collected: called by a finaliser, must not wait. NULL is accepted. All statements
+   * have been finished before. */
+  void (*close)(void *db, bool collected);
+  /* Where it is connected to, without secrets; lives as long as the connection. */
+  const char *(*path)(void *db);
+  tuff_state (*state)(void *db);
+  /* Makes the running statement fail soon. From any thread. */
+  void (*interrupt)(void *db);
+  bool (*control)(void *db, tuff_verb verb, tuff_mode mode, unsigned level,
+                  tuff_error *err);
+
+  void *(*prepare)(void *db, const tuff_sql *sql, unsigned flags, tuff_error *err);
+  const tuff_shape *(*shape)(void *stmt);
+  /* Values are borrowed until reset. err->offset holds the parameter's number, from 0,
+   * where one value is at fault. */
+  bool (*bind)(void *stmt, const tuff_value *values, unsigned count, tuff_error *err);
+  /* Fills `row`, which has room for shape()->columns values as they were before the
+   * step, with views that live until the next call on the statement. Where the shape
+   * changed on this step the row is not filled: the core asks `row` for it. */
+  tuff_result (*step)(void *stmt, tuff_value *row, tuff_error *err);
+  /* Fills `row` again from the row that the last step reached. */
+  void (*row)(void *stmt, tuff_value *row);
+  /* How many rows the statement, now done, has changed. */
+  int64_t (*changes)(void *stmt);
+  void (*reset)(void *stmt);
+  void (*finish)(void *stmt);
+} tuff_driver;
+
+#endif

@@ -1,0 +1,47 @@
+/* file.c: the system's own file operations. A call interrupted by a signal is made again
+ * here, so that no caller has to think of it. */
+#include "core/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* mknod instead of open: an existing database must never be opened and closed by hand,
+ * because closing any descriptor of it drops the locks SQLite holds in this process. */
+static int create(const char *path, unsigned mode) {
+  return mknod(path, (mode_t)(S_IFREG | mode), 0);
+}
+
+static int open_file(const char *path, int flags, unsigned mode) {
+  int file;
+  do {
+    file = open(path, flags | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
+  } while (file < 0 && errno == EINTR);
+  return file;
+}
+
+static int close_file(int file) { return close(file); }
+
+/* Locks of the open file description: they belong to this descriptor, not to the whole
+ * process as POSIX record locks do. */
+static int set_lock(int file, short type) {
+  struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+  int result;
+  do {
+    result = fcntl(file, F_OFD_SETLK, &lock);
+  } while (result < 0 && errno == EINTR);
+  return result;
+}
+
+static int lock(int file, bool exclusive) {
+  if (set_lock(file, exclusive ? F_WRLCK : F_RDLCK) == 0) return 1;
+  return errno == EAGAIN || errno == EACCES ? 0 : -1;
+}
+
+static int unlock(int file) { return set_lock(file, F_UNLCK); }
+
+const tuff_files tuff_files_system = {
+    .create = create, .open = open_file, .close = close_file, .lock = lock, .unlock = unlock};
+
+const tuff_files *tuff_files_current = &tuff_files_system;

@@ -1,0 +1,314 @@
+/* statement.c: from the text of a script to rows. The path of a cached statement touches
+ * no allocator and, fifteen times of sixteen, no clock. */
+#include "core/statement.h"
+
+#include <string.h>
+
+#include "core/connection.h"
+#include "core/error.h"
+#include "core/host.h"
+#include "core/memory.h"
+
+enum { SAMPLE = 16 }; /* one run of so many is timed */
+
+/* The list of free slots has room for all that were issued, so that giving one back
+ * cannot fail. */
+static bool take_slot(tuff_connection *connection, unsigned *slot) {
+  if (connection->free_slots > 0) {
+    *slot = connection->slots[--connection->free_slots];
+    return true;
+  }
+  if (connection->slots_issued == connection->slots_room) {
+    unsigned room = connection->slots_room ? connection->slots_room * 2 : 16;
+    unsigned *grown = tuff_alloc(connection->slots, room * sizeof *grown);
+    if (!grown) return false;
+    connection->slots = grown;
+    connection->slots_room = room;
+  }
+  *slot = ++connection->slots_issued;
+  return true;
+}
+
+static void link_statement(tuff_connection *connection, tuff_statement *statement) {
+  statement->next = connection->statements;
+  if (connection->statements) connection->statements->previous = statement;
+  connection->statements = statement;
+}
+
+static bool fit_row(tuff_statement *statement, tuff_error *err) {
+  unsigned columns = statement->shape->columns;
+  if (columns <= statement->row_room) return true;
+  tuff_value *grown = tuff_alloc(statement->row, columns * sizeof *grown);
+  if (!grown) {
+    tuff_fail(err, TUFF_MEMORY, "out of memory");
+    return false;
+  }
+  statement->row = grown;
+  statement->row_room = columns;
+  return true;
+}
+
+/* Where an engine points into its own text, point into the script's. */
+static void map_offset(const tuff_tokenized *tokenized, tuff_error *err) {
+  if (err->offset >= 0)
+    err->offset = (int)tuff_tokenized_source(tokenized, (size_t)err->offset);
+}
+
+static bool prepare_native(tuff_statement *statement, unsigned flags, tuff_error *err) {
+  tuff_connection *connection = statement->connection;
+  tuff_tokenized *tokenized = &statement->tokenized;
+  tuff_sql native = {tokenized->text.bytes, tokenized->text.size, tokenized->count,
+                     tokenized->targets};
+  connection->watch.started_us = 0;
+  statement->native = connection->driver->prepare(connection->native, &native, flags, err);
+  if (!statement->native) {
+    map_offset(tokenized, err);
+    return false;
+  }
+  statement->shape = connection->driver->shape(statement->native);
+  tuff_buffer_free(&tokenized->text);
+  tuff_free(tokenized->targets);
+  tokenized->targets = NULL;
+  return fit_row(statement, err);
+}
+
+tuff_statement *tuff_statement_prepare(tuff_connection *connection, const char *sql,
+                                       size_t size, unsigned flags, tuff_error *err) {
+  tuff_statement *statement = tuff_alloc_zero(sizeof *statement);
+  char *source = tuff_alloc(NULL, size + 1);
+  if (!statement || !source || !take_slot(connection, &statement->slot)) {
+    tuff_fail(err, TUFF_MEMORY, "out of memory");
+    tuff_free(statement);
+    tuff_free(source);
+    return NULL;
+  }
+  memcpy(source, sql, size);
+  source[size] = '\0';
+  statement->connection = connection;
+  statement->source = source;
+  statement->size = size;
+  link_statement(connection, statement);
+  if (tuff_tokenize(&statement->tokenized, source, size, &connection->driver->dialect,
+                    err) &&
+      prepare_native(statement, flags, err))
+    return statement;
+  tuff_statement_finish(statement);
+  return NULL;
+}
+
+tuff_statement *tuff_statement_checkout(tuff_connection *connection, const char *sql,
+                                        size_t size, tuff_error *err) {
+  uint64_t hash = tuff_text_hash(sql, size);
+  tuff_statement_cache *cache = &connection->cache;
+  tuff_statement *statement = tuff_statement_cache_find(cache, sql, size, hash);
+  if (TUFF_LIKELY(statement && !statement->busy)) {
+    connection->counters.cache_hits++;
+    tuff_statement_cache_touch(cache, statement);
+    statement->busy = true;
+    return statement;
+  }
+  tuff_statement *running = statement;
+  statement = tuff_statement_prepare(connection, sql, size,
+                                     running ? TUFF_PREPARE_ONCE : 0, err);
+  if (!statement) return NULL;
+  statement->hash = hash;
+  statement->busy = true;
+  if (!running) tuff_statement_finish(tuff_statement_cache_add(cache, statement));
+  return statement;
+}
+
+static bool refuse_aborted(tuff_connection *connection, tuff_error *err) {
+  const tuff_error *cause = &connection->transaction.cause;
+  tuff_fail(err, TUFF_TRANSACTION_ABORTED,
+            "this transaction was rolled back by an earlier error: %s", cause->message);
+  tuff_error_hint(err, "let the first error out of the transaction's function; nest "
+                       "db:transaction around what may fail");
+  return false;
+}
+
+/* A script's own BEGIN, COMMIT and the like. */
+static bool admit_control(tuff_statement *statement, tuff_error *err) {
+  tuff_connection *connection = statement->connection;
+  tuff_transaction *transaction = &connection->transaction;
+  if (transaction->depth > 0) {
+    tuff_fail(err, TUFF_MISUSE,
+              "BEGIN, COMMIT, ROLLBACK and SAVEPOINT cannot be written by hand inside "
+              "db:transaction, db:read or db:begin");
+    tuff_error_hint(err, "nest db:transaction, or raise an error to roll back");
+    return false;
+  }
+  if (!transaction->failed) return true;
+  /* The engine has rolled back: a ROLLBACK has nothing to do, anything else is late. */
+  tuff_lexer lexer = {statement->source, statement->source + statement->size,
+                      &connection->driver->dialect};
+  tuff_token word;
+  do {
+    word = tuff_lexer_next(&lexer);
+  } while (word.kind == TUFF_TOKEN_SPACE);
+  statement->skipped = tuff_token_is(&word, "rollback");
+  if (!statement->skipped) refuse_aborted(connection, err);
+  transaction->failed = transaction->manual = false;
+  return statement->skipped;
+}
+
+static bool settle(tuff_connection *connection, tuff_error *err) {
+  return !connection->cursors || tuff_cursors_settle(connection, UINT64_MAX, err);
+}
+
+/* Everything but the plain case of a statement that only reads. */
+static bool admit(tuff_statement *statement, tuff_error *err) {
+  tuff_connection *connection = statement->connection;
+  const tuff_transaction *transaction = &connection->transaction;
+  if (statement->tokenized.effect == TUFF_EFFECT_CONTROL) {
+    if (!admit_control(statement, err)) return false;
+  } else if (transaction->failed) {
+    return refuse_aborted(connection, err);
+  }
+  if (connection->watch.deadline_us && tuff_watch_stop(&connection->watch, err))
+    return false;
+  if (statement->shape->readonly && statement->tokenized.effect != TUFF_EFFECT_OUTSIDE)
+    return statement->tokenized.effect == TUFF_EFFECT_NONE || settle(connection, err);
+  if (connection->readonly) {
+    tuff_fail(err, TUFF_READONLY, "this connection was opened for reading only");
+    return false;
+  }
+  if (transaction->readonly) {
+    tuff_fail(err, TUFF_READONLY, "db:read only reads");
+    tuff_error_hint(err, "write inside db:transaction");
+    return false;
+  }
+  return settle(connection, err);
+}
+
+/* Names the parameter whose value the driver refused. */
+static bool refused_value(const tuff_statement *statement, tuff_error *err) {
+  if (err->offset < 0) return false;
+  unsigned number = (unsigned)err->offset;
+  const tuff_parameter *parameter = &statement->tokenized.parameters[number];
+  if (parameter->name_size)
+    tuff_error_context(err, "parameter :%.*s: ", (int)parameter->name_size,
+                       statement->source + parameter->name);
+  else
+    tuff_error_context(err, "parameter %u: ", number + 1);
+  err->offset = -1;
+  return false;
+}
+
+bool tuff_statement_start(tuff_statement *statement, const tuff_value *values,
+                          unsigned count, tuff_error *err) {
+  tuff_connection *connection = statement->connection;
+  const tuff_transaction *transaction = &connection->transaction;
+  bool plain = statement->shape->readonly && !transaction->failed &&
+               !connection->watch.deadline_us &&
+               statement->tokenized.effect == TUFF_EFFECT_NONE;
+  if (!plain && !admit(statement, err)) return false;
+  statement->rows = 0;
+  connection->watch.started_us = 0;
+  if (TUFF_UNLIKELY(connection->counters.statements++ % SAMPLE == 0))
+    statement->sampled_us = tuff_now_us();
+  if (count == 0 && !statement->shape->parameters) return true;
+  return connection->driver->bind(statement->native, values, count, err) ||
+         refused_value(statement, err);
+}
+
+static tuff_result failed(tuff_statement *statement, tuff_error *err) {
+  map_offset(&statement->tokenized, err);
+  tuff_transaction_note_error(statement->connection, statement->shape->readonly, err);
+  return TUFF_FAILED;
+}
+
+static tuff_result reached_limit(tuff_statement *statement, tuff_error *err) {
+  tuff_fail(err, TUFF_RANGE, "the result has more than %llu rows, the limit given at open",
+            (unsigned long long)statement->connection->result_rows);
+  return TUFF_FAILED;
+}
+
+/* What the statements know of their parameters' columns is no longer true. */
+static void forget_cached(tuff_connection *connection) {
+  tuff_statement_cache *cache = &connection->cache;
+  for (tuff_statement *statement = cache->newest, *next; statement; statement = next) {
+    next = statement->older;
+    if (statement->busy)
+      tuff_statement_cache_remove(cache, statement); /* finished when it is released */
+    else
+      tuff_statement_finish(statement);
+  }
+}
+
+static void done(tuff_statement *statement) {
+  tuff_connection *connection = statement->connection;
+  statement->changed =
+      statement->shape->readonly ? 0 : connection->driver->changes(statement->native);
+  connection->counters.changes += (uint64_t)statement->changed;
+  if (statement->tokenized.effect == TUFF_EFFECT_CONTROL)
+    tuff_transaction_note_control(connection);
+  if (statement->shape->schema) forget_cached(connection);
+}
+
+tuff_result tuff_statement_step(tuff_statement *statement, tuff_error *err) {
+  tuff_connection *connection = statement->connection;
+  if (TUFF_UNLIKELY(statement->skipped)) {
+    statement->changed = 0;
+    return TUFF_DONE;
+  }
+  connection->watch.started_us = 0;
+  uint64_t generation = statement->shape->generation;
+  tuff_result result = connection->driver->step(statement->native, statement->row, err);
+  if (TUFF_LIKELY(result == TUFF_ROW)) {
+    if (TUFF_UNLIKELY(statement->rows++ >= connection->result_rows))
+      return reached_limit(statement, err);
+    if (TUFF_UNLIKELY(statement->shape->generation != generation)) {
+      if (!fit_row(statement, err)) return TUFF_FAILED;
+      connection->driver->row(statement->native, statement->row);
+    }
+    return TUFF_ROW;
+  }
+  if (result == TUFF_DONE) {
+    done(statement);
+    return TUFF_DONE;
+  }
+  return failed(statement, err);
+}
+
+int64_t tuff_statement_finish_run(tuff_statement *statement, tuff_error *err) {
+  tuff_result result;
+  do {
+    result = tuff_statement_step(statement, err);
+  } while (result == TUFF_ROW);
+  return result == TUFF_DONE ? statement->changed : -1;
+}
+
+void tuff_statement_rewind(tuff_statement *statement) {
+  tuff_connection *connection = statement->connection;
+  connection->driver->reset(statement->native);
+  connection->counters.rows += statement->rows;
+  statement->rows = 0;
+  statement->skipped = false;
+  if (TUFF_UNLIKELY(statement->sampled_us)) {
+    connection->counters.sampled_us += (uint64_t)(tuff_now_us() - statement->sampled_us);
+    statement->sampled_us = 0;
+  }
+}
+
+void tuff_statement_release(tuff_statement *statement) {
+  if (!statement) return;
+  tuff_statement_rewind(statement);
+  if (!statement->busy) return;
+  statement->busy = false;
+  if (!statement->cached && !statement->owned) tuff_statement_finish(statement);
+}
+
+void tuff_statement_finish(tuff_statement *statement) {
+  if (!statement) return;
+  tuff_connection *connection = statement->connection;
+  if (statement->cached) tuff_statement_cache_remove(&connection->cache, statement);
+  if (statement->native) connection->driver->finish(statement->native);
+  if (statement->next) statement->next->previous = statement->previous;
+  *(statement->previous ? &statement->previous->next : &connection->statements) =
+      statement->next;
+  connection->slots[connection->free_slots++] = statement->slot;
+  tuff_tokenized_free(&statement->tokenized);
+  tuff_free(statement->row);
+  tuff_free(statement->source);
+  tuff_free(statement);
+}

@@ -1,0 +1,210 @@
+/* tokenizer.c: one pass over the tokens, copying them. Only placeholders and the words in
+ * front of `in ?` are written differently. */
+#include "core/tokenizer.h"
+
+#include <string.h>
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/target.h"
+
+/* SQLite's own ceiling; PostgreSQL's is 65535. */
+enum { MOST_PARAMETERS = 32766 };
+
+typedef struct pass {
+  tuff_tokenized *out;
+  const char *source;
+  const tuff_dialect *dialect;
+  tuff_error *err;
+  tuff_token last[2];     /* significant tokens before, newest first */
+  size_t last_result[2];  /* where they begin in the result */
+  tuff_targets targets;
+} pass;
+
+static bool no_memory(pass *pass) {
+  tuff_fail(pass->err, TUFF_MEMORY, "out of memory");
+  return false;
+}
+
+static bool refuse(pass *pass, const tuff_token *token, tuff_code code,
+                   const char *message) {
+  tuff_fail(pass->err, code, "%s", message);
+  pass->err->offset = (int)(token->start - pass->source);
+  return false;
+}
+
+/* From here on, source and result run in step again. */
+static bool start_run(pass *pass, size_t source) {
+  tuff_tokenized *out = pass->out;
+  if (out->runs == out->runs_room) {
+    unsigned room = out->runs_room ? out->runs_room * 2 : 8;
+    tuff_run *grown = tuff_alloc(out->run, room * sizeof *grown);
+    if (!grown) return no_memory(pass);
+    out->run = grown;
+    out->runs_room = room;
+  }
+  out->run[out->runs++] = (tuff_run){source, out->text.size};
+  return true;
+}
+
+/* The number of the parameter, from 0; a name that came before keeps its number. */
+static bool number_of(pass *pass, const tuff_token *token, unsigned *number) {
+  tuff_tokenized *out = pass->out;
+  size_t name_size = token->kind == TUFF_TOKEN_NAMED ? token->size - 1 : 0;
+  if (name_size > 0) {
+    for (*number = 0; *number < out->count; (*number)++) {
+      const tuff_parameter *known = &out->parameters[*number];
+      if (known->name_size == name_size &&
+          memcmp(pass->source + known->name, token->start + 1, name_size) == 0)
+        return true;
+    }
+  }
+  if (out->count == MOST_PARAMETERS)
+    return refuse(pass, token, TUFF_RANGE, "more than 32766 parameters");
+  if (out->count == out->room) {
+    unsigned room = out->room ? out->room * 2 : 8;
+    tuff_parameter *parameters = tuff_alloc(out->parameters, room * sizeof *parameters);
+    if (!parameters) return no_memory(pass);
+    out->parameters = parameters;
+    tuff_target *targets = tuff_alloc(out->targets, room * sizeof *targets);
+    if (!targets) return no_memory(pass);
+    out->targets = targets;
+    out->room = room;
+  }
+  *number = out->count++;
+  out->targets[*number] = (tuff_target){0};
+  out->parameters[*number] = (tuff_parameter){
+      .name = name_size ? (size_t)(token->start + 1 - pass->source) : 0,
+      .name_size = name_size};
+  return true;
+}
+
+static void write_placeholder(pass *pass, unsigned number) {
+  tuff_buffer_append(&pass->out->text, &pass->dialect->placeholder, 1);
+  tuff_buffer_append_number(&pass->out->text, number + 1ul);
+}
+
+/* Writes the words before the placeholder again, as the engine wants them. */
+static void write_array(pass *pass, bool negated, unsigned number) {
+  tuff_buffer *text = &pass->out->text;
+  const char *form = negated ? pass->dialect->not_in_array : pass->dialect->in_array;
+  text->size = pass->last_result[negated ? 1 : 0];
+  const char *hole = strchr(form, '%');
+  tuff_buffer_append(text, form, (size_t)(hole - form));
+  write_placeholder(pass, number);
+  tuff_buffer_append_text(text, hole + 1);
+}
+
+static bool take_parameter(pass *pass, const tuff_token *token) {
+  tuff_tokenized *out = pass->out;
+  tuff_style style = token->kind == TUFF_TOKEN_NAMED ? TUFF_NAMED : TUFF_POSITIONAL;
+  if (out->style != TUFF_NO_PARAMETERS && out->style != style)
+    return refuse(pass, token, TUFF_MISUSE, "? and :name cannot be mixed in one statement");
+  out->style = style;
+  unsigned number;
+  if (!number_of(pass, token, &number)) return false;
+  tuff_targets_parameter(&pass->targets, token, out->targets, number);
+  if (tuff_token_is(&pass->last[0], "in")) {
+    out->parameters[number].array = true;
+    write_array(pass, tuff_token_is(&pass->last[1], "not"), number);
+  } else {
+    if (tuff_token_is_char(&pass->last[0], '(') && tuff_token_is(&pass->last[1], "in"))
+      out->parameters[number].parenthesised = true;
+    write_placeholder(pass, number);
+  }
+  return start_run(pass, (size_t)(token->start + token->size - pass->source));
+}
+
+static void remember(pass *pass, const tuff_token *token, size_t result) {
+  pass->last[1] = pass->last[0];
+  pass->last_result[1] = pass->last_result[0];
+  pass->last[0] = *token;
+  pass->last_result[0] = result;
+}
+
+static bool take(pass *pass, const tuff_token *token) {
+  size_t result = pass->out->text.size;
+  switch (token->kind) {
+    case TUFF_TOKEN_REFUSED:
+      refuse(pass, token, TUFF_MISUSE, "numbered and $ or @ parameters are not used here");
+      tuff_error_hint(pass->err, "write ? for a positional parameter, :name for a named "
+                                 "one, ?? for a literal question mark");
+      return false;
+    case TUFF_TOKEN_QUESTION:
+    case TUFF_TOKEN_NAMED:
+      if (!take_parameter(pass, token)) return false;
+      break;
+    case TUFF_TOKEN_ESCAPED:
+      tuff_buffer_append(&pass->out->text, "?", 1);
+      if (!start_run(pass, (size_t)(token->start + token->size - pass->source)))
+        return false;
+      tuff_targets_token(&pass->targets, token);
+      break;
+    default:
+      tuff_buffer_append(&pass->out->text, token->start, token->size);
+      tuff_targets_token(&pass->targets, token);
+      break;
+  }
+  remember(pass, token, result);
+  return true;
+}
+
+static bool tokenize(pass *pass, size_t size) {
+  const char *nul = memchr(pass->source, '\0', size);
+  if (nul) {
+    tuff_token at = {TUFF_TOKEN_END, nul, 0};
+    return refuse(pass, &at, TUFF_SYNTAX, "the SQL text holds a NUL byte");
+  }
+  tuff_splitter splitter;
+  tuff_splitter_begin(&splitter, pass->source, size, pass->dialect);
+  tuff_part statement, second;
+  if (!tuff_splitter_next(&splitter, &statement)) {
+    tuff_fail(pass->err, TUFF_MISUSE, "the SQL text holds no statement");
+    return false;
+  }
+  if (tuff_splitter_next(&splitter, &second)) {
+    tuff_token at = {TUFF_TOKEN_END, second.start, 0};
+    refuse(pass, &at, TUFF_MISUSE, "more than one statement");
+    tuff_error_hint(pass->err, "db:exec runs a script of several statements");
+    return false;
+  }
+  pass->out->effect = statement.effect;
+  tuff_targets_begin(&pass->targets);
+  tuff_lexer lexer = {statement.start, statement.start + statement.size, pass->dialect};
+  if (!start_run(pass, (size_t)(statement.start - pass->source))) return false;
+  for (;;) {
+    tuff_token token = tuff_lexer_next(&lexer);
+    if (token.kind == TUFF_TOKEN_END) break;
+    if (token.kind == TUFF_TOKEN_SPACE)
+      tuff_buffer_append(&pass->out->text, token.start, token.size);
+    else if (!take(pass, &token))
+      return false;
+  }
+  pass->targets.all = pass->out->targets;
+  tuff_targets_end(&pass->targets, pass->out->count);
+  return pass->out->text.failed ? no_memory(pass) : true;
+}
+
+bool tuff_tokenize(tuff_tokenized *out, const char *source, size_t size,
+                   const tuff_dialect *dialect, tuff_error *err) {
+  *out = (tuff_tokenized){0};
+  pass pass = {.out = out, .source = source, .dialect = dialect, .err = err};
+  if (tokenize(&pass, size)) return true;
+  tuff_tokenized_free(out);
+  return false;
+}
+
+void tuff_tokenized_free(tuff_tokenized *tokenized) {
+  tuff_buffer_free(&tokenized->text);
+  tuff_free(tokenized->parameters);
+  tuff_free(tokenized->targets);
+  tuff_free(tokenized->run);
+  *tokenized = (tuff_tokenized){0};
+}
+
+size_t tuff_tokenized_source(const tuff_tokenized *tokenized, size_t result) {
+  unsigned i = tokenized->runs;
+  while (i > 1 && tokenized->run[i - 1].result > result) i--;
+  if (i == 0) return result;
+  return tokenized->run[i - 1].source + (result - tokenized->run[i - 1].result);
+}

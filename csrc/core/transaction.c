@@ -1,0 +1,182 @@
+/* transaction.c: levels of one stack. The first is a transaction of the engine (or, where
+ * the script has written BEGIN itself, a savepoint like the others). */
+#include "core/transaction.h"
+
+#include "core/connection.h"
+#include "core/error.h"
+#include "core/host.h"
+#include "core/memory.h"
+
+static const char ended[] = "the transaction in which this loop began has ended";
+
+static bool control(tuff_connection *connection, tuff_verb verb, tuff_mode mode,
+                    unsigned level, tuff_error *err) {
+  connection->watch.started_us = 0;
+  return connection->driver->control(connection->native, verb, mode, level, err);
+}
+
+static tuff_state state_of(const tuff_connection *connection) {
+  return connection->driver->state(connection->native);
+}
+
+static tuff_level *push(tuff_connection *connection, tuff_error *err) {
+  tuff_transaction *transaction = &connection->transaction;
+  if (transaction->depth == transaction->room) {
+    unsigned room = transaction->room ? transaction->room * 2 : 4;
+    tuff_level *grown = tuff_alloc(transaction->levels, room * sizeof *grown);
+    if (!grown) {
+      tuff_fail(err, TUFF_MEMORY, "out of memory");
+      return NULL;
+    }
+    transaction->levels = grown;
+    transaction->room = room;
+  }
+  tuff_level *level = &transaction->levels[transaction->depth++];
+  *level = (tuff_level){.serial = ++transaction->serial,
+                        .readonly_before = transaction->readonly,
+                        .deadline_before = connection->watch.deadline_us};
+  return level;
+}
+
+/* Forgets this level and all inside it. The loops opened there end with it. */
+static void pop(tuff_connection *connection, unsigned index) {
+  tuff_transaction *transaction = &connection->transaction;
+  const tuff_level *level = &transaction->levels[index];
+  tuff_cursors_close(connection, index + 1, ended);
+  transaction->readonly = level->readonly_before;
+  connection->watch.deadline_us = level->deadline_before;
+  transaction->depth = index;
+  if (index == 0 && !transaction->manual) transaction->failed = false;
+}
+
+static bool begin_engine(tuff_connection *connection, tuff_mode mode, tuff_level *level,
+                         tuff_error *err) {
+  tuff_transaction *transaction = &connection->transaction;
+  level->engine = true;
+  if (transaction->depth == 1 && !transaction->manual) {
+    connection->counters.transactions++;
+    return control(connection, TUFF_BEGIN, mode, 0, err);
+  }
+  if (mode == TUFF_READ) {
+    level->engine = false; /* the outer snapshot serves */
+    return true;
+  }
+  return control(connection, TUFF_SAVEPOINT, mode, transaction->depth, err);
+}
+
+uint64_t tuff_transaction_begin(tuff_connection *connection, tuff_mode mode,
+                                int64_t timeout_us, tuff_error *err) {
+  tuff_transaction *transaction = &connection->transaction;
+  if (transaction->failed) {
+    tuff_fail(err, TUFF_TRANSACTION_ABORTED,
+              "this transaction was rolled back by an earlier error: %s",
+              transaction->cause.message);
+    return 0;
+  }
+  if (transaction->readonly && mode != TUFF_READ) {
+    tuff_fail(err, TUFF_READONLY, "a transaction that writes cannot begin inside db:read");
+    return 0;
+  }
+  if (connection->cursors && !tuff_cursors_settle(connection, UINT64_MAX, err)) return 0;
+  tuff_level *level = push(connection, err);
+  if (!level) return 0;
+  if (timeout_us > 0) {
+    int64_t deadline = tuff_now_us() + timeout_us;
+    if (level->deadline_before == 0 || deadline < level->deadline_before)
+      connection->watch.deadline_us = deadline;
+  }
+  if (mode == TUFF_READ) transaction->readonly = true;
+  if (begin_engine(connection, mode, level, err)) return level->serial;
+  pop(connection, transaction->depth - 1);
+  return 0;
+}
+
+static bool find(const tuff_connection *connection, uint64_t serial, unsigned *index) {
+  const tuff_transaction *transaction = &connection->transaction;
+  for (*index = transaction->depth; *index > 0;)
+    if (transaction->levels[--*index].serial == serial) return true;
+  return false;
+}
+
+bool tuff_transaction_is_open(const tuff_connection *connection, uint64_t serial) {
+  unsigned index;
+  return find(connection, serial, &index);
+}
+
+/* Undoes the level in the engine; what an error has ended needs nothing. */
+static bool undo(tuff_connection *connection, unsigned index, tuff_error *err) {
+  tuff_transaction *transaction = &connection->transaction;
+  /* A deadline that has passed must not stop the rollback. */
+  connection->watch.deadline_us = 0;
+  tuff_cursors_close(connection, index + 1, ended);
+  if (transaction->failed || state_of(connection) == TUFF_STATE_IDLE) return true;
+  if (index == 0 && !transaction->manual)
+    return control(connection, TUFF_ROLLBACK, TUFF_WRITE, 0, err);
+  unsigned engine = index;
+  while (engine < transaction->depth && !transaction->levels[engine].engine) engine++;
+  if (engine == transaction->depth) return true;
+  return control(connection, TUFF_ROLLBACK_TO, TUFF_WRITE, engine + 1, err);
+}
+
+bool tuff_transaction_rollback(tuff_connection *connection, uint64_t serial,
+                               tuff_error *err) {
+  unsigned index;
+  if (!find(connection, serial, &index)) return true;
+  bool undone = undo(connection, index, err);
+  pop(connection, index);
+  return undone;
+}
+
+static bool keep(tuff_connection *connection, unsigned index, tuff_error *err) {
+  if (connection->watch.deadline_us && tuff_watch_stop(&connection->watch, err))
+    return false;
+  if (!connection->transaction.levels[index].engine) return true;
+  tuff_cursors_close(connection, index + 1, ended);
+  if (index == 0 && !connection->transaction.manual)
+    return control(connection, TUFF_COMMIT, TUFF_WRITE, 0, err);
+  return control(connection, TUFF_RELEASE, TUFF_WRITE, index + 1, err);
+}
+
+bool tuff_transaction_commit(tuff_connection *connection, uint64_t serial,
+                             tuff_error *err) {
+  tuff_transaction *transaction = &connection->transaction;
+  unsigned index;
+  if (!find(connection, serial, &index)) {
+    tuff_fail(err, TUFF_CLOSED, "this transaction has ended already");
+    return false;
+  }
+  if (index + 1 != transaction->depth) {
+    tuff_fail(err, TUFF_MISUSE, "a transaction inside this one is still open");
+    tuff_error_hint(err, "commit or roll back the inner transaction first");
+    return false;
+  }
+  bool kept = false;
+  if (transaction->failed)
+    *err = transaction->cause;
+  else
+    kept = keep(connection, index, err);
+  if (!kept) undo(connection, index, NULL);
+  pop(connection, index);
+  return kept;
+}
+
+void tuff_transaction_note_error(tuff_connection *connection, bool readonly,
+                                 const tuff_error *err) {
+  tuff_transaction *transaction = &connection->transaction;
+  if (transaction->failed || (transaction->depth == 0 && !transaction->manual)) return;
+  tuff_state state = state_of(connection);
+  /* After a full disk or an I/O error the engine may keep half of a statement: what the
+   * transaction would commit is not what the script wrote. */
+  bool halved = !readonly && (err->code == TUFF_FULL || err->code == TUFF_IO ||
+                              err->code == TUFF_MEMORY || err->code == TUFF_CORRUPT);
+  if (state == TUFF_STATE_OPEN && !halved) return;
+  transaction->failed = true;
+  transaction->cause = *err;
+  tuff_cursors_close(connection, transaction->manual ? 0 : 1, ended);
+  if (state == TUFF_STATE_OPEN || state == TUFF_STATE_FAILED)
+    control(connection, TUFF_ROLLBACK, TUFF_WRITE, 0, NULL);
+}
+
+void tuff_transaction_note_control(tuff_connection *connection) {
+  connection->transaction.manual = state_of(connection) != TUFF_STATE_IDLE;
+}

@@ -1,0 +1,52 @@
+/* transaction.h: transactions of one connection, nested by savepoints. When an error has
+ * ended the engine's transaction, the whole nest is `failed`: nothing runs in it any
+ * more, and its end raises the error that was the cause. */
+#ifndef TUFF_TRANSACTION_H
+#define TUFF_TRANSACTION_H
+
+#include "core/driver.h"
+
+struct tuff_connection;
+
+typedef struct tuff_level {
+  uint64_t serial;       /* names the level to the outside; never used again */
+  bool engine;           /* it has a transaction or a savepoint of the engine */
+  bool readonly_before;
+  int64_t deadline_before;
+} tuff_level;
+
+typedef struct tuff_transaction {
+  unsigned depth, room;
+  tuff_level *levels;
+  uint64_t serial;
+  bool readonly; /* inside db:read */
+  bool manual;   /* the script wrote BEGIN itself */
+  bool failed;
+  tuff_error cause; /* of the failure */
+} tuff_transaction;
+
+/* Begins a transaction, or inside of one a nested part. timeout_us covers it whole, from
+ * now, waiting included; 0: none. The serial of the level, or 0 and an error. */
+uint64_t tuff_transaction_begin(struct tuff_connection *connection, tuff_mode mode,
+                                int64_t timeout_us, tuff_error *err);
+
+/* Commits the innermost level, which must be this one. On failure the level has been
+ * rolled back all the same. A failed transaction raises its cause. */
+bool tuff_transaction_commit(struct tuff_connection *connection, uint64_t serial,
+                             tuff_error *err);
+
+/* Rolls this level and all inside it back. A level that has ended is no error. */
+bool tuff_transaction_rollback(struct tuff_connection *connection, uint64_t serial,
+                               tuff_error *err);
+
+/* Whether this level is still open. */
+bool tuff_transaction_is_open(const struct tuff_connection *connection, uint64_t serial);
+
+/* To be told of every error: finds out whether the engine's transaction survived it. */
+void tuff_transaction_note_error(struct tuff_connection *connection, bool readonly,
+                                 const tuff_error *err);
+
+/* To be told after every BEGIN, COMMIT, … that a script wrote itself. */
+void tuff_transaction_note_control(struct tuff_connection *connection);
+
+#endif

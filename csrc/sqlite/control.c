@@ -1,0 +1,75 @@
+/* control.c: the statements that begin and end transactions, prepared once. */
+#include <stdio.h>
+
+#include "sqlite/database.h"
+
+enum { BEGIN_WRITE, BEGIN_READ, COMMIT, ROLLBACK };
+
+static const char *const text[] = {"BEGIN IMMEDIATE", "BEGIN", "COMMIT", "ROLLBACK"};
+
+static bool run(tuff_sqlite_database *database, int which, tuff_error *err) {
+  sqlite3_stmt **statement = &database->control[which];
+  int result = SQLITE_OK;
+  if (!*statement)
+    result = sqlite3_prepare_v3(database->handle, text[which], -1,
+                                SQLITE_PREPARE_PERSISTENT, statement, NULL);
+  if (result == SQLITE_OK) {
+    result = sqlite3_step(*statement);
+    if (result != SQLITE_DONE) tuff_sqlite_fail(database, result, err);
+    sqlite3_reset(*statement);
+  } else {
+    tuff_sqlite_fail(database, result, err);
+  }
+  tuff_sqlite_wait_done(database);
+  return result == SQLITE_DONE;
+}
+
+/* BEGIN alone reads nothing: the snapshot is taken by the first read. */
+static bool begin_read(tuff_sqlite_database *database, tuff_error *err) {
+  if (!run(database, BEGIN_READ, err)) return false;
+  if (tuff_sqlite_exec(database, "SELECT 1 FROM sqlite_schema LIMIT 1", err)) return true;
+  run(database, ROLLBACK, NULL);
+  return false;
+}
+
+static bool commit(tuff_sqlite_database *database, tuff_error *err) {
+  if (!run(database, COMMIT, err)) {
+    /* What was written may be found again by recovery. */
+    if (err && err->code == TUFF_IO) err->unknown = true;
+    return false;
+  }
+  if (database->wal_bytes) tuff_sqlite_checkpoint(database);
+  return true;
+}
+
+static bool savepoint(tuff_sqlite_database *database, const char *verb, unsigned level,
+                      tuff_error *err) {
+  char sql[64];
+  snprintf(sql, sizeof sql, "%s tuff_%u", verb, level);
+  return tuff_sqlite_exec(database, sql, err);
+}
+
+bool tuff_sqlite_control(void *context, tuff_verb verb, tuff_mode mode, unsigned level,
+                         tuff_error *err) {
+  tuff_sqlite_database *database = context;
+  switch (verb) {
+    case TUFF_BEGIN:
+      /* Every isolation that writes is serializable here. */
+      return mode == TUFF_READ ? begin_read(database, err) : run(database, BEGIN_WRITE, err);
+    case TUFF_COMMIT: return commit(database, err);
+    case TUFF_ROLLBACK:
+      return sqlite3_get_autocommit(database->handle) || run(database, ROLLBACK, err);
+    case TUFF_SAVEPOINT: return savepoint(database, "SAVEPOINT", level, err);
+    case TUFF_RELEASE: return savepoint(database, "RELEASE", level, err);
+    case TUFF_ROLLBACK_TO:
+      return savepoint(database, "ROLLBACK TO", level, err) &&
+             savepoint(database, "RELEASE", level, err);
+  }
+  return false;
+}
+
+void tuff_sqlite_control_close(tuff_sqlite_database *database) {
+  for (size_t i = 0; i < sizeof text / sizeof *text; i++)
+    sqlite3_finalize(database->control[i]);
+  sqlite3_finalize(database->json_valid);
+}

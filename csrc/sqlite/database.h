@@ -1,0 +1,118 @@
+/* database.h: what the files of the SQLite driver share. */
+#ifndef TUFF_SQLITE_DATABASE_H
+#define TUFF_SQLITE_DATABASE_H
+
+#include <sqlite3.h>
+
+#include "core/driver.h"
+
+/* What the core lends; the same for all connections. */
+extern const tuff_host *tuff_sqlite_host;
+
+typedef struct tuff_sqlite_database {
+  sqlite3 *handle;
+  tuff_watch *watch;
+  char *path; /* absolute and without links, or ":memory:" */
+  bool file;  /* not in memory */
+  bool wal, readonly, normal, legacy_quotes;
+
+  /* waiting (wait.c) */
+  int queue;             /* descriptor of the file of the queue while we are in it, or -1 */
+  bool baton;            /* we are the first in the queue */
+  bool gave_up;          /* the last wait ended without the lock */
+  bool never_wait;       /* for the checkpoint */
+  int64_t waiting_since;
+
+  /* checkpoints (checkpoint.c) */
+  sqlite3 *checkpointer;
+  int page_size;
+  int64_t wal_bytes; /* after the last commit; 0: nothing to do */
+
+  bool internal;    /* our own statement is being prepared or run: all is allowed */
+  char denied[160]; /* what the authorizer refused last */
+
+  int64_t total_changes;
+  uint64_t generation; /* of shapes, the last that was given */
+  unsigned schema;     /* counts the statements prepared that change tables */
+  sqlite3_stmt *control[4], *json_valid;
+} tuff_sqlite_database;
+
+typedef struct tuff_sqlite_statement {
+  tuff_sqlite_database *database;
+  sqlite3_stmt *handle;
+  tuff_shape shape;
+  const char **names;
+  unsigned names_room;
+  tuff_type *types; /* of the columns; NULL: all as stored */
+  char *scratch;    /* decimals of one row as text */
+  tuff_type *targets; /* of the parameters; NULL: all as stored */
+  bool *compared;
+  char *texts;        /* converted arguments of one run */
+  bool running;       /* stepped since it was reset */
+  bool bound;         /* holds views of the caller's values */
+  int reprepared;
+  int64_t changed;
+} tuff_sqlite_statement;
+
+/* error.c: fills err from the result code of a call on this handle. Always false. */
+bool tuff_sqlite_fail(tuff_sqlite_database *database, int result, tuff_error *err);
+
+/* open.c */
+void *tuff_sqlite_open(const tuff_options *options, tuff_watch *watch, tuff_error *err);
+void tuff_sqlite_close(void *database, bool collected);
+
+/* Our own statement, without parameters and result. */
+bool tuff_sqlite_exec(tuff_sqlite_database *database, const char *sql, tuff_error *err);
+
+/* wait.c: installs the busy handler; must be called before the first access to the file.
+ * To be called after every call that may have waited: leaves the queue. */
+void tuff_sqlite_wait_install(tuff_sqlite_database *database);
+void tuff_sqlite_wait_done(tuff_sqlite_database *database);
+
+/* checkpoint.c: called when a commit has been acknowledged. */
+void tuff_sqlite_checkpoint_install(tuff_sqlite_database *database);
+void tuff_sqlite_checkpoint(tuff_sqlite_database *database);
+void tuff_sqlite_checkpoint_close(tuff_sqlite_database *database);
+
+/* authorizer.c */
+void tuff_sqlite_authorizer_install(tuff_sqlite_database *database);
+
+/* array.c: the table-valued function tuff_array, for `in ?`. */
+extern const char tuff_sqlite_array_type[];
+int tuff_sqlite_array_install(sqlite3 *handle);
+
+/* control.c: BEGIN, COMMIT and the like. */
+bool tuff_sqlite_control(void *database, tuff_verb verb, tuff_mode mode, unsigned level,
+                         tuff_error *err);
+void tuff_sqlite_control_close(tuff_sqlite_database *database);
+
+/* statement.c */
+void *tuff_sqlite_prepare(void *database, const tuff_sql *sql, unsigned flags,
+                          tuff_error *err);
+const tuff_shape *tuff_sqlite_shape(void *statement);
+bool tuff_sqlite_bind(void *statement, const tuff_value *values, unsigned count,
+                      tuff_error *err);
+tuff_result tuff_sqlite_step(void *statement, tuff_value *row, tuff_error *err);
+void tuff_sqlite_row(void *statement, tuff_value *row);
+int64_t tuff_sqlite_changes(void *statement);
+void tuff_sqlite_reset(void *statement);
+void tuff_sqlite_finish(void *statement);
+
+/* type.c: declared types. */
+tuff_type tuff_sqlite_type_of(const char *declaration);
+
+/* The declared type of the column that a parameter goes to. */
+tuff_type tuff_sqlite_target_type(tuff_sqlite_database *database,
+                                  const tuff_target *target);
+
+enum { TUFF_SQLITE_SCRATCH = 32 }; /* bytes of text that one converted number takes */
+
+/* A value of the script as this type stores it. text has room for TUFF_SQLITE_SCRATCH
+ * bytes that must live as long as the binding. compared: see tuff_target. */
+bool tuff_sqlite_store(tuff_sqlite_database *database, const tuff_type *type,
+                       bool compared, tuff_value *value, char *text, tuff_error *err);
+
+/* A stored value as this type reads. */
+void tuff_sqlite_load(const tuff_type *type, tuff_value *value, char *text);
+
+#endif

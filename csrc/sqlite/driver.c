@@ -1,0 +1,51 @@
+/* driver.c: the table of functions that makes this folder a driver. */
+#include "sqlite/database.h"
+#include "sqlite/sqlite.h"
+
+const tuff_host *tuff_sqlite_host;
+
+const char *tuff_sqlite_version(void) { return sqlite3_libversion(); }
+
+static const char *path_of(void *context) { return ((tuff_sqlite_database *)context)->path; }
+
+static tuff_state state_of(void *context) {
+  tuff_sqlite_database *database = context;
+  return sqlite3_get_autocommit(database->handle) ? TUFF_STATE_IDLE : TUFF_STATE_OPEN;
+}
+
+static void interrupt(void *context) {
+  sqlite3_interrupt(((tuff_sqlite_database *)context)->handle);
+}
+
+const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
+  static const char *const schemes[] = {NULL};
+  static const char *const features[] = {"reader", "returning", "savepoint", "wal", NULL};
+  static const tuff_driver driver = {
+      .abi = TUFF_ABI,
+      .size = sizeof driver,
+      .name = "sqlite",
+      .schemes = schemes,
+      .features = features,
+      .dialect = {.placeholder = '?',
+                  .in_array = "in tuff_array(%)",
+                  .not_in_array = "not in tuff_array(%)",
+                  .brackets = true,
+                  .backticks = true},
+      .open = tuff_sqlite_open,
+      .close = tuff_sqlite_close,
+      .path = path_of,
+      .state = state_of,
+      .interrupt = interrupt,
+      .control = tuff_sqlite_control,
+      .prepare = tuff_sqlite_prepare,
+      .shape = tuff_sqlite_shape,
+      .bind = tuff_sqlite_bind,
+      .step = tuff_sqlite_step,
+      .row = tuff_sqlite_row,
+      .changes = tuff_sqlite_changes,
+      .reset = tuff_sqlite_reset,
+      .finish = tuff_sqlite_finish,
+  };
+  tuff_sqlite_host = lent;
+  return &driver;
+}

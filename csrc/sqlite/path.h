@@ -1,0 +1,18 @@
+/* path.h: finding the file of a database without ever opening it by hand. */
+#ifndef TUFF_SQLITE_PATH_H
+#define TUFF_SQLITE_PATH_H
+
+#include "core/driver.h"
+
+enum { TUFF_SQLITE_PATH = 4096 };
+
+/* Resolves the directory, applies `root` and `follow`, refuses what is no regular file,
+ * and creates a missing file with mode 0600 where that is wanted. `out` gets an absolute
+ * path without links. */
+bool tuff_sqlite_path(const tuff_host *host, const tuff_options *options,
+                      char out[TUFF_SQLITE_PATH], bool *created, tuff_error *err);
+
+/* Whether the file system of this path is one that other machines share. */
+bool tuff_sqlite_path_is_shared(const char *path);
+
+#endif

@@ -1,0 +1,298 @@
+/* type.c: declared types of columns. SQLite knows five kinds of values and an affinity; a
+ * type of two words, such as DECIMAL INTEGER(10,2), says more: the second word fixes the
+ * affinity, so that a value is stored exactly, and the first one says what it means. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sqlite/database.h"
+
+/* ---- what a declaration says ---- */
+
+static bool take_word(const char **at, const char *word) {
+  size_t size = strlen(word);
+  if (sqlite3_strnicmp(*at, word, (int)size) != 0) return false;
+  char after = (*at)[size];
+  if (isalnum((unsigned char)after) || after == '_') return false;
+  *at += size;
+  *at += strspn(*at, " \t\r\n");
+  return true;
+}
+
+static tuff_type decimal_type(const char *arguments) {
+  tuff_type type = {TUFF_AS_DECIMAL, true, 18, 0};
+  unsigned precision = 0, scale = 0;
+  if (sscanf(arguments, "( %u , %u )", &precision, &scale) >= 1 && precision >= 1 &&
+      precision <= 18 && scale <= precision) {
+    type.precision = (uint8_t)precision;
+    type.scale = (uint8_t)scale;
+  }
+  return type;
+}
+
+tuff_type tuff_sqlite_type_of(const char *declaration) {
+  tuff_type stored = {TUFF_AS_STORED, false, 0, 0};
+  if (!declaration) return stored;
+  const char *at = declaration;
+  if (take_word(&at, "boolean") || take_word(&at, "bool"))
+    return (tuff_type){TUFF_AS_BOOLEAN, take_word(&at, "integer"), 0, 0};
+  if (take_word(&at, "blob")) return (tuff_type){TUFF_AS_BLOB, false, 0, 0};
+  if (take_word(&at, "timestamp") && take_word(&at, "text"))
+    return (tuff_type){TUFF_AS_TIMESTAMP, true, 0, 0};
+  if (take_word(&at, "json") && take_word(&at, "text"))
+    return (tuff_type){TUFF_AS_JSON, true, 0, 0};
+  if (take_word(&at, "decimal") && take_word(&at, "integer")) return decimal_type(at);
+  return stored;
+}
+
+/* A name as SQL writes it, without its quotes. */
+static bool unquote(const tuff_name *name, char *out, size_t room) {
+  const char *at = name->start, *end = at + name->size;
+  char quote = *at == '[' ? ']' : *at == '"' || *at == '`' ? *at : '\0';
+  size_t size = 0;
+  if (quote) {
+    at++;
+    end--;
+  }
+  for (; at < end; at++) {
+    if (size + 1 >= room) return false;
+    out[size++] = *at;
+    if (quote && *at == quote && at + 1 < end && at[1] == quote) at++;
+  }
+  out[size] = '\0';
+  return size > 0;
+}
+
+/* The type of the ordinal-th column that INSERT without a column list fills. */
+static tuff_type ordinal_type(tuff_sqlite_database *database, const char *table,
+                              unsigned ordinal) {
+  tuff_type type = {TUFF_AS_STORED, false, 0, 0};
+  sqlite3_stmt *columns = NULL;
+  database->internal = true;
+  /* table_info leaves hidden and generated columns out, as INSERT does. */
+  if (sqlite3_prepare_v2(database->handle,
+                         "SELECT type FROM pragma_table_info(?1) WHERE cid >= 0 "
+                         "ORDER BY cid LIMIT 1 OFFSET ?2", -1, &columns, NULL) == SQLITE_OK) {
+    sqlite3_bind_text(columns, 1, table, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(columns, 2, ordinal);
+    if (sqlite3_step(columns) == SQLITE_ROW)
+      type = tuff_sqlite_type_of((const char *)sqlite3_column_text(columns, 0));
+  }
+  sqlite3_finalize(columns);
+  database->internal = false;
+  return type;
+}
+
+tuff_type tuff_sqlite_target_type(tuff_sqlite_database *database,
+                                  const tuff_target *target) {
+  tuff_type stored = {TUFF_AS_STORED, false, 0, 0};
+  char table[256], column[256];
+  if (target->table.size == 0 || !unquote(&target->table, table, sizeof table))
+    return stored;
+  if (target->column.size == 0) return ordinal_type(database, table, target->ordinal);
+  if (!unquote(&target->column, column, sizeof column)) return stored;
+  const char *declaration = NULL;
+  int result = sqlite3_table_column_metadata(database->handle, NULL, table, column,
+                                             &declaration, NULL, NULL, NULL, NULL);
+  return result == SQLITE_OK ? tuff_sqlite_type_of(declaration) : stored;
+}
+
+/* ---- storing ---- */
+
+static bool refuse(tuff_error *err, tuff_code code, const char *message,
+                   const char *hint) {
+  tuff_sqlite_host->fail(err, code, "%s", message);
+  tuff_sqlite_host->hint(err, "%s", hint);
+  return false;
+}
+
+static bool are_digits(const char *text, size_t size) {
+  for (size_t i = 0; i < size; i++)
+    if (!isdigit((unsigned char)text[i])) return false;
+  return size > 0;
+}
+
+static int number(const char *text, size_t size) {
+  int value = 0;
+  for (size_t i = 0; i < size; i++) value = value * 10 + (text[i] - '0');
+  return value;
+}
+
+/* YYYY-MM-DDTHH:MM:SS.ffffffZ */
+static bool is_timestamp(const tuff_value *value) {
+  static const char form[] = "dddd-dd-ddTdd:dd:dd.ddddddZ";
+  if (value->kind != TUFF_TEXT || value->size != sizeof form - 1) return false;
+  const char *text = value->bytes;
+  for (size_t i = 0; i < value->size; i++)
+    if (form[i] == 'd' ? !isdigit((unsigned char)text[i]) : form[i] != text[i]) return false;
+  int month = number(text + 5, 2), day = number(text + 8, 2);
+  return month >= 1 && month <= 12 && day >= 1 && day <= 31 && number(text + 11, 2) <= 23 &&
+         number(text + 14, 2) <= 59 && number(text + 17, 2) <= 60;
+}
+
+static int64_t power_of_ten(unsigned exponent) {
+  int64_t power = 1;
+  while (exponent-- > 0) power *= 10;
+  return power;
+}
+
+static bool store_scaled(const tuff_type *type, uint64_t magnitude, bool negative,
+                         tuff_value *value, tuff_error *err) {
+  if (magnitude >= (uint64_t)power_of_ten(type->precision))
+    return refuse(err, TUFF_RANGE, "the decimal has more digits than its column",
+                  "declare the column with a larger precision");
+  *value = (tuff_value){.kind = TUFF_INTEGER,
+                        .integer = negative ? -(int64_t)magnitude : (int64_t)magnitude};
+  return true;
+}
+
+static bool store_decimal_text(const tuff_type *type, tuff_value *value,
+                               tuff_error *err) {
+  const char *at = value->bytes, *end = at + value->size;
+  bool negative = at < end && *at == '-';
+  if (at < end && (*at == '-' || *at == '+')) at++;
+  const char *dot = memchr(at, '.', (size_t)(end - at));
+  size_t whole = (size_t)((dot ? dot : end) - at);
+  const char *fraction = dot ? dot + 1 : end;
+  size_t digits = (size_t)(end - fraction);
+  if (!are_digits(at, whole) || (dot && !are_digits(fraction, digits)))
+    return refuse(err, TUFF_TYPE, "this text is no decimal number",
+                  "write it like \"-12.34\"");
+  while (digits > type->scale && fraction[digits - 1] == '0') digits--;
+  while (whole > 1 && *at == '0') at++, whole--;
+  if (digits > type->scale || whole + type->scale > 19)
+    return refuse(err, TUFF_RANGE, "the decimal has more digits than its column",
+                  "round it before storing, or declare the column wider");
+  uint64_t magnitude = 0;
+  for (size_t i = 0; i < whole; i++) magnitude = magnitude * 10 + (uint64_t)(at[i] - '0');
+  for (size_t i = 0; i < type->scale; i++)
+    magnitude = magnitude * 10 + (i < digits ? (uint64_t)(fraction[i] - '0') : 0);
+  return store_scaled(type, magnitude, negative, value, err);
+}
+
+static bool store_decimal(const tuff_type *type, tuff_value *value, tuff_error *err) {
+  if (value->kind == TUFF_TEXT) return store_decimal_text(type, value, err);
+  if (value->kind != TUFF_INTEGER)
+    return refuse(err, TUFF_TYPE, "this column holds decimals",
+                  "give a string like \"12.34\" or an integer: a float is not exact");
+  int64_t limit = power_of_ten((unsigned)(type->precision - type->scale));
+  int64_t whole = value->integer;
+  if (whole <= -limit || whole >= limit)
+    return refuse(err, TUFF_RANGE, "the decimal has more digits than its column",
+                  "declare the column with a larger precision");
+  *value = (tuff_value){.kind = TUFF_INTEGER, .integer = whole * power_of_ten(type->scale)};
+  return true;
+}
+
+static bool is_json(tuff_sqlite_database *database, const tuff_value *value) {
+  if (!database->json_valid &&
+      sqlite3_prepare_v3(database->handle, "SELECT json_valid(?1)", -1,
+                         SQLITE_PREPARE_PERSISTENT, &database->json_valid, NULL) != SQLITE_OK)
+    return false;
+  sqlite3_bind_text64(database->json_valid, 1, value->bytes, value->size, SQLITE_STATIC,
+                      SQLITE_UTF8);
+  bool valid = sqlite3_step(database->json_valid) == SQLITE_ROW &&
+               sqlite3_column_int(database->json_valid, 0) == 1;
+  sqlite3_reset(database->json_valid);
+  sqlite3_clear_bindings(database->json_valid);
+  return valid;
+}
+
+static void set_text(tuff_value *value, tuff_kind kind, const char *text, int size) {
+  *value = (tuff_value){.kind = kind, .bytes = text, .size = (size_t)size};
+}
+
+static bool store_json(tuff_sqlite_database *database, tuff_value *value, char *text,
+                       tuff_error *err) {
+  switch (value->kind) {
+    case TUFF_JSON: return true;
+    case TUFF_TEXT:
+      if (is_json(database, value)) return true;
+      return refuse(err, TUFF_TYPE, "this text is no valid JSON",
+                    "a string for a JSON column is JSON text: give a table, or encode it "
+                    "with require(\"tuff.json\").encode");
+    case TUFF_BOOLEAN:
+      set_text(value, TUFF_TEXT, value->integer ? "true" : "false", value->integer ? 4 : 5);
+      return true;
+    case TUFF_INTEGER:
+      set_text(value, TUFF_TEXT, text,
+               snprintf(text, TUFF_SQLITE_SCRATCH, "%lld", (long long)value->integer));
+      return true;
+    case TUFF_REAL:
+      if (value->real - value->real == 0) { /* neither infinite nor NaN */
+        double real = value->real;
+        int size = 0;
+        for (int digits = 15; digits <= 17; digits++) {
+          size = snprintf(text, TUFF_SQLITE_SCRATCH, "%.*g", digits, real);
+          if (strtod(text, NULL) == real) break;
+        }
+        if (!strpbrk(text, ".e"))
+          size += snprintf(text + size, (size_t)(TUFF_SQLITE_SCRATCH - size), ".0");
+        set_text(value, TUFF_TEXT, text, size);
+        return true;
+      }
+      break;
+    default: break;
+  }
+  return refuse(err, TUFF_TYPE, "this value has no form in JSON",
+                "give a table, a string of JSON, a boolean or a finite number");
+}
+
+bool tuff_sqlite_store(tuff_sqlite_database *database, const tuff_type *type,
+                       bool compared, tuff_value *value, char *text, tuff_error *err) {
+  if (value->kind == TUFF_NULL) return true;
+  switch (type->declared) {
+    case TUFF_AS_BLOB:
+      if (value->kind == TUFF_TEXT) value->kind = TUFF_BLOB;
+      return true;
+    case TUFF_AS_DECIMAL: return store_decimal(type, value, err);
+    case TUFF_AS_BOOLEAN:
+      if (compared || !type->strict || value->kind == TUFF_BOOLEAN ||
+          (value->kind == TUFF_INTEGER && (value->integer == 0 || value->integer == 1)))
+        return true;
+      return refuse(err, TUFF_TYPE, "this column holds booleans",
+                    "give true or false");
+    case TUFF_AS_TIMESTAMP:
+      if (compared || is_timestamp(value)) return true;
+      return refuse(err, TUFF_TYPE,
+                    "this column holds timestamps in UTC of 27 characters",
+                    "write it like \"2026-11-21T10:00:00.000000Z\"");
+    case TUFF_AS_JSON: return compared || store_json(database, value, text, err);
+    case TUFF_AS_STORED: break;
+  }
+  return true;
+}
+
+/* ---- loading ---- */
+
+static void load_decimal(const tuff_type *type, tuff_value *value, char *text) {
+  int64_t scaled = value->integer;
+  uint64_t magnitude = scaled < 0 ? 0 - (uint64_t)scaled : (uint64_t)scaled;
+  uint64_t one = (uint64_t)power_of_ten(type->scale);
+  const char *sign = scaled < 0 ? "-" : "";
+  int size;
+  if (type->scale == 0)
+    size = snprintf(text, TUFF_SQLITE_SCRATCH, "%s%llu", sign, (unsigned long long)magnitude);
+  else
+    size = snprintf(text, TUFF_SQLITE_SCRATCH, "%s%llu.%0*llu", sign,
+                    (unsigned long long)(magnitude / one), (int)type->scale,
+                    (unsigned long long)(magnitude % one));
+  set_text(value, TUFF_TEXT, text, size);
+}
+
+void tuff_sqlite_load(const tuff_type *type, tuff_value *value, char *text) {
+  switch (type->declared) {
+    case TUFF_AS_BOOLEAN:
+      if (value->kind == TUFF_INTEGER && (value->integer == 0 || value->integer == 1))
+        value->kind = TUFF_BOOLEAN;
+      break;
+    case TUFF_AS_DECIMAL:
+      if (value->kind == TUFF_INTEGER) load_decimal(type, value, text);
+      break;
+    case TUFF_AS_JSON:
+      if (value->kind == TUFF_TEXT) value->kind = TUFF_JSON;
+      break;
+    default: break;
+  }
+}

@@ -1,0 +1,99 @@
+--- The methods of a connection that are choices rather than mechanism. The C core brings
+--- the rest: see meta/core.lua.
+local core = require "tuff.core"
+local errors = require "tuff.error"
+local insert = require "tuff.insert"
+local options_of = require "tuff.options"
+local transaction = require "tuff.transaction"
+
+---@class tuff.Database
+---@field engine "sqlite"|"postgres"
+---@field path string the file, absolute and without links; ":memory:"; or the URL without secrets
+---@field corrupted boolean
+local Database = core.connection
+
+local M = {}
+
+--- Opens a connection with options that were checked.
+---@param options table
+---@return tuff.Database
+function M.open(options)
+  local scheme = options.path:match("^(%a[%w+.-]+)://")
+  if scheme then
+    errors.raise("unsupported", ("no driver is installed for %s:// URLs"):format(scheme))
+  end
+  local db = core.open(options_of.for_core(options))
+  local state = core.state(db)
+  state.options, state.retry = options, options.retry
+  return db
+end
+
+--- A second connection to the same database that only reads. It sees what is committed.
+---@return tuff.Database
+function Database:reader()
+  local path = self.path
+  if path == ":memory:" then
+    errors.raise("unsupported", "a database in memory has one connection only")
+  end
+  local options = { readonly = true, create = false }
+  for name, value in pairs(core.state(self).options) do
+    if options[name] == nil then options[name] = value end
+  end
+  options.path, options.follow = path, nil
+  return M.open(options)
+end
+
+--- Inserts one row.
+---@param table string
+---@param row table values by column; an absent column takes its default
+---@return any ... the primary key: one value for each of its columns
+function Database:insert(table, row)
+  return insert.one(self, table, row)
+end
+
+--- Inserts many rows, all or none.
+---@param table string
+---@param rows table[]|fun(): table? an array of rows, or an iterator
+---@param options { on_conflict: "ignore"|"replace"|"update"|nil, key: string[]?, returning: string[]? }?
+---@return integer|table[] count the rows changed, or with `returning` what they returned
+function Database:insert_many(table, rows, options)
+  return insert.many(self, table, rows, options)
+end
+
+Database.transaction = transaction.transaction
+Database.read = transaction.read
+Database.begin = transaction.begin
+Database.after_commit = transaction.after_commit
+Database.after_rollback = transaction.after_rollback
+
+-- ---- options for one call ----------------------------------------------------------------
+
+local function not_negative(value)
+  return type(value) == "number" and value >= 0 and value < 2 ^ 53, "a number, 0 or more"
+end
+
+local per_call = { timeout = not_negative, busy_timeout = not_negative }
+
+---@class tuff.Using
+local Using = {}
+Using.__index = Using
+
+for _, name in ipairs {
+  "exec", "run", "rows", "tuples", "all", "row", "value", "column", "arrays", "exists",
+} do
+  Using[name] = function(self, ...)
+    core.limit(self.db, self.options.timeout, self.options.busy_timeout)
+    return self.db[name](self.db, ...)
+  end
+end
+
+--- The same connection with other options for one call: db:using { timeout = 200 }:all(…).
+---@param options { timeout: number?, busy_timeout: number? } milliseconds
+---@return tuff.Using
+function Database:using(options)
+  errors.check(options, "table", "the options given to db:using")
+  options_of.check(options, per_call, "db:using")
+  return setmetatable({ db = self, options = options }, Using)
+end
+
+return M

@@ -1,0 +1,31 @@
+--- How SQLite differs: where it tells about its tables, and the forms of its SQL.
+local M = {}
+
+--- A number that changes whenever the schema does.
+---@param db tuff.Database
+---@return integer
+function M.schema_version(db)
+  return db:value("pragma schema_version")
+end
+
+--- The columns of a table, in order, without those that cannot be written.
+---@param db tuff.Database
+---@param name string
+---@return { name: string, key: integer }[] key: position in the primary key, from 1; or 0
+function M.columns(db, name)
+  return db:all("select name, pk as key from pragma_table_xinfo(?) where hidden = 0 order by cid",
+    name)
+end
+
+--- The column that stands for the primary key where a table declares none.
+M.row_id = "rowid"
+
+--- Names of the tables a script may mean.
+---@param db tuff.Database
+---@return string[]
+function M.tables(db)
+  return db:column("select name from pragma_table_list where schema <> 'temp' "
+    .. "and name not like 'sqlite\\_%' escape '\\' and name not like 'tuff\\_%' escape '\\'")
+end
+
+return M

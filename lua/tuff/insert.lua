@@ -1,0 +1,200 @@
+--- Inserting rows that are tables. The SQL is built once for each table and set of
+--- columns; names are quoted and values bound.
+local core = require "tuff.core"
+local errors = require "tuff.error"
+local identifier = require "tuff.identifier"
+local dialect = require "tuff.dialect.sqlite"
+
+local M = {}
+
+-- ---- what is known of tables -------------------------------------------------------------
+
+--- Columns and key of a table, remembered until the schema changes.
+---@return { columns: table<string, integer>, names: string[], key: string[], sql: table }
+local function describe(db, name)
+  errors.check(name, "string", "the name of the table")
+  local state = core.state(db)
+  local version = dialect.schema_version(db)
+  if state.schema_version ~= version then
+    state.schema_version, state.tables = version, {}
+  end
+  local known = state.tables[name]
+  if known then return known end
+  known = { columns = {}, names = {}, key = {}, sql = {} }
+  for i, column in ipairs(dialect.columns(db, name)) do
+    known.columns[column.name] = i
+    known.names[i] = column.name
+    if column.key > 0 then known.key[column.key] = column.name end
+  end
+  if #known.names == 0 then
+    errors.raise("not_found", ("no such table: %s"):format(name:sub(1, 100)),
+      { table = name, hint = errors.did_you_mean(name, dialect.tables(db)) })
+  end
+  if #known.key == 0 then known.key[1] = dialect.row_id end
+  state.tables[name] = known
+  return known
+end
+
+--- The columns of a row, in the order of the table.
+local function columns_of(known, name, row, number)
+  if type(row) ~= "table" then
+    errors.raise("misuse", ("a row must be a table keyed by column, not a %s"):format(type(row)),
+      { row = number })
+  end
+  local columns = {}
+  for column in pairs(row) do
+    if not known.columns[column] then
+      errors.raise("not_found", ("table %s has no column %s"):format(name, tostring(column)),
+        { table = name, row = number, hint = errors.did_you_mean(column, known.names) })
+    end
+    columns[#columns + 1] = column
+  end
+  table.sort(columns, function(a, b) return known.columns[a] < known.columns[b] end)
+  return columns
+end
+
+-- ---- SQL ---------------------------------------------------------------------------------
+
+local function check_columns(known, name, columns, what)
+  errors.check(columns, "table", what)
+  for _, column in ipairs(columns) do
+    if not known.columns[column] then
+      errors.raise("not_found", ("table %s has no column %s, named in %s"):format(
+        name, tostring(column), what), { hint = errors.did_you_mean(column, known.names) })
+    end
+  end
+  return columns
+end
+
+--- What happens where a row exists already.
+local function conflict_clause(known, name, columns, options)
+  local how = options.on_conflict
+  if not how then return "" end
+  local key = options.key and check_columns(known, name, options.key, "the option key")
+  local target = key and " (" .. identifier.quote_all(key) .. ")" or ""
+  if how == "ignore" then return " on conflict" .. target .. " do nothing" end
+  local is_key, set = {}, {}
+  for _, column in ipairs(key or known.key) do is_key[column] = true end
+  for _, column in ipairs(how == "replace" and known.names or columns) do
+    if not is_key[column] then
+      local quoted = identifier.quote(column)
+      set[#set + 1] = quoted .. " = excluded." .. quoted
+    end
+  end
+  target = " (" .. identifier.quote_all(key or known.key) .. ")"
+  if #set == 0 then return " on conflict" .. target .. " do nothing" end
+  return " on conflict" .. target .. " do update set " .. table.concat(set, ", ")
+end
+
+local function insert_sql(known, name, columns, options, returning)
+  local signature = table.concat({
+    table.concat(columns, "\0"), options.on_conflict or "",
+    options.key and table.concat(options.key, "\0") or "", table.concat(returning or {}, "\0"),
+  }, "\1")
+  local sql = known.sql[signature]
+  if sql then return sql end
+  local values = "default values"
+  if #columns > 0 then
+    values = ("(%s) values (%s)"):format(identifier.quote_all(columns),
+      ("?, "):rep(#columns - 1) .. "?")
+  end
+  sql = ("insert into %s %s%s"):format(identifier.quote(name), values,
+    conflict_clause(known, name, columns, options))
+  if returning then sql = sql .. " returning " .. identifier.quote_all(returning) end
+  known.sql[signature] = sql
+  return sql
+end
+
+-- ---- one row -----------------------------------------------------------------------------
+
+--- Inserts one row.
+---@param db tuff.Database
+---@param name string table
+---@param row table values by column; an absent column takes its default
+---@return any ... the primary key: one value for each of its columns
+function M.one(db, name, row)
+  local known = describe(db, name)
+  local columns = columns_of(known, name, row)
+  local values = {}
+  for i, column in ipairs(columns) do values[i] = row[column] end
+  local sql = insert_sql(known, name, columns, {}, known.key)
+  local inserted = db:row(sql, table.unpack(values, 1, #columns))
+  local key = {}
+  for i, column in ipairs(known.key) do key[i] = inserted[column] end
+  return table.unpack(key, 1, #known.key)
+end
+
+-- ---- many rows ---------------------------------------------------------------------------
+
+local allowed = {
+  on_conflict = function(value)
+    return value == "ignore" or value == "replace" or value == "update",
+      '"ignore", "replace" or "update"'
+  end,
+  key = function(value) return type(value) == "table", "a list of columns" end,
+  returning = function(value)
+    return type(value) == "table" or type(value) == "string", "a list of columns"
+  end,
+}
+
+--- Names the row in an error that came out of the core.
+local function add_row(db, err)
+  local state = core.state(db)
+  if errors.is_error(err) and state.insert_row then err.row = err.row or state.insert_row end
+  state.insert_row = nil
+  error(err, 0)
+end
+
+--- Rows in runs of equal columns, each run by one prepared statement.
+local function insert_runs(db, name, rows, options, results)
+  local known = describe(db, name)
+  local returning = options.returning
+  if type(returning) == "string" then returning = { returning } end
+  if returning then check_columns(known, name, returning, "the option returning") end
+  local pending = nil
+  local source = rows
+  if type(rows) == "function" then
+    source = function()
+      local row = pending
+      pending = nil
+      if row == nil then row = rows() end
+      return row
+    end
+    pending = rows()
+  end
+  local changes, number = 0, 1
+  local row = pending
+  if type(rows) == "table" then row = rows[1] end
+  while row ~= nil do
+    local columns = columns_of(known, name, row, number)
+    local sql = insert_sql(known, name, columns, options, returning)
+    local changed, reached, stopped = core.insert_rows(db, sql, columns, source, number, results)
+    if stopped ~= nil and reached == number then
+      errors.raise("misuse", ("row %d changed while it was read"):format(number))
+    end
+    changes, number, row, pending = changes + changed, reached, stopped, stopped
+  end
+  return changes
+end
+
+--- Inserts many rows, all or none.
+---@param db tuff.Database
+---@param name string table
+---@param rows table[]|fun(): table? an array of rows, or an iterator
+---@param options { on_conflict: "ignore"|"replace"|"update"|nil, key: string[]?, returning: string[]? }?
+---@return integer|table[] count the rows changed, or with `returning` what they returned
+function M.many(db, name, rows, options)
+  options = options or {}
+  errors.check(options, "table", "the options of insert_many")
+  require("tuff.options").check(options, allowed, "insert_many")
+  errors.check(rows, "table|function", "the rows given to insert_many")
+  local results = options.returning and {} or nil
+  local changes = db:transaction(function()
+    local good, changed = pcall(insert_runs, db, name, rows, options, results)
+    if not good then add_row(db, changed) end
+    return changed
+  end)
+  return results or changes
+end
+
+return M

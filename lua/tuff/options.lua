@@ -1,0 +1,173 @@
+--- The options of `tuff.open`: which there are, what they may be, and how the core wants
+--- them.
+local errors = require "tuff.error"
+
+local M = {}
+
+local function positive(value)
+  return math.type(value) == "integer" and value > 0, "a positive integer"
+end
+
+local function not_negative(value)
+  return type(value) == "number" and value >= 0 and value < 2 ^ 53, "a number, 0 or more"
+end
+
+local function count(value)
+  return math.type(value) == "integer" and value >= 0, "an integer, 0 or more"
+end
+
+local function boolean(value)
+  return type(value) == "boolean", "true or false"
+end
+
+local function text(value)
+  return type(value) == "string", "a string"
+end
+
+local function one_of(...)
+  local allowed = { ... }
+  return function(value)
+    for _, word in ipairs(allowed) do
+      if value == word then return true end
+    end
+    return false, '"' .. table.concat(allowed, '" or "') .. '"'
+  end
+end
+
+local function page_size(value)
+  local power = math.type(value) == "integer" and value >= 512 and value <= 65536
+    and value & (value - 1) == 0
+  return power, "a power of two from 512 to 65536"
+end
+
+local function bytes(value)
+  local fits = math.type(value) == "integer" and value > 0 and value < 2 ^ 31
+  return fits, "a positive integer below 2^31"
+end
+
+local limits = { value_bytes = bytes, sql_bytes = bytes, result_rows = positive }
+
+local known = {
+  path = text,
+  readonly = boolean,
+  create = boolean,
+  durability = one_of("full", "normal"),
+  busy_timeout = not_negative,
+  timeout = not_negative,
+  connect_timeout = not_negative,
+  retry = count,
+  statement_cache = count,
+  page_size = page_size,
+  cache_bytes = positive,
+  follow = boolean,
+  journal = one_of("wal", "delete"),
+  legacy_quotes = boolean,
+  root = text,
+}
+
+local function names(of)
+  local list = {}
+  for name in pairs(of) do list[#list + 1] = name end
+  table.sort(list)
+  return list
+end
+
+--- Checks a table of options against what is known.
+---@param options table
+---@param allowed table<string, fun(value: any): boolean, string> a check for each name
+---@param what string whose options they are, for the message: "tuff.open"
+function M.check(options, allowed, what)
+  for name, value in pairs(options) do
+    local check = allowed[name]
+    if not check then
+      errors.raise("misuse", ("%s has no option %s"):format(what, tostring(name)),
+        { hint = errors.did_you_mean(name, names(allowed)) })
+    end
+    local good, wanted = check(value)
+    if not good then
+      local given = type(value) == "table" and "a table" or tostring(value):sub(1, 40)
+      errors.raise("misuse", ("option %s of %s must be %s, not %s"):format(
+        name, what, wanted, given))
+    end
+  end
+end
+
+known.limits = function(value)
+  if type(value) ~= "table" then return false, "a table" end
+  M.check(value, limits, "limits")
+  return true
+end
+
+--- The arguments of `tuff.open` as one table that is the caller's no more.
+---@param path string|table
+---@param options table?
+---@return table
+local function merge(path, options)
+  if type(path) == "table" then
+    if options ~= nil then
+      errors.raise("misuse", "tuff.open takes one table, or a path and a table")
+    end
+    options, path = path, path.path
+  end
+  errors.check(path, "string", "the path given to tuff.open")
+  errors.check(options or {}, "table", "the options given to tuff.open")
+  local merged = {}
+  for name, value in pairs(options or {}) do merged[name] = value end
+  merged.path = path
+  return merged
+end
+
+---@class tuff.OpenOptions
+---@field path string? the file, ":memory:", or a URL; where it is not given by itself
+---@field readonly boolean? only read; the file must exist
+---@field create boolean? make a missing file (true)
+---@field durability "full"|"normal"|nil "full": an acknowledged commit survives power loss
+---@field busy_timeout number? milliseconds to wait for a lock (5000)
+---@field timeout number? milliseconds that one statement may take (none)
+---@field connect_timeout number? milliseconds to reach a server (none)
+---@field retry integer? how often a transaction is run again (3)
+---@field statement_cache integer? how many prepared statements are kept (128)
+---@field page_size integer? of a new database, a power of two from 512 to 65536
+---@field cache_bytes integer? memory for pages (16 MB)
+---@field follow boolean? open a symbolic link (false)
+---@field journal "wal"|"delete"|nil
+---@field legacy_quotes boolean? accept "text" in double quotes as a string (false)
+---@field root string? a directory that the path may not leave
+---@field limits { value_bytes: integer?, sql_bytes: integer?, result_rows: integer? }?
+
+--- Checks what was given to `tuff.open`.
+---@param path string|tuff.OpenOptions
+---@param options tuff.OpenOptions?
+---@return table options as given, in a table of their own
+function M.read(path, options)
+  local merged = merge(path, options)
+  M.check(merged, known, "tuff.open")
+  return merged
+end
+
+--- The same as the core wants them.
+---@param options table what `read` returned
+---@return table
+function M.for_core(options)
+  local limit = options.limits or {}
+  return {
+    path = options.path,
+    readonly = options.readonly,
+    create = options.create,
+    follow = options.follow,
+    legacy_quotes = options.legacy_quotes,
+    normal = options.durability == "normal",
+    delete_journal = options.journal == "delete",
+    busy_timeout = options.busy_timeout,
+    timeout = options.timeout,
+    statement_cache = options.statement_cache,
+    page_size = options.page_size,
+    cache_bytes = options.cache_bytes,
+    root = options.root,
+    value_bytes = limit.value_bytes,
+    sql_bytes = limit.sql_bytes,
+    result_rows = limit.result_rows,
+  }
+end
+
+return M

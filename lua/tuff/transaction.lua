@@ -1,0 +1,242 @@
+--- Transactions: running a function again where that may help, and the functions that wait
+--- for the end.
+local core = require "tuff.core"
+local errors = require "tuff.error"
+local options_of = require "tuff.options"
+
+local M = {}
+
+-- ---- functions that wait for the end -----------------------------------------------------
+
+-- core.state(db).waiting is a list of { event, fn, depth }: `event` is "commit" or
+-- "rollback", depth the level of the nest it was given in. When a level is undone, its
+-- commits are forgotten, and its rollbacks become certain: they run at the end whatever
+-- the levels around it do.
+
+--- Runs the functions, every one; the first error is raised after the last.
+local function run_all(list)
+  local first
+  for _, fn in ipairs(list) do
+    local good, err = pcall(fn)
+    if not good and first == nil then first = { err } end
+  end
+  if first then error(first[1], 0) end
+end
+
+--- A level was kept: what waits there waits for the level around it now.
+local function keep_level(waiting, depth)
+  for _, entry in ipairs(waiting) do entry.depth = math.min(entry.depth, depth - 1) end
+end
+
+local function undo_level(waiting, depth)
+  local left = {}
+  for _, entry in ipairs(waiting) do
+    if entry.depth < depth or entry.event ~= "commit" then
+      if entry.depth >= depth then entry.event, entry.depth = "certain", 0 end
+      left[#left + 1] = entry
+    end
+  end
+  return left
+end
+
+--- To be called when the level with this depth, from 1, has ended.
+local function ended(db, depth, event)
+  local state = core.state(db)
+  local waiting = state.waiting
+  if not waiting then return end
+  if event == "commit" then
+    keep_level(waiting, depth)
+  else
+    waiting = undo_level(waiting, depth)
+    state.waiting = waiting
+  end
+  if depth > 1 then return end
+  state.waiting = nil
+  local list = {}
+  for _, entry in ipairs(waiting) do
+    if entry.event == event or entry.event == "certain" then list[#list + 1] = entry.fn end
+  end
+  run_all(list)
+end
+
+local function wait_for(db, event, fn, what)
+  errors.check(fn, "function", what)
+  local depth = core.depth(db)
+  if depth == 0 then
+    if event == "commit" then fn() end
+    return
+  end
+  local state = core.state(db)
+  state.waiting = state.waiting or {}
+  table.insert(state.waiting, { event = event, fn = fn, depth = depth })
+end
+
+--- Runs fn after the outermost transaction has committed and its lock is released, in the
+--- order of the calls; at once outside of a transaction. A nested transaction that is
+--- rolled back forgets what was given inside of it.
+---@param db tuff.Database
+---@param fn fun()
+function M.after_commit(db, fn)
+  wait_for(db, "commit", fn, "the function given to after_commit")
+end
+
+--- Runs fn when the transaction it was called in has been rolled back, after the lock is
+--- released; never outside of a transaction.
+---@param db tuff.Database
+---@param fn fun()
+function M.after_rollback(db, fn)
+  wait_for(db, "rollback", fn, "the function given to after_rollback")
+end
+
+-- ---- the handle --------------------------------------------------------------------------
+
+---@class tuff.Transaction
+local Transaction = {}
+
+--- Commits. It must be the innermost transaction that is open.
+function Transaction:commit()
+  local db = core.connection_of(self)
+  local depth = core.depth(db)
+  local good, err = pcall(core.commit, self)
+  if good then return ended(db, depth, "commit") end
+  if core.depth(db) < depth then ended(db, depth, "rollback") end
+  error(err, 0)
+end
+
+--- Rolls back, with all that is nested in it. Nothing happens where it has ended.
+function Transaction:rollback()
+  if not core.is_open(self) then return core.collect(self) end
+  local db = core.connection_of(self)
+  local good, err = pcall(core.rollback, self)
+  ended(db, core.depth(db) + 1, "rollback")
+  if not good then error(err, 0) end
+end
+
+--- Whether it has neither been committed nor rolled back.
+---@return boolean
+function Transaction:is_open()
+  return core.is_open(self)
+end
+
+core.transaction.__index = Transaction
+core.transaction.__close = Transaction.rollback
+core.transaction.__gc = function(self)
+  if not core.is_open(self) then return core.collect(self) end
+  local db = core.connection_of(self)
+  core.collect(self)
+  ended(db, core.depth(db) + 1, "rollback")
+end
+
+-- ---- beginning ---------------------------------------------------------------------------
+
+local function duration(value)
+  return type(value) == "number" and value > 0 and value < 2 ^ 53, "a number of milliseconds"
+end
+
+local isolations = {
+  ["serializable"] = true, ["repeatable read"] = true, ["read committed"] = true,
+}
+
+local function isolation(value)
+  return isolations[value] ~= nil,
+    '"serializable", "repeatable read" or "read committed"'
+end
+
+local function retry(value)
+  return math.type(value) == "integer" and value >= 0, "an integer, 0 or more"
+end
+
+local allowed = { isolation = isolation, timeout = duration, retry = retry }
+
+---@class tuff.TransactionOptions
+---@field isolation "serializable"|"repeatable read"|"read committed"|nil
+---@field timeout number? milliseconds for all of it, waiting and running again included
+---@field retry integer? how often it is run again after a retryable error (3)
+
+local function check_options(options, what)
+  if options == nil then return {} end
+  errors.check(options, "table", "the options of " .. what)
+  options_of.check(options, allowed, what)
+  return options
+end
+
+--- Begins a transaction that is rolled back at the end of its scope unless it is committed.
+---@param db tuff.Database
+---@param options tuff.TransactionOptions?
+---@return tuff.Transaction
+function M.begin(db, options)
+  options = check_options(options, "db:begin")
+  return core.begin(db, options.isolation, options.timeout)
+end
+
+-- ---- running a function ------------------------------------------------------------------
+
+--- Runs fn once in a transaction. True and its results, or false and the error.
+local function attempt(db, mode, timeout, fn)
+  local tx = core.begin(db, mode, timeout)
+  local results = table.pack(pcall(fn, db))
+  if results[1] then
+    local depth = core.depth(db)
+    local good, err = pcall(core.commit, tx)
+    if good then
+      -- An error out of these is the caller's: the transaction is committed already.
+      ended(db, depth, "commit")
+      return results
+    end
+    if core.depth(db) < depth then
+      ended(db, depth, "rollback")
+    else
+      tx:rollback() -- something inside of it was left open
+    end
+    return { false, err, n = 2 }
+  end
+  pcall(tx.rollback, tx) -- the first error is the one to be seen
+  return results
+end
+
+local function run(db, mode, options, fn)
+  local nested = db:in_transaction()
+  local left = nested and 0 or options.retry or core.state(db).retry or 3
+  local deadline = options.timeout and core.now() + options.timeout
+  while true do
+    local timeout = deadline and math.max(deadline - core.now(), 0.001)
+    local results = attempt(db, mode, timeout, fn)
+    if results[1] then return table.unpack(results, 2, results.n) end
+    local err = results[2]
+    if left == 0 or not errors.is_error(err) or not err.retryable or err.outcome then
+      error(err, 0)
+    end
+    left = left - 1
+  end
+end
+
+local function arguments(options, fn, what)
+  if fn == nil then options, fn = nil, options end
+  errors.check(fn, "function", "the function given to " .. what)
+  return check_options(options, what), fn
+end
+
+--- Runs fn in a transaction: commits when it returns, rolls back when it raises, and raises
+--- the same error. Nested, it is a part that can be rolled back alone.
+---@generic T
+---@param db tuff.Database
+---@param options tuff.TransactionOptions|fun(db: tuff.Database): T...
+---@param fn (fun(db: tuff.Database): T...)?
+---@return T ... what fn returned
+function M.transaction(db, options, fn)
+  options, fn = arguments(options, fn, "db:transaction")
+  return run(db, options.isolation, options, fn)
+end
+
+--- Runs fn on one snapshot of the database, in which nothing can be written.
+---@generic T
+---@param db tuff.Database
+---@param options tuff.TransactionOptions|fun(db: tuff.Database): T...
+---@param fn (fun(db: tuff.Database): T...)?
+---@return T ... what fn returned
+function M.read(db, options, fn)
+  options, fn = arguments(options, fn, "db:read")
+  return run(db, "read", options, fn)
+end
+
+return M

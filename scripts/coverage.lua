@@ -1,0 +1,97 @@
+-- coverage.lua: prints which share of the lines in C and Lua a coverage run reached, file by file,
+-- and writes those it did not to build/coverage/unreached.txt.
+
+local files = {} -- path -> line -> times reached, for every line that could be
+
+local function count(path, line, times)
+  files[path] = files[path] or {}
+  files[path][line] = math.max(files[path][line] or 0, times)
+end
+
+local function lines_of(command)
+  return io.popen(command):lines()
+end
+
+local function source_lines(path)
+  local lines = {}
+  for line in io.lines(path) do lines[#lines + 1] = line end
+  return lines
+end
+
+-- gcov prints `times:line:text`, and ##### for a line that never ran. A header comes up once for
+-- each file that includes it.
+local function read_c()
+  local path
+  for line in lines_of("find build/coverage/obj -name '*.gcno' -not -path '*/test/*' -print0"
+    .. " | xargs -0 gcov -t 2>/dev/null") do
+    local times, number, text = line:match("^%s*([^:]+):%s*(%d+):(.*)$")
+    if number == "0" then
+      path = text:match("^Source:(csrc/.*)") or not text:find("^Source:") and path or nil
+    elseif path and times and times ~= "-" then
+      count(path, tonumber(number), tonumber(times:match("^%d+")) or 0)
+    end
+  end
+end
+
+-- A line that holds nothing but the end of something has an instruction that need not run.
+local function closes(text)
+  return not text:gsub("%f[%w_]end%f[^%w_]", ""):gsub("%f[%w_]else%f[^%w_]", ""):find("[%w_]")
+end
+
+local function read_lua()
+  for path in lines_of("find lua -name '*.lua' -not -path 'lua/tuff/meta/*'") do
+    local text = source_lines(path)
+    for line in lines_of("luac5.4 -l -p " .. path) do
+      local number = tonumber(line:match("^\t%d+\t%[(%d+)%]\t"))
+      if number and not line:find("VARARGPREP") and not closes(text[number]) then
+        count(path, number, 0)
+      end
+    end
+  end
+  for line in lines_of("cat build/coverage/lua/* 2>/dev/null") do
+    local path, number = line:match("^(.*):(%d+)$")
+    if files[path] and files[path][tonumber(number)] then count(path, tonumber(number), 1) end
+  end
+end
+
+local function sorted(t)
+  local keys = {}
+  for key in pairs(t) do keys[#keys + 1] = key end
+  table.sort(keys)
+  return keys
+end
+
+local function print_row(name, lines, reached)
+  print(("%-48s %6d %7.1f %%"):format(name, lines, lines > 0 and 100 * reached / lines or 100))
+end
+
+local function report(language, pattern, unreached)
+  local all_lines, all_reached = 0, 0
+  for _, path in ipairs(sorted(files)) do
+    if path:find(pattern) then
+      local lines, reached, text = 0, 0, source_lines(path)
+      for _, line in ipairs(sorted(files[path])) do
+        lines = lines + 1
+        if files[path][line] > 0 then
+          reached = reached + 1
+        else
+          unreached:write(("%s:%d: %s\n"):format(path, line, text[line]))
+        end
+      end
+      print_row(path, lines, reached)
+      all_lines, all_reached = all_lines + lines, all_reached + reached
+    end
+  end
+  print_row(language .. ", all", all_lines, all_reached)
+  print()
+end
+
+read_c()
+read_lua()
+
+local unreached = assert(io.open("build/coverage/unreached.txt", "w"))
+print(("%-48s %6s %9s"):format("", "lines", "reached"))
+report("C", "^csrc/", unreached)
+report("Lua", "^lua/", unreached)
+unreached:close()
+print("Lines not reached: build/coverage/unreached.txt")
