@@ -21,7 +21,7 @@ static bool read_list(lua_State *L, int index, tuff_value *value, tuff_error *er
     lua_rawgeti(L, index, (lua_Integer)i + 1);
     if (!binding_to_value(L, lua_gettop(L), &items[i], &pushed, err)) return false;
     if (pushed || items[i].kind == TUFF_NULL) {
-      tuff_fail(err, TUFF_MISUSE, "item %zu of the list is %s", i + 1,
+      tuff_fail(err, pushed ? TUFF_TYPE : TUFF_MISUSE, "item %zu of the list is %s", i + 1,
                 pushed ? "a table" : "NULL");
       tuff_error_hint(err, pushed ? "a list for `in` holds plain values"
                                   : "`in` never finds NULL: ask for it with `is null`");

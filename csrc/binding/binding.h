@@ -35,6 +35,7 @@ enum { BINDING_UPVALUE_COLUMNS = 200 };
 typedef struct binding_connection {
   tuff_connection core;
   bool open;
+  int objects;        /* open ones that belong to it */
   bool limited;       /* the next call has limits of its own: */
   int64_t timeout_us, busy_us;
   lua_State *main;    /* whose hook Ctrl-C sets */
@@ -77,9 +78,11 @@ static inline void *binding_test(lua_State *L, int index, int upvalue) {
 /* Pushes a zeroed userdata with its metatable. */
 void *binding_new(lua_State *L, size_t size, int values, int upvalue);
 
-/* How many objects are open in this process. */
-void binding_count(int change);
+/* How many objects are open in this process. The objects of a connection are closed with
+ * it. */
 lua_Integer binding_instances(void);
+void binding_opened(binding_connection *connection);
+void binding_closed(binding_connection *connection);
 
 /* ---- errors (error.c) ---- */
 
@@ -181,9 +184,10 @@ void binding_statement_install(lua_State *L);
 int binding_statement_new(lua_State *L);
 void binding_cursor_install(lua_State *L);
 
-/* Takes over the statement; pushes what a generic `for` needs, and says how many. */
+/* Takes over the statement; pushes what a generic `for` needs, and says how many. The
+ * loop ends when its source, a connection or prepared statement, is closed. */
 int binding_cursor_new(lua_State *L, int connection, tuff_statement *statement,
-                       const binding_arguments *arguments, bool named);
+                       const binding_arguments *arguments, const void *source, bool named);
 
 /* Whether a generic `for` closes its closing value here. */
 bool binding_for_closes(lua_State *L);

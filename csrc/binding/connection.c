@@ -10,9 +10,18 @@
 
 static atomic_int instances;
 
-void binding_count(int change) { atomic_fetch_add(&instances, change); }
-
 lua_Integer binding_instances(void) { return atomic_load(&instances); }
+
+void binding_opened(binding_connection *connection) {
+  connection->objects++;
+  atomic_fetch_add(&instances, 1);
+}
+
+void binding_closed(binding_connection *connection) {
+  if (!connection->open) return;
+  connection->objects--;
+  atomic_fetch_sub(&instances, 1);
+}
 
 void *binding_new(lua_State *L, size_t size, int values, int upvalue) {
   void *object = lua_newuserdatauv(L, size, values);
@@ -202,8 +211,7 @@ static int open_connection(lua_State *L) {
                           .delete_journal = flag(L, "delete_journal", false),
                           .page_size = integer(L, "page_size", 0),
                           .cache_bytes = integer(L, "cache_bytes", 0),
-                          .value_bytes = integer(L, "value_bytes", 0),
-                          .sql_bytes = integer(L, "sql_bytes", 0)};
+                          .value_bytes = integer(L, "value_bytes", 0)};
   lua_getfield(L, 1, "path");
   options.path = luaL_checklstring(L, 2, &options.path_size);
   lua_getfield(L, 1, "root");
@@ -222,6 +230,7 @@ static int open_connection(lua_State *L) {
       .busy_us = integer(L, "busy_timeout", 5000) * 1000,
       .statement_cache = (unsigned)integer(L, "statement_cache", 128),
       .result_rows = (uint64_t)integer(L, "result_rows", 0),
+      .sql_bytes = (uint64_t)integer(L, "sql_bytes", 0),
       .interrupted = interrupted,
       .context = box};
   tuff_error err;
@@ -230,7 +239,7 @@ static int open_connection(lua_State *L) {
                             &err))
     return binding_raise(L, &err, NULL, 0);
   box->open = true;
-  binding_count(1);
+  atomic_fetch_add(&instances, 1);
   return 1;
 }
 
@@ -240,7 +249,7 @@ static void close_connection(binding_connection *box, bool collected) {
   box->active = NULL;
   box->owner = NULL;
   tuff_connection_close(&box->core, collected);
-  binding_count(-1);
+  atomic_fetch_sub(&instances, 1 + box->objects);
 }
 
 static int close_method(lua_State *L) {

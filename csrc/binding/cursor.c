@@ -4,9 +4,9 @@
 
 static void close_cursor(binding_cursor *box) {
   if (!box->connection) return;
-  box->connection = NULL;
   tuff_cursor_close(&box->core, "this loop was closed");
-  binding_count(-1);
+  binding_closed(box->connection);
+  box->connection = NULL;
 }
 
 static int close_method(lua_State *L) {
@@ -105,7 +105,8 @@ static void push_iterator(lua_State *L, int connection, int cursor, bool named) 
 }
 
 int binding_cursor_new(lua_State *L, int connection, tuff_statement *statement,
-                       const binding_arguments *arguments, bool named) {
+                       const binding_arguments *arguments, const void *source,
+                       bool named) {
   luaL_checkstack(L, 8, NULL);
   binding_connection *owner = lua_touserdata(L, connection);
   lua_pushlstring(L, statement->source, statement->size);
@@ -118,7 +119,8 @@ int binding_cursor_new(lua_State *L, int connection, tuff_statement *statement,
   tuff_error_clear(&err);
   owner->active = NULL; /* the cursor has it now */
   box->connection = owner;
-  binding_count(1);
+  box->core.source = source;
+  binding_opened(owner);
   bool opened =
       tuff_cursor_open(&box->core, statement, arguments->values, arguments->count, &err);
   if (opened) {

@@ -90,8 +90,12 @@ int binding_raise(lua_State *L, const tuff_error *err, const char *sql, size_t s
 
 int binding_fail(lua_State *L, int connection, const tuff_error *err, const char *sql,
                  size_t size) {
-  const binding_connection *box = lua_touserdata(L, connection);
+  binding_connection *box = lua_touserdata(L, connection);
   connection = lua_absindex(L, connection);
+  /* The stock interpreter's Ctrl-C sets a hook that raises at the next instruction. The
+   * script gets this error instead, which it can catch. */
+  if (err->code == TUFF_INTERRUPTED && lua_gethook(box->main) != box->hook)
+    lua_sethook(box->main, NULL, 0, 0);
   push_error(L, err, sql, size);
   lua_getiuservalue(L, connection, 2);
   if (err->code == TUFF_TRANSACTION_ABORTED) {

@@ -4,22 +4,25 @@
 #include "core/host.h"
 #include "sqlite/sqlite.h"
 
-/* Lua 5.4.4 can leave a generic `for` by `break` without closing its closing value, and
- * harm the frame of the caller, where the body captures a local variable. In a coroutine
- * of its own, the trial can only harm itself. */
+/* Lua 5.4.4 leaves a generic `for` by `break` without closing its closing value, where the
+ * body captures a local variable. The value is closed when the function returns, or, where
+ * its slot was used again by then, the frame is harmed. The trial uses no slot again, and
+ * runs in a coroutine of its own. */
 static const char trial[] =
     "return coroutine.wrap(function()\n"
     "  local closed = false\n"
     "  local closing = setmetatable({}, { __close = function() closed = true end })\n"
+    "  local function rows() return function() return true end, nil, nil, closing end\n"
     "  local function loop()\n"
-    "    for i in function(_, i) return (i or 0) + 1 end, nil, nil, closing do\n"
-    "      local captured = i\n"
-    "      local function capture() return captured end\n"
-    "      if capture() == 2 then break end\n"
+    "    local capture\n"
+    "    for row in rows() do\n"
+    "      local captured = row\n"
+    "      capture = function() return captured end\n"
+    "      if row then break end\n"
     "    end\n"
+    "    return closed\n"
     "  end\n"
-    "  loop()\n"
-    "  return closed\n"
+    "  return (loop())\n"
     "end)()";
 
 static const char for_closes_key;

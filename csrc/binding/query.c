@@ -9,6 +9,7 @@ typedef struct call {
   int connection; /* index of its userdata */
   tuff_statement *statement;
   int first; /* index of the first value */
+  binding_arguments arguments; /* borrowed by the driver until the release */
   tuff_error err;
 } call;
 
@@ -76,12 +77,12 @@ static void begin_prepared(lua_State *L, call *call) {
 
 /* Reads the arguments and binds them. They stay on the stack until the call returns. */
 static void start(call *call) {
-  binding_arguments arguments;
+  binding_arguments *arguments = &call->arguments;
   binding_settle(call->L, call->box, call->statement);
-  if (TUFF_UNLIKELY(!binding_arguments_read(call->L, &arguments, call->connection,
+  if (TUFF_UNLIKELY(!binding_arguments_read(call->L, arguments, call->connection,
                                             call->statement, call->first, &call->err) ||
-                    !tuff_statement_start(call->statement, arguments.values,
-                                          arguments.count, &call->err)))
+                    !tuff_statement_start(call->statement, arguments->values,
+                                          arguments->count, &call->err)))
     fail(call);
 }
 
@@ -248,12 +249,12 @@ static int arrays(call *call) {
 
 static int loop(call *call, bool named) {
   lua_State *L = call->L;
-  binding_arguments arguments;
   binding_settle(L, call->box, call->statement);
-  if (!binding_arguments_read(L, &arguments, call->connection, call->statement, call->first,
-                              &call->err))
+  if (!binding_arguments_read(L, &call->arguments, call->connection, call->statement,
+                              call->first, &call->err))
     return fail(call);
-  return binding_cursor_new(L, call->connection, call->statement, &arguments, named);
+  return binding_cursor_new(L, call->connection, call->statement, &call->arguments,
+                            lua_touserdata(L, 1), named);
 }
 
 static int rows(call *call) { return loop(call, true); }

@@ -5,14 +5,15 @@ static void close_statement(binding_statement *box) {
   if (!box->connection) return;
   /* A connection that was closed has finished its statements. */
   if (box->core && box->connection->open) {
+    tuff_cursors_close_of(&box->connection->core, box, "the statement of this loop was closed");
     if (box->core->busy)
-      box->core->owned = false; /* a loop still runs: its end finishes the statement */
+      box->core->owned = false; /* the end of the call that runs finishes it */
     else
       tuff_statement_finish(box->core);
   }
+  binding_closed(box->connection);
   box->core = NULL;
   box->connection = NULL;
-  binding_count(-1);
 }
 
 static binding_statement *check(lua_State *L) {
@@ -37,7 +38,7 @@ int binding_statement_new(lua_State *L) {
   core->owned = true;
   box->core = core;
   box->connection = connection;
-  binding_count(1);
+  binding_opened(connection);
   return 1;
 }
 

@@ -14,8 +14,8 @@ static void forget(binding_transaction *box) {
   if (!box->connection) return;
   if (box->connection->open && box->connection->core.transaction.depth == 0)
     box->connection->owner = NULL;
+  binding_closed(box->connection);
   box->connection = NULL;
-  binding_count(-1);
 }
 
 static tuff_mode mode_of(lua_State *L, int index) {
@@ -53,7 +53,7 @@ static int begin(lua_State *L) {
   if (outermost) connection->owner = L;
   box->serial = serial;
   box->connection = connection;
-  binding_count(1);
+  binding_opened(connection);
   return 1;
 }
 
@@ -86,21 +86,19 @@ static int commit(lua_State *L) {
   return binding_fail(L, 2, &err, NULL, 0);
 }
 
-/* core.rollback(tx): nothing if it has ended already. */
+/* core.rollback(tx) */
 static int rollback(lua_State *L) {
   binding_transaction *box = check(L);
-  if (!box->connection) return 0;
-  if (!box->connection->open) {
-    forget(box);
-    return 0;
-  }
+  check_open(L, box);
   lua_settop(L, 1);
   lua_getiuservalue(L, 1, 1);
   binding_connection *connection = binding_enter(L, 2);
   tuff_error err;
   tuff_error_clear(&err);
+  bool open = tuff_transaction_is_open(&connection->core, box->serial);
   bool undone = tuff_transaction_rollback(&connection->core, box->serial, &err);
   forget(box);
+  if (!open) check_open(L, box);
   return undone ? 0 : binding_fail(L, 2, &err, NULL, 0);
 }
 

@@ -14,6 +14,7 @@ bool tuff_connection_open(tuff_connection *connection, const tuff_driver *driver
   connection->timeout_us = own->timeout_us;
   connection->busy_us = own->busy_us;
   connection->result_rows = own->result_rows ? own->result_rows : UINT64_MAX;
+  connection->sql_bytes = own->sql_bytes ? own->sql_bytes : SIZE_MAX;
   connection->cache.capacity = own->statement_cache;
   connection->watch.interrupted = own->interrupted;
   connection->watch.context = own->context;
@@ -77,16 +78,20 @@ static bool run_part(tuff_connection *connection, const tuff_part *part,
   return done;
 }
 
-/* Whether the script may be wrapped: it has several statements, none of which begins or
- * ends a transaction or must run outside of one. */
-static bool wants_transaction(tuff_splitter splitter) {
+/* What a script holds, before anything of it is run. */
+typedef struct contents {
+  unsigned count;
+  bool control, outside;
+} contents;
+
+static contents read_through(tuff_splitter splitter) {
+  contents contents = {0};
   tuff_part part;
-  unsigned count = 0;
-  while (tuff_splitter_next(&splitter, &part)) {
-    if (part.effect != TUFF_EFFECT_NONE) return false;
-    count++;
+  for (; tuff_splitter_next(&splitter, &part); contents.count++) {
+    contents.control = contents.control || part.effect == TUFF_EFFECT_CONTROL;
+    contents.outside = contents.outside || part.effect == TUFF_EFFECT_OUTSIDE;
   }
-  return count > 1;
+  return contents;
 }
 
 static bool run_parts(tuff_connection *connection, tuff_splitter splitter,
@@ -100,21 +105,38 @@ static bool run_parts(tuff_connection *connection, tuff_splitter splitter,
   return true;
 }
 
+bool tuff_connection_admits(const tuff_connection *connection, size_t size,
+                            tuff_error *err) {
+  if (size <= connection->sql_bytes) return true;
+  tuff_fail(err, TUFF_RANGE, "the SQL text is %zu bytes long, the limit given at open is %zu",
+            size, connection->sql_bytes);
+  return false;
+}
+
+/* A script that failed after its own BEGIN leaves no transaction behind. */
+static bool run_bare(tuff_connection *connection, tuff_splitter splitter,
+                     const char *script, tuff_error *err) {
+  tuff_transaction *transaction = &connection->transaction;
+  bool manual = transaction->manual;
+  if (run_parts(connection, splitter, script, err)) return true;
+  if (manual || !transaction->manual) return false;
+  if (tuff_connection_in_transaction(connection))
+    connection->driver->control(connection->native, TUFF_ROLLBACK, TUFF_WRITE, 0, NULL);
+  transaction->manual = transaction->failed = false;
+  return false;
+}
+
 bool tuff_connection_exec(tuff_connection *connection, const char *script, size_t size,
                           tuff_error *err) {
   tuff_splitter splitter;
+  if (!tuff_connection_admits(connection, size, err)) return false;
   tuff_splitter_begin(&splitter, script, size, &connection->driver->dialect);
-  if (!wants_transaction(splitter)) {
-    bool manual = connection->transaction.manual;
-    bool done = run_parts(connection, splitter, script, err);
-    /* A script that failed after its own BEGIN leaves no transaction behind. */
-    if (!done && !manual && connection->transaction.manual) {
-      if (connection->driver->state(connection->native) != TUFF_STATE_IDLE)
-        connection->driver->control(connection->native, TUFF_ROLLBACK, TUFF_WRITE, 0, NULL);
-      connection->transaction.manual = connection->transaction.failed = false;
-    }
-    return done;
-  }
+  contents contents = read_through(splitter);
+  if (contents.control && connection->transaction.depth > 0)
+    return tuff_statement_refuse_control(err);
+  bool nested = tuff_connection_in_transaction(connection);
+  if (contents.count < 2 || contents.control || (contents.outside && !nested))
+    return run_bare(connection, splitter, script, err);
   tuff_mode mode = connection->readonly ? TUFF_READ : TUFF_WRITE;
   uint64_t serial = tuff_transaction_begin(connection, mode, 0, err);
   if (!serial) return false;

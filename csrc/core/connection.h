@@ -20,6 +20,7 @@ typedef struct tuff_connection {
   bool readonly;
   int64_t timeout_us, busy_us; /* of a statement, unless it is told otherwise */
   uint64_t result_rows;        /* most rows one statement may return */
+  size_t sql_bytes;            /* most bytes of one statement or script */
   unsigned forks;              /* tuff_fork_generation at opening */
   tuff_counters counters;
   tuff_transaction transaction;
@@ -33,7 +34,7 @@ typedef struct tuff_connection {
 typedef struct tuff_connection_options {
   int64_t timeout_us, busy_us; /* 0: none; no waiting */
   unsigned statement_cache;
-  uint64_t result_rows;        /* 0: no limit */
+  uint64_t result_rows, sql_bytes; /* 0: no limit */
   bool (*interrupted)(void *context);
   void *context;
 } tuff_connection_options;
@@ -52,6 +53,10 @@ bool tuff_connection_check(const tuff_connection *connection, tuff_error *err);
 
 /* Whether a transaction is open, by whoever began it. */
 bool tuff_connection_in_transaction(const tuff_connection *connection);
+
+/* Whether a text of this many bytes may be run. */
+bool tuff_connection_admits(const tuff_connection *connection, size_t size,
+                            tuff_error *err);
 
 /* Runs a script: all of it or nothing, unless it has its own BEGIN or a statement that
  * cannot run inside a transaction. err->offset is a byte of the script. */

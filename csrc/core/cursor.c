@@ -235,11 +235,22 @@ bool tuff_cursors_settle(tuff_connection *connection, uint64_t budget, tuff_erro
   return true;
 }
 
-void tuff_cursors_close(tuff_connection *connection, unsigned depth, const char *reason) {
+static void close_where(tuff_connection *connection, unsigned depth, const void *source,
+                        const char *reason) {
   tuff_cursor *lists[] = {connection->cursors, connection->settled};
   for (size_t i = 0; i < 2; i++)
     for (tuff_cursor *cursor = lists[i], *next; cursor; cursor = next) {
       next = cursor->next;
-      if (cursor->depth >= depth) tuff_cursor_close(cursor, reason);
+      if (cursor->depth >= depth && (!source || cursor->source == source))
+        tuff_cursor_close(cursor, reason);
     }
+}
+
+void tuff_cursors_close(tuff_connection *connection, unsigned depth, const char *reason) {
+  close_where(connection, depth, NULL, reason);
+}
+
+void tuff_cursors_close_of(tuff_connection *connection, const void *source,
+                           const char *reason) {
+  close_where(connection, 0, source, reason);
 }

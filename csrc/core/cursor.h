@@ -16,6 +16,7 @@ typedef struct tuff_cursor {
   tuff_value *row;                    /* the current one, valid until the next step */
   bool primed;                        /* the current row was not given out yet */
   unsigned depth;                     /* of the transaction it was opened in */
+  const void *source;                 /* what it was opened from, or NULL */
   int64_t timeout_us, busy_us;        /* of each step */
   void *arguments;                    /* copies of the bound values */
   struct tuff_chunk *first, *last;    /* rows in memory */
@@ -46,5 +47,9 @@ bool tuff_cursors_settle(struct tuff_connection *connection, uint64_t budget,
 /* Closes all that were opened at this depth of transactions or deeper. */
 void tuff_cursors_close(struct tuff_connection *connection, unsigned depth,
                         const char *reason);
+
+/* Closes all that were opened from this source. */
+void tuff_cursors_close_of(struct tuff_connection *connection, const void *source,
+                           const char *reason);
 
 #endif

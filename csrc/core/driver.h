@@ -108,6 +108,7 @@ typedef enum tuff_declared {
   TUFF_AS_BLOB,
   TUFF_AS_TIMESTAMP,
   TUFF_AS_JSON,
+  TUFF_AS_REAL,
   TUFF_AS_DECIMAL /* an integer scaled by 10^scale */
 } tuff_declared;
 
@@ -216,7 +217,7 @@ typedef struct tuff_options {
   bool normal;         /* durability = "normal" */
   bool delete_journal; /* journal = "delete" */
   int64_t page_size, cache_bytes;
-  int64_t value_bytes, sql_bytes; /* limits, 0: the engine's own */
+  int64_t value_bytes; /* most of one value; 0: the engine's own limit */
 } tuff_options;
 
 typedef enum tuff_state {

@@ -61,6 +61,17 @@ static bool prepare_native(tuff_statement *statement, unsigned flags, tuff_error
                      tokenized->targets};
   connection->watch.started_us = 0;
   statement->native = connection->driver->prepare(connection->native, &native, flags, err);
+  /* An open loop holds a snapshot, whose schema may be older than the one meant here. */
+  if (!statement->native && connection->cursors && err->code != TUFF_MEMORY &&
+      !tuff_connection_in_transaction(connection)) {
+    tuff_error settling;
+    tuff_error_clear(&settling);
+    if (tuff_cursors_settle(connection, UINT64_MAX, &settling)) {
+      tuff_error_clear(err);
+      statement->native =
+          connection->driver->prepare(connection->native, &native, flags, err);
+    }
+  }
   if (!statement->native) {
     map_offset(tokenized, err);
     return false;
@@ -74,6 +85,7 @@ static bool prepare_native(tuff_statement *statement, unsigned flags, tuff_error
 
 tuff_statement *tuff_statement_prepare(tuff_connection *connection, const char *sql,
                                        size_t size, unsigned flags, tuff_error *err) {
+  if (!tuff_connection_admits(connection, size, err)) return NULL;
   tuff_statement *statement = tuff_alloc_zero(sizeof *statement);
   char *source = tuff_alloc(NULL, size + 1);
   if (!statement || !source || !take_slot(connection, &statement->slot)) {
@@ -126,17 +138,19 @@ static bool refuse_aborted(tuff_connection *connection, tuff_error *err) {
   return false;
 }
 
+bool tuff_statement_refuse_control(tuff_error *err) {
+  tuff_fail(err, TUFF_MISUSE,
+            "BEGIN, COMMIT, ROLLBACK and SAVEPOINT cannot be written by hand inside "
+            "db:transaction, db:read or db:begin");
+  tuff_error_hint(err, "nest db:transaction, or raise an error to roll back");
+  return false;
+}
+
 /* A script's own BEGIN, COMMIT and the like. */
 static bool admit_control(tuff_statement *statement, tuff_error *err) {
   tuff_connection *connection = statement->connection;
   tuff_transaction *transaction = &connection->transaction;
-  if (transaction->depth > 0) {
-    tuff_fail(err, TUFF_MISUSE,
-              "BEGIN, COMMIT, ROLLBACK and SAVEPOINT cannot be written by hand inside "
-              "db:transaction, db:read or db:begin");
-    tuff_error_hint(err, "nest db:transaction, or raise an error to roll back");
-    return false;
-  }
+  if (transaction->depth > 0) return tuff_statement_refuse_control(err);
   if (!transaction->failed) return true;
   /* The engine has rolled back: a ROLLBACK has nothing to do, anything else is late. */
   tuff_lexer lexer = {statement->source, statement->source + statement->size,

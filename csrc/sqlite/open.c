@@ -48,8 +48,6 @@ static void configure(tuff_sqlite_database *database, const tuff_options *option
   database->legacy_quotes = options->legacy_quotes;
   if (options->value_bytes)
     sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, (int)options->value_bytes);
-  if (options->sql_bytes)
-    sqlite3_limit(handle, SQLITE_LIMIT_SQL_LENGTH, (int)options->sql_bytes);
   sqlite3_progress_handler(handle, PROGRESS, on_progress, database);
 }
 
@@ -72,6 +70,21 @@ static bool ask(tuff_sqlite_database *database, const char *sql, char *answer, s
   return result == SQLITE_ROW;
 }
 
+/* Changing the journal wants the file for itself, and SQLite does not wait for that: it
+ * would not be the only one who waits. */
+static bool change_journal(tuff_sqlite_database *database, const char *sql, char *mode,
+                           size_t room, tuff_error *err) {
+  int64_t end = tuff_sqlite_host->now_us() + database->watch->busy_us;
+  while (!ask(database, sql, mode, room, err)) {
+    if (err->code != TUFF_BUSY || tuff_sqlite_host->now_us() >= end ||
+        tuff_sqlite_host->stop(database->watch, NULL))
+      return false;
+    err->code = TUFF_OK;
+    tuff_sqlite_host->sleep_us(1000);
+  }
+  return true;
+}
+
 static bool set_journal(tuff_sqlite_database *database, const tuff_options *options,
                         tuff_error *err) {
   char mode[16];
@@ -84,9 +97,9 @@ static bool set_journal(tuff_sqlite_database *database, const tuff_options *opti
       tuff_sqlite_host->hint(err, "open it with journal = \"delete\", or keep it on a local disk");
       return false;
     }
-    if (!ask(database, options->delete_journal ? "PRAGMA journal_mode = DELETE"
-                                               : "PRAGMA journal_mode = WAL",
-             mode, sizeof mode, err))
+    if (!change_journal(database, options->delete_journal ? "PRAGMA journal_mode = DELETE"
+                                                          : "PRAGMA journal_mode = WAL",
+                        mode, sizeof mode, err))
       return false;
     if (strcmp(mode, wanted) != 0) {
       tuff_sqlite_host->fail(err, TUFF_UNSUPPORTED, "the journal stays \"%s\", \"%s\" was wanted", mode,

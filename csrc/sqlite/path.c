@@ -116,6 +116,16 @@ static bool create(const tuff_host *host, const tuff_options *options, const cha
   return errno == EEXIST || fail_errno(host, options->path, err);
 }
 
+/* SQLite takes a file below the smallest page for an empty one, and writes over it. Only
+ * one whose creation was cut off is: that one has a journal beside it. */
+static bool is_too_short(const char *path, int64_t size) {
+  char journal[TUFF_SQLITE_PATH + 16];
+  struct stat status;
+  if (size == 0 || size >= 512) return false;
+  snprintf(journal, sizeof journal, "%s-journal", path);
+  return lstat(journal, &status) != 0;
+}
+
 bool tuff_sqlite_path(const tuff_host *host, const tuff_options *options,
                       char out[TUFF_SQLITE_PATH], bool *created, tuff_error *err) {
   struct stat status;
@@ -133,6 +143,8 @@ bool tuff_sqlite_path(const tuff_host *host, const tuff_options *options,
     return refuse(host, options->path, TUFF_MISUSE, "it is a directory, not a file", err);
   if (!S_ISREG(status.st_mode))
     return refuse(host, options->path, TUFF_MISUSE, "it is not a regular file", err);
+  if (is_too_short(out, status.st_size))
+    return refuse(host, options->path, TUFF_NOTADB, "file is not a database", err);
   return true;
 }
 

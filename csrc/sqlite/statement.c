@@ -20,7 +20,8 @@ static bool load_types(statement_ *statement, unsigned columns, tuff_error *err)
     const char *declaration = sqlite3_column_decltype(statement->handle, (int)i);
     tuff_declared declared = tuff_sqlite_type_of(declaration).declared;
     needed = declared == TUFF_AS_BOOLEAN || declared == TUFF_AS_JSON ||
-             declared == TUFF_AS_DECIMAL;
+             declared == TUFF_AS_DECIMAL ||
+             (declared == TUFF_AS_REAL && !statement->shape.readonly);
   }
   tuff_sqlite_host->alloc(statement->types, 0);
   tuff_sqlite_host->alloc(statement->scratch, 0);
@@ -50,10 +51,10 @@ static bool load_shape(statement_ *statement, tuff_error *err) {
     statement->names[i] = sqlite3_column_name(statement->handle, (int)i);
     if (!statement->names[i]) return no_memory(err);
   }
+  statement->shape.readonly = sqlite3_stmt_readonly(statement->handle) != 0;
   if (!load_types(statement, columns, err)) return false;
   statement->shape.names = statement->names;
   statement->shape.columns = columns;
-  statement->shape.readonly = sqlite3_stmt_readonly(statement->handle) != 0;
   statement->shape.generation = ++database->generation;
   return true;
 }
@@ -118,20 +119,40 @@ failed:
 
 /* ---- bind ---- */
 
+static bool refuse_text(int number, tuff_error *err) {
+  const tuff_host *host = tuff_sqlite_host;
+  host->fail(err, TUFF_TYPE, "the text is not valid UTF-8, or holds a NUL byte");
+  host->hint(err, "bytes that are no text are stored by tuff.blob(string), or in a column "
+                  "declared BLOB");
+  err->offset = number - 1;
+  return false;
+}
+
+static bool refuse_nan(int number, tuff_error *err) {
+  const tuff_host *host = tuff_sqlite_host;
+  host->fail(err, TUFF_RANGE, "NaN cannot be stored: SQLite would make it NULL");
+  host->hint(err, "give nil or tuff.null if NULL is meant");
+  err->offset = number - 1;
+  return false;
+}
+
+static bool is_text(const tuff_value *value) {
+  return tuff_sqlite_host->valid_text(value->bytes, value->size);
+}
+
 static bool bind_text(statement_ *statement, int number, const tuff_value *value,
                       tuff_error *err) {
-  const tuff_host *host = tuff_sqlite_host;
-  if (!host->valid_text(value->bytes, value->size)) {
-    host->fail(err, TUFF_TYPE, "the text is not valid UTF-8, or holds a NUL byte");
-    host->hint(err, "bytes that are no text are stored by tuff.blob(string), or in a column "
-                    "declared BLOB");
-    err->offset = number - 1;
-    return false;
-  }
+  if (!is_text(value)) return refuse_text(number, err);
   statement->bound = true;
   int result = sqlite3_bind_text64(statement->handle, number, value->bytes, value->size,
                                    SQLITE_STATIC, SQLITE_UTF8);
   return result == SQLITE_OK || tuff_sqlite_fail(statement->database, result, err);
+}
+
+static bool check_item(const tuff_value *item, int number, tuff_error *err) {
+  if (item->kind == TUFF_TEXT && !is_text(item)) return refuse_text(number, err);
+  if (item->kind == TUFF_REAL && item->real != item->real) return refuse_nan(number, err);
+  return true;
 }
 
 static bool bind_other(statement_ *statement, int number, const tuff_value *value,
@@ -146,13 +167,8 @@ static bool bind_other(statement_ *statement, int number, const tuff_value *valu
                                    SQLITE_STATIC);
       break;
     case TUFF_ARRAY:
-      for (size_t i = 0; i < value->size; i++) {
-        const tuff_value *item = &value->items[i];
-        if (item->kind != TUFF_TEXT ||
-            tuff_sqlite_host->valid_text(item->bytes, item->size))
-          continue;
-        return bind_text(statement, number, item, err);
-      }
+      for (size_t i = 0; i < value->size; i++)
+        if (!check_item(&value->items[i], number, err)) return false;
       result = sqlite3_bind_pointer(statement->handle, number, (void *)(uintptr_t)value,
                                     tuff_sqlite_array_type, NULL);
       break;
@@ -162,13 +178,7 @@ static bool bind_other(statement_ *statement, int number, const tuff_value *valu
 }
 
 static bool bind_real(statement_ *statement, int number, double real, tuff_error *err) {
-  if (TUFF_UNLIKELY(real != real)) {
-    const tuff_host *host = tuff_sqlite_host;
-    host->fail(err, TUFF_RANGE, "NaN cannot be stored: SQLite would make it NULL");
-    host->hint(err, "give nil or tuff.null if NULL is meant");
-    err->offset = number - 1;
-    return false;
-  }
+  if (TUFF_UNLIKELY(real != real)) return refuse_nan(number, err);
   sqlite3_bind_double(statement->handle, number, real);
   return true;
 }

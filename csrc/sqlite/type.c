@@ -42,6 +42,8 @@ tuff_type tuff_sqlite_type_of(const char *declaration) {
     return (tuff_type){TUFF_AS_TIMESTAMP, true, 0, 0};
   if (take_word(&at, "json") && take_word(&at, "text"))
     return (tuff_type){TUFF_AS_JSON, true, 0, 0};
+  if (take_word(&at, "real") || take_word(&at, "float") || take_word(&at, "double"))
+    return (tuff_type){TUFF_AS_REAL, false, 0, 0};
   if (take_word(&at, "decimal") && take_word(&at, "integer")) return decimal_type(at);
   return stored;
 }
@@ -119,6 +121,13 @@ static int number(const char *text, size_t size) {
   return value;
 }
 
+static bool is_date(int year, int month, int day) {
+  static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  if (month < 1 || month > 12 || day < 1) return false;
+  bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+  return day <= days[month - 1] + (leap && month == 2);
+}
+
 /* YYYY-MM-DDTHH:MM:SS.ffffffZ */
 static bool is_timestamp(const tuff_value *value) {
   static const char form[] = "dddd-dd-ddTdd:dd:dd.ddddddZ";
@@ -126,9 +135,9 @@ static bool is_timestamp(const tuff_value *value) {
   const char *text = value->bytes;
   for (size_t i = 0; i < value->size; i++)
     if (form[i] == 'd' ? !isdigit((unsigned char)text[i]) : form[i] != text[i]) return false;
-  int month = number(text + 5, 2), day = number(text + 8, 2);
-  return month >= 1 && month <= 12 && day >= 1 && day <= 31 && number(text + 11, 2) <= 23 &&
-         number(text + 14, 2) <= 59 && number(text + 17, 2) <= 60;
+  return is_date(number(text, 4), number(text + 5, 2), number(text + 8, 2)) &&
+         number(text + 11, 2) <= 23 && number(text + 14, 2) <= 59 &&
+         number(text + 17, 2) <= 60;
 }
 
 static int64_t power_of_ten(unsigned exponent) {
@@ -259,6 +268,7 @@ bool tuff_sqlite_store(tuff_sqlite_database *database, const tuff_type *type,
                     "this column holds timestamps in UTC of 27 characters",
                     "write it like \"2026-11-21T10:00:00.000000Z\"");
     case TUFF_AS_JSON: return compared || store_json(database, value, text, err);
+    case TUFF_AS_REAL:
     case TUFF_AS_STORED: break;
   }
   return true;
@@ -292,6 +302,13 @@ void tuff_sqlite_load(const tuff_type *type, tuff_value *value, char *text) {
       break;
     case TUFF_AS_JSON:
       if (value->kind == TUFF_TEXT) value->kind = TUFF_JSON;
+      break;
+    case TUFF_AS_REAL:
+      /* RETURNING gives a float without a fraction as it is packed, as an integer. */
+      if (value->kind == TUFF_INTEGER) {
+        value->kind = TUFF_REAL;
+        value->real = (double)value->integer;
+      }
       break;
     default: break;
   }

@@ -14,23 +14,29 @@ local Database = core.connection
 
 local M = {}
 
+--- The rock that brings the driver of a URL's scheme.
+local rocks = { postgres = "tuff-postgres", postgresql = "tuff-postgres" }
+
 --- Opens a connection with options that were checked.
 ---@param options table
 ---@return tuff.Database
 function M.open(options)
   local scheme = options.path:match("^(%a[%w+.-]+)://")
   if scheme then
-    errors.raise("unsupported", ("no driver is installed for %s:// URLs"):format(scheme))
+    local rock = rocks[scheme]
+    errors.raise("unsupported", ("no driver for %s:// URLs is installed"):format(scheme),
+      { hint = rock and ("install the rock %s"):format(rock) })
   end
   local db = core.open(options_of.for_core(options))
   local state = core.state(db)
-  state.options, state.retry = options, options.retry
+  state.options, state.retry, state.path = options, options.retry, db.path
   return db
 end
 
 --- A second connection to the same database that only reads. It sees what is committed.
 ---@return tuff.Database
 function Database:reader()
+  self:in_transaction() -- raises `closed`
   local path = self.path
   if path == ":memory:" then
     errors.raise("unsupported", "a database in memory has one connection only")

@@ -43,6 +43,10 @@ local function columns_of(known, name, row, number)
   end
   local columns = {}
   for column in pairs(row) do
+    if type(column) ~= "string" then
+      errors.raise("misuse", ("a row must be a table keyed by column, not by a %s"):format(
+        type(column)), { row = number })
+    end
     if not known.columns[column] then
       errors.raise("not_found", ("table %s has no column %s"):format(name, tostring(column)),
         { table = name, row = number, hint = errors.did_you_mean(column, known.names) })
@@ -74,14 +78,14 @@ local function conflict_clause(known, name, columns, options)
   local target = key and " (" .. identifier.quote_all(key) .. ")" or ""
   if how == "ignore" then return " on conflict" .. target .. " do nothing" end
   local is_key, set = {}, {}
-  for _, column in ipairs(key or known.key) do is_key[column] = true end
+  for _, column in ipairs(known.key) do is_key[column] = true end
+  for _, column in ipairs(key or {}) do is_key[column] = true end
   for _, column in ipairs(how == "replace" and known.names or columns) do
     if not is_key[column] then
       local quoted = identifier.quote(column)
       set[#set + 1] = quoted .. " = excluded." .. quoted
     end
   end
-  target = " (" .. identifier.quote_all(key or known.key) .. ")"
   if #set == 0 then return " on conflict" .. target .. " do nothing" end
   return " on conflict" .. target .. " do update set " .. table.concat(set, ", ")
 end

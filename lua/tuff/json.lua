@@ -18,6 +18,7 @@ local codec = cjson.new()
 codec.encode_max_depth(DEEPEST)
 codec.decode_max_depth(DEEPEST)
 codec.encode_sparse_array(false, 0)
+codec.decode_invalid_numbers(false)
 
 --- A prefix that no string of the text begins with.
 local function marker_for(text)
@@ -38,6 +39,8 @@ local function mark_text(text, marker)
   while true do
     local quote = text:find('"', at, true)
     local plain = text:sub(at, (quote or 0) - 1)
+    if plain:find("\0", 1, true) then error("a NUL byte", 0) end
+    if plain:find("%d%s*:") then error("a key that is a number", 0) end
     plain = plain:gsub("-?%d[%d.eE+-]*", function(number)
       return escaped .. number .. '"'
     end)
@@ -50,19 +53,26 @@ local function mark_text(text, marker)
       if text:byte(close) == 34 then break end
       close = close + 2
     end
-    out[#out + 1] = text:sub(quote, close)
+    local quoted = text:sub(quote, close)
+    if quoted:find("[\0-\31]") then error("a control character in a string", 0) end
+    out[#out + 1] = quoted
     at = close + 1
   end
 end
 
---- The number that stands in JSON; nil where it is none.
+--- The number that stands in JSON; raises a reason where it is none, or no Lua number.
 local function read_number(text)
-  if text:find("^-?0%d") or not text:find("^-?%d+%.?%d*[eE]?[+-]?%d*$")
-    or text:find("%.%D") or text:find("%.$") or text:find("%D$") then
-    return nil
+  local whole, rest = text:match("^-?(%d+)(.*)$")
+  local form = rest and rest:gsub("^%.%d+", ""):gsub("^[eE][+-]?%d+$", "")
+  if form ~= "" or whole:find("^0%d") then error("invalid number " .. text, 0) end
+  local number = tonumber(text)
+  if number == math.huge or number == -math.huge
+    or rest == "" and math.type(number) == "float" then
+    error("the number " .. text:sub(1, 40) .. " is out of range: a number in JSON must be an "
+      .. "integer of 64 bits or a float", 0)
   end
-  if text:find("[.eE]") then return tonumber(text) + 0.0 end
-  return math.tointeger(tonumber(text)) or tonumber(text) + 0.0
+  if rest ~= "" then number = number + 0.0 end
+  return number
 end
 
 local function unmark(value, marker)
@@ -70,7 +80,7 @@ local function unmark(value, marker)
     if value:sub(1, #marker) ~= marker then return value end
     local marked = value:sub(#marker + 1)
     if marked == "[]" then return setmetatable({}, M.array) end
-    return read_number(marked) or error("invalid number " .. marked, 0)
+    return read_number(marked)
   elseif type(value) == "table" then
     for key, item in pairs(value) do
       if type(item) == "string" or type(item) == "table" then
@@ -86,6 +96,7 @@ end
 ---@return any value null is tuff.null
 function M.decode(text)
   errors.check(text, "string", "the text given to json.decode")
+  if not utf8.len(text) then errors.raise("type", "this text is no valid UTF-8") end
   local marker = marker_for(text)
   local good, value = pcall(function()
     return unmark(codec.decode(mark_text(text, marker)), marker)
@@ -155,6 +166,7 @@ function M.encode(value)
     if errors.is_error(text) then error(text, 0) end
     errors.raise("type", "this value has no form in JSON: " .. tostring(text))
   end
+  if not utf8.len(text) then errors.raise("type", "a string in it is no valid UTF-8") end
   local escaped = marker:gsub("\1", "\\u0001")
   return (text:gsub('"' .. escaped .. '([^"]*)"', "%1"))
 end

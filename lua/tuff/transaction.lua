@@ -103,12 +103,11 @@ function Transaction:commit()
   error(err, 0)
 end
 
---- Rolls back, with all that is nested in it. Nothing happens where it has ended.
+--- Rolls back, with all that is nested in it.
 function Transaction:rollback()
-  if not core.is_open(self) then return core.collect(self) end
   local db = core.connection_of(self)
   local good, err = pcall(core.rollback, self)
-  ended(db, core.depth(db) + 1, "rollback")
+  if good or not core.is_open(self) then ended(db, core.depth(db) + 1, "rollback") end
   if not good then error(err, 0) end
 end
 
@@ -119,12 +118,17 @@ function Transaction:is_open()
 end
 
 core.transaction.__index = Transaction
-core.transaction.__close = Transaction.rollback
-core.transaction.__gc = function(self)
-  if not core.is_open(self) then return core.collect(self) end
-  local db = core.connection_of(self)
+
+--- At the end of the scope: nothing where it has ended.
+function core.transaction:__close()
+  if core.is_open(self) then self:rollback() end
+end
+
+--- A transaction that nobody can end any more.
+function core.transaction:__gc()
+  local open, db = core.is_open(self), core.connection_of(self)
   core.collect(self)
-  ended(db, core.depth(db) + 1, "rollback")
+  if open then ended(db, core.depth(db) + 1, "rollback") end
 end
 
 -- ---- beginning ---------------------------------------------------------------------------
