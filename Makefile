@@ -2,7 +2,7 @@
 
 # ---- What a packager may set (luarocks does) -----------------------------------------
 
-CFLAGS  ?= -O2 -g
+CFLAGS  ?= -O3 -g
 LIBFLAG ?= -shared
 WERROR  ?= -Werror
 
@@ -47,7 +47,7 @@ fuzzers  := $(patsubst csrc/%.c,$(OUT)/%,$(wildcard csrc/test/fuzz_*.c))
 modules  := $(shell find lua -name '*.lua' 2>/dev/null)
 
 cppflags := -D_GNU_SOURCE -Icsrc $(addprefix -I,$(LUA_INCDIR) $(SQLITE_INCDIR)) $(CPPFLAGS)
-cflags   := -std=c11 -fPIC -fvisibility=hidden -Wall -Wextra -Wconversion $(WERROR) \
+cflags   := -std=c11 -fPIC -fno-plt -fvisibility=hidden -Wall -Wextra -Wconversion $(WERROR) \
             $(CFLAGS) $(variant_$(VARIANT))
 ldflags  := $(variant_$(VARIANT)) $(LDFLAGS)
 
@@ -173,7 +173,7 @@ install: build  ## Install below PREFIX=/usr/local (LUADIR, LIBDIR and DESTDIR a
 
 uninstall:  ## Remove what install put there
 	@rm -f '$(DESTDIR)$(LIBDIR)/tuff/core.so' $(modules:lua/%='$(DESTDIR)$(LUADIR)/%')
-	@find '$(DESTDIR)$(LIBDIR)/tuff' '$(DESTDIR)$(LUADIR)/tuff' -type d -empty -delete
+	@find '$(DESTDIR)$(LIBDIR)/tuff' '$(DESTDIR)$(LUADIR)/tuff' -type d -empty -delete 2>/dev/null || :
 
 clean:  ## Remove build/
 	@rm -rf build

@@ -41,22 +41,38 @@ static bool is_list(lua_State *L, int index) {
   return seen == count;
 }
 
-static bool read_one(lua_State *L, const tuff_parameter *parameter, int index,
-                     tuff_value *value, tuff_error *err) {
+/* A parameter of `in ?` or `in (?)`. */
+static bool read_in(lua_State *L, const tuff_parameter *parameter, int index,
+                    tuff_value *value, tuff_error *err) {
   int pushed = 0;
-  if (TUFF_UNLIKELY(parameter->array)) {
+  if (parameter->array) {
     if (is_list(L, index)) return read_list(L, index, value, err);
     tuff_fail(err, TUFF_MISUSE, "`in` wants a list here, a table with the keys 1 to n, not %s",
               lua_type(L, index) == LUA_TTABLE ? "a table with other keys"
                                                : luaL_typename(L, index));
     return false;
   }
-  if (TUFF_UNLIKELY(parameter->parenthesised && lua_type(L, index) == LUA_TTABLE)) {
+  if (lua_type(L, index) == LUA_TTABLE) {
     tuff_fail(err, TUFF_MISUSE, "`in (?)` takes one value, not a list");
     tuff_error_hint(err, "write `in ?`, without parentheses, and give it a list");
     return false;
   }
   return binding_to_value(L, index, value, &pushed, err);
+}
+
+/* May leave one value on the stack, which must stay there. */
+static inline bool read_one(lua_State *L, const tuff_parameter *parameter, int index,
+                            tuff_value *value, tuff_error *err) {
+  int pushed = 0;
+  if (TUFF_UNLIKELY(parameter->array || parameter->parenthesised))
+    return read_in(L, parameter, index, value, err);
+  return binding_to_value(L, index, value, &pushed, err);
+}
+
+/* Twenty slots are free in every call of C. */
+static bool make_room(lua_State *L, unsigned count, tuff_error *err) {
+  return count + 8 <= LUA_MINSTACK || lua_checkstack(L, (int)count + LUA_MINSTACK) ||
+         no_room(err);
 }
 
 static bool wrong_count(const tuff_statement *statement, int given, tuff_error *err) {
@@ -69,14 +85,15 @@ static bool wrong_count(const tuff_statement *statement, int given, tuff_error *
 }
 
 static bool positional(lua_State *L, binding_arguments *arguments,
-                       const tuff_statement *statement, int first, tuff_error *err) {
-  int given = lua_gettop(L) - first + 1;
+                       const tuff_statement *statement, int first, int last,
+                       tuff_error *err) {
+  int given = last - first + 1;
   const tuff_tokenized *tokenized = &statement->tokenized;
   if (TUFF_UNLIKELY((unsigned)given != tokenized->count))
     return wrong_count(statement, given, err);
   arguments->count = tokenized->count;
   if (given == 0) return true;
-  if (TUFF_UNLIKELY(!lua_checkstack(L, given + LUA_MINSTACK))) return no_room(err);
+  if (TUFF_UNLIKELY(!make_room(L, arguments->count, err))) return false;
   arguments->values = allocate(L, arguments, arguments->count);
   for (unsigned i = 0; i < arguments->count; i++) {
     if (TUFF_LIKELY(read_one(L, &tokenized->parameters[i], first + (int)i,
@@ -88,74 +105,72 @@ static bool positional(lua_State *L, binding_arguments *arguments,
   return true;
 }
 
-static bool surplus(lua_State *L, int table, const tuff_statement *statement, int names,
-                    tuff_error *err) {
-  const tuff_tokenized *tokenized = &statement->tokenized;
-  for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
-    bool known = false;
-    for (unsigned i = 0; i < tokenized->count && !known; i++) {
-      lua_rawgeti(L, names, (lua_Integer)i + 1);
-      known = lua_rawequal(L, -1, -3);
-      lua_pop(L, 1);
-    }
-    if (known) continue;
-    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
-    if (name)
-      tuff_fail(err, TUFF_MISUSE, "the statement has no parameter :%s", name);
-    else
-      tuff_fail(err, TUFF_MISUSE, "the statement takes its values by name, in one table, but "
-                "the table has a key of type %s", luaL_typename(L, -2));
-    return false;
-  }
-  return true;
+static bool surplus(lua_State *L, int key, tuff_error *err) {
+  if (lua_type(L, key) == LUA_TSTRING)
+    tuff_fail(err, TUFF_MISUSE, "the statement has no parameter :%s", lua_tostring(L, key));
+  else
+    tuff_fail(err, TUFF_MISUSE, "the statement takes its values by name, in one table, but the "
+              "table has a key of type %s", luaL_typename(L, key));
+  return false;
 }
 
-static bool named(lua_State *L, binding_arguments *arguments, int connection,
-                  const tuff_statement *statement, int first, tuff_error *err) {
+static bool missing(lua_State *L, int table, const tuff_statement *statement,
+                    tuff_error *err) {
   const tuff_tokenized *tokenized = &statement->tokenized;
-  if (lua_gettop(L) != first || lua_type(L, first) != LUA_TTABLE) {
+  for (unsigned i = 0; i < tokenized->count; i++) {
+    const tuff_parameter *parameter = &tokenized->parameters[i];
+    lua_pushlstring(L, statement->source + parameter->name, parameter->name_size);
+    if (lua_rawget(L, table) != LUA_TNIL) continue;
+    tuff_fail(err, TUFF_MISUSE, "no value for parameter :%.*s", (int)parameter->name_size,
+              statement->source + parameter->name);
+    tuff_error_hint(err, "give tuff.null where NULL is meant");
+    break;
+  }
+  return false;
+}
+
+/* Walks the table once. What a value leaves on the stack, as JSON does, is moved below the
+ * key, and stays until the call returns. */
+static bool named(lua_State *L, binding_arguments *arguments, int connection,
+                  tuff_statement *statement, int first, int last, tuff_error *err) {
+  const tuff_tokenized *tokenized = &statement->tokenized;
+  if (last != first || lua_type(L, first) != LUA_TTABLE) {
     tuff_fail(err, TUFF_MISUSE, "the statement takes its values by name, in one table");
     tuff_error_hint(err, "for example { %.*s = … }", (int)tokenized->parameters[0].name_size,
                     statement->source + tokenized->parameters[0].name);
     return false;
   }
-  /* A list or a table for JSON leaves two values behind. */
-  if (!lua_checkstack(L, 2 * (int)tokenized->count + LUA_MINSTACK)) return no_room(err);
+  if (!make_room(L, tokenized->count, err)) return false;
   arguments->count = tokenized->count;
   arguments->values = allocate(L, arguments, arguments->count);
-  binding_push_parameters(L, connection, statement);
-  int names = lua_gettop(L);
-  for (unsigned i = 0; i < arguments->count; i++) {
-    lua_rawgeti(L, names, (lua_Integer)i + 1);
-    if (lua_rawget(L, first) == LUA_TNIL) {
-      const tuff_parameter *missing = &tokenized->parameters[i];
-      tuff_fail(err, TUFF_MISUSE, "no value for parameter :%.*s", (int)missing->name_size,
-                statement->source + missing->name);
-      tuff_error_hint(err, "give tuff.null where NULL is meant");
+  binding_keys *keys = binding_push_parameters(L, connection, statement);
+  int at = lua_gettop(L), key = at + 1;
+  unsigned k = 0;
+  lua_pushnil(L);
+  while (lua_next(L, first)) {
+    int number = binding_keys_find(L, keys, k++, at, key);
+    if (TUFF_UNLIKELY(number < 0)) return surplus(L, key, err);
+    const tuff_parameter *parameter = &tokenized->parameters[number];
+    if (TUFF_UNLIKELY(!read_one(L, parameter, key + 1, &arguments->values[number], err))) {
+      tuff_error_context(err, "parameter :%.*s: ", (int)parameter->name_size,
+                         statement->source + parameter->name);
       return false;
     }
-    int top = lua_gettop(L);
-    if (!read_one(L, &tokenized->parameters[i], top, &arguments->values[i], err)) {
-      tuff_error_context(err, "parameter :%.*s: ", (int)tokenized->parameters[i].name_size,
-                         statement->source + tokenized->parameters[i].name);
-      return false;
+    if (TUFF_UNLIKELY(arguments->values[number].kind >= TUFF_JSON)) {
+      lua_insert(L, key);
+      key++;
     }
-    if (lua_gettop(L) == top) lua_pop(L, 1); /* nothing new: the table anchors it */
+    lua_settop(L, key);
   }
-  unsigned keys = 0;
-  for (lua_pushnil(L); lua_next(L, first); lua_pop(L, 1))
-    if (++keys > arguments->count) {
-      lua_pop(L, 2);
-      return surplus(L, first, statement, names, err);
-    }
-  return true;
+  return k == tokenized->count || missing(L, first, statement, err);
 }
 
 bool binding_arguments_read(lua_State *L, binding_arguments *arguments, int connection,
-                            const tuff_statement *statement, int first, tuff_error *err) {
+                            tuff_statement *statement, int first, int last,
+                            tuff_error *err) {
   arguments->values = NULL;
   arguments->count = 0;
   if (statement->tokenized.style == TUFF_NAMED)
-    return named(L, arguments, connection, statement, first, err);
-  return positional(L, arguments, statement, first, err);
+    return named(L, arguments, connection, statement, first, last, err);
+  return positional(L, arguments, statement, first, last, err);
 }

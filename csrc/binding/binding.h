@@ -36,6 +36,7 @@ typedef struct binding_connection {
   tuff_connection core;
   bool open;
   int objects;        /* open ones that belong to it */
+  int callbacks;      /* functions of the script that are called from within it */
   bool limited;       /* the next call has limits of its own: */
   int64_t timeout_us, busy_us;
   lua_State *main;    /* whose hook Ctrl-C sets */
@@ -53,7 +54,7 @@ typedef struct binding_statement {
   binding_connection *connection;
 } binding_statement;
 
-/* An open loop. User value 1: its connection. */
+/* An open loop. User value 1: its connection; 2: what it was opened from. */
 typedef struct binding_cursor {
   tuff_cursor core;
   binding_connection *connection; /* NULL: closed */
@@ -106,8 +107,28 @@ int binding_error_install(lua_State *L);
 
 /* Reads the Lua value at this index as a parameter. The value may point into the Lua
  * string, or into one pushed on the stack: `*pushed` counts those. */
-bool binding_to_value(lua_State *L, int index, tuff_value *value, int *pushed,
-                      tuff_error *err);
+bool binding_to_other_value(lua_State *L, int index, tuff_value *value, int *pushed,
+                            tuff_error *err);
+
+static inline bool binding_to_value(lua_State *L, int index, tuff_value *value,
+                                    int *pushed, tuff_error *err) {
+  switch (lua_type(L, index)) {
+    case LUA_TNUMBER:
+      if (lua_isinteger(L, index)) {
+        value->kind = TUFF_INTEGER;
+        value->integer = (int64_t)lua_tointeger(L, index);
+      } else {
+        value->kind = TUFF_REAL;
+        value->real = lua_tonumber(L, index);
+      }
+      return true;
+    case LUA_TSTRING:
+      value->kind = TUFF_TEXT;
+      value->bytes = lua_tolstring(L, index, &value->size);
+      return true;
+    default: return binding_to_other_value(L, index, value, pushed, err);
+  }
+}
 
 /* Pushes JSON text as a Lua value. */
 void binding_push_json(lua_State *L, const tuff_value *value);
@@ -137,12 +158,44 @@ static inline bool binding_is_null(lua_State *L, int index) {
 int binding_blob_new(lua_State *L);
 void binding_blob_install(lua_State *L);
 
+/* ---- keys.c ---- */
+
+/* The names that a table of values may be keyed by, and where each belongs. A string of
+ * Lua up to 40 bytes exists once, so that most keys are found by their address; tables made
+ * by the same code give their keys in the same order, so that most are found at once. */
+typedef struct binding_keys {
+  unsigned count;
+  struct {
+    const void *address; /* of the name; user value 1 holds it */
+    unsigned guess;      /* the k-th key of the last table was this name */
+  } key[];
+} binding_keys;
+
+/* Pushes the keys for an array of strings at this index. */
+binding_keys *binding_keys_new(lua_State *L, int names);
+
+/* The number of the name that is not where it was guessed; -1: it is none. */
+int binding_keys_search(lua_State *L, binding_keys *keys, unsigned k, int at, int key);
+
+/* The number, from 0, of the name at index `key`, the k-th key of its table; -1: it is none.
+ * at: index of the keys. */
+static inline int binding_keys_find(lua_State *L, binding_keys *keys, unsigned k, int at,
+                                    int key) {
+  if (TUFF_UNLIKELY(k >= keys->count)) return -1;
+  unsigned guess = keys->key[k].guess;
+  if (TUFF_LIKELY(keys->key[guess].address == lua_topointer(L, key))) return (int)guess;
+  return binding_keys_search(L, keys, k, at, key);
+}
+
 /* ---- connection.c ---- */
 
-/* The connection at this index, ready for a call; raises where it is not. */
+/* Makes a connection ready for a call; raises where it cannot be used. */
+void binding_begin(lua_State *L, binding_connection *connection);
+
+/* The connection at this index, ready for a call. */
 binding_connection *binding_enter(lua_State *L, int index);
 
-/* The same for a step of an open loop. */
+/* Makes it ready for a step of an open loop. */
 void binding_reenter(lua_State *L, binding_connection *connection);
 
 /* Before a write, in a Lua whose loops are not closed by `break`: finds loops that nobody
@@ -154,8 +207,8 @@ void binding_settle(lua_State *L, binding_connection *connection,
 void binding_push_columns(lua_State *L, int connection, tuff_statement *statement);
 
 /* Pushes the names of its parameters. */
-void binding_push_parameters(lua_State *L, int connection,
-                             const tuff_statement *statement);
+binding_keys *binding_push_parameters(lua_State *L, int connection,
+                                      tuff_statement *statement);
 
 /* The text of a statement at this index. */
 const char *binding_sql(lua_State *L, int index, size_t *size);
@@ -172,10 +225,11 @@ typedef struct binding_arguments {
   tuff_value inlined[BINDING_INLINE_VALUES];
 } binding_arguments;
 
-/* Reads the arguments of a statement from the stack, from `first` to the top. Pushes what
+/* Reads the arguments of a statement from the stack, from `first` to `last`. Pushes what
  * must stay on the stack while they are used. connection: index of the userdata. */
 bool binding_arguments_read(lua_State *L, binding_arguments *arguments, int connection,
-                            const tuff_statement *statement, int first, tuff_error *err);
+                            tuff_statement *statement, int first, int last,
+                            tuff_error *err);
 
 /* ---- the other objects ---- */
 
@@ -185,9 +239,10 @@ int binding_statement_new(lua_State *L);
 void binding_cursor_install(lua_State *L);
 
 /* Takes over the statement; pushes what a generic `for` needs, and says how many. The
- * loop ends when its source, a connection or prepared statement, is closed. */
+ * object at index 1, a connection or a prepared statement, lives as long as the loop, and
+ * ends it when it is closed. */
 int binding_cursor_new(lua_State *L, int connection, tuff_statement *statement,
-                       const binding_arguments *arguments, const void *source, bool named);
+                       const binding_arguments *arguments, bool named);
 
 /* Whether a generic `for` closes its closing value here. */
 bool binding_for_closes(lua_State *L);

@@ -81,9 +81,7 @@ void binding_reenter(lua_State *L, binding_connection *box) {
   box->hook = lua_gethook(box->main);
 }
 
-binding_connection *binding_enter(lua_State *L, int index) {
-  binding_connection *box = binding_test(L, index, BINDING_CONNECTION);
-  if (TUFF_UNLIKELY(!box)) binding_argument(L, index, "a tuff connection");
+void binding_begin(lua_State *L, binding_connection *box) {
   binding_reenter(L, box);
   if (TUFF_UNLIKELY(box->active != NULL)) {
     tuff_statement_release(box->active);
@@ -95,6 +93,12 @@ binding_connection *binding_enter(lua_State *L, int index) {
   } else {
     tuff_connection_limit(&box->core, box->core.timeout_us, box->core.busy_us);
   }
+}
+
+binding_connection *binding_enter(lua_State *L, int index) {
+  binding_connection *box = binding_test(L, index, BINDING_CONNECTION);
+  if (TUFF_UNLIKELY(!box)) binding_argument(L, index, "a tuff connection");
+  binding_begin(L, box);
   return box;
 }
 
@@ -162,25 +166,34 @@ void binding_push_columns(lua_State *L, int connection, tuff_statement *statemen
   lua_remove(L, -2);
 }
 
-void binding_push_parameters(lua_State *L, int connection,
-                             const tuff_statement *statement) {
-  binding_push_columns(L, connection, (tuff_statement *)(uintptr_t)statement);
-  lua_pop(L, 1);
+static void build_parameters(lua_State *L, const tuff_statement *statement) {
+  const tuff_tokenized *tokenized = &statement->tokenized;
+  lua_createtable(L, (int)tokenized->count, 0);
+  for (unsigned i = 0; i < tokenized->count; i++) {
+    const tuff_parameter *parameter = &tokenized->parameters[i];
+    lua_pushlstring(L, statement->source + parameter->name, parameter->name_size);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  binding_keys_new(L, -1);
+  lua_remove(L, -2);
+}
+
+binding_keys *binding_push_parameters(lua_State *L, int connection,
+                                      tuff_statement *statement) {
   lua_getiuservalue(L, connection, 1);
-  lua_Integer at = columns_at(statement) + 1;
-  if (lua_rawgeti(L, -1, at) == LUA_TNIL) {
+  if (statement->slot_generation != statement->shape->generation) {
+    binding_push_columns(L, connection, statement);
     lua_pop(L, 1);
-    const tuff_tokenized *tokenized = &statement->tokenized;
-    lua_createtable(L, (int)tokenized->count, 0);
-    for (unsigned i = 0; i < tokenized->count; i++) {
-      const tuff_parameter *parameter = &tokenized->parameters[i];
-      lua_pushlstring(L, statement->source + parameter->name, parameter->name_size);
-      lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
+  }
+  lua_Integer at = columns_at(statement) + 1;
+  if (TUFF_UNLIKELY(lua_rawgeti(L, -1, at) != LUA_TUSERDATA)) {
+    lua_pop(L, 1);
+    build_parameters(L, statement);
     lua_pushvalue(L, -1);
     lua_rawseti(L, -3, at);
   }
   lua_remove(L, -2);
+  return lua_touserdata(L, -1);
 }
 
 /* ---- opening ---- */
@@ -255,6 +268,8 @@ static void close_connection(binding_connection *box, bool collected) {
 static int close_method(lua_State *L) {
   binding_connection *box = binding_test(L, 1, BINDING_CONNECTION);
   if (!box) return binding_argument(L, 1, "a tuff connection");
+  if (box->open && box->callbacks > 0)
+    return binding_misuse(L, "a connection cannot be closed by a function that it has called");
   close_connection(box, false);
   return 0;
 }

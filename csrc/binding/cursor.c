@@ -105,21 +105,22 @@ static void push_iterator(lua_State *L, int connection, int cursor, bool named) 
 }
 
 int binding_cursor_new(lua_State *L, int connection, tuff_statement *statement,
-                       const binding_arguments *arguments, const void *source,
-                       bool named) {
+                       const binding_arguments *arguments, bool named) {
   luaL_checkstack(L, 8, NULL);
   binding_connection *owner = lua_touserdata(L, connection);
   lua_pushlstring(L, statement->source, statement->size);
   int sql = lua_gettop(L);
-  binding_cursor *box = binding_new(L, sizeof *box, 1, BINDING_CURSOR);
+  binding_cursor *box = binding_new(L, sizeof *box, 2, BINDING_CURSOR);
   int cursor = lua_gettop(L);
   lua_pushvalue(L, connection);
   lua_setiuservalue(L, cursor, 1);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, cursor, 2);
   tuff_error err;
   tuff_error_clear(&err);
   owner->active = NULL; /* the cursor has it now */
   box->connection = owner;
-  box->core.source = source;
+  box->core.source = lua_touserdata(L, 1);
   binding_opened(owner);
   bool opened =
       tuff_cursor_open(&box->core, statement, arguments->values, arguments->count, &err);

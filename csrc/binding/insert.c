@@ -1,6 +1,4 @@
-/* insert.c: many rows into one prepared statement. A row is walked once: its keys come in
- * the same order as those of the row before, nearly always, so that most cost one
- * comparison of addresses. */
+/* insert.c: many rows into one prepared statement. Each row is walked once. */
 #include <string.h>
 
 #include "binding/binding.h"
@@ -8,27 +6,27 @@
 enum { MOST_COLUMNS = 128 };
 
 /* One call of insert_rows. Indexes on the stack: */
-enum { CONNECTION = 1, SQL, COLUMNS, SOURCE, FIRST, RESULTS, POSITIONS, ROW };
+enum { CONNECTION = 1, SQL, COLUMNS, SOURCE, FIRST, RESULTS, KEYS, ROW };
 
 typedef struct insertion {
   lua_State *L;
   binding_connection *box;
   tuff_statement *statement;
-  unsigned columns;
-  const char *expected[MOST_COLUMNS]; /* the k-th key of the row before */
-  unsigned position[MOST_COLUMNS];    /* the parameter it fills */
+  binding_keys *keys;
   tuff_value values[MOST_COLUMNS];
   lua_Integer number; /* of the row, from 1 */
   lua_Integer results;
   tuff_error err;
 } insertion;
 
+static void release(insertion *insertion) {
+  insertion->box->active = NULL;
+  tuff_statement_release(insertion->statement);
+}
+
 static int fail(insertion *insertion) {
   lua_State *L = insertion->L;
-  if (insertion->statement) {
-    insertion->box->active = NULL;
-    tuff_statement_release(insertion->statement);
-  }
+  if (insertion->statement) release(insertion);
   size_t size;
   const char *sql = lua_tolstring(L, SQL, &size);
   lua_pushinteger(L, insertion->number); /* err.row: the Lua layer's wrapper reads it */
@@ -39,61 +37,65 @@ static int fail(insertion *insertion) {
   return binding_fail(L, CONNECTION, &insertion->err, sql, size);
 }
 
-/* Which parameter the key on top fills; false: none of them. */
-static bool look_up(insertion *insertion, int key, unsigned *position) {
-  lua_State *L = insertion->L;
-  lua_pushvalue(L, key);
-  bool found = lua_rawget(L, POSITIONS) == LUA_TNUMBER;
-  if (found) *position = (unsigned)lua_tointeger(L, -1) - 1;
-  lua_pop(L, 1);
-  return found;
-}
-
 /* Reads the row into the values. 1: it fits; 0: its keys are others; -1: an error. JSON
- * texts made of tables stay on the stack above the row until it has been inserted. */
+ * texts made of tables stay on the stack below the key until the row has been inserted. */
 static int read_row(insertion *insertion) {
   lua_State *L = insertion->L;
+  binding_keys *keys = insertion->keys;
   unsigned k = 0;
+  int key = ROW + 1;
   lua_pushnil(L);
-  int key = lua_gettop(L);
   while (lua_next(L, ROW)) {
-    if (k == insertion->columns || lua_type(L, key) != LUA_TSTRING) return 0;
-    const char *name = lua_tostring(L, key);
-    if (TUFF_UNLIKELY(insertion->expected[k] != name)) {
-      if (!look_up(insertion, key, &insertion->position[k])) return 0;
-      insertion->expected[k] = name;
-    }
+    int number = binding_keys_find(L, keys, k, KEYS, key);
+    if (TUFF_UNLIKELY(number < 0)) return 0;
     int pushed = 0;
-    unsigned position = insertion->position[k];
-    if (!binding_to_value(L, key + 1, &insertion->values[position], &pushed,
-                          &insertion->err)) {
-      tuff_error_context(&insertion->err, "column \"%s\": ", name);
+    if (TUFF_UNLIKELY(!binding_to_value(L, key + 1, &insertion->values[number], &pushed,
+                                        &insertion->err))) {
+      tuff_error_context(&insertion->err, "column \"%s\": ", lua_tostring(L, key));
       return -1;
     }
     k++;
-    if (TUFF_UNLIKELY(pushed)) { /* keep the text below the key */
+    if (TUFF_UNLIKELY(pushed)) {
       luaL_checkstack(L, 4, NULL);
       lua_insert(L, key);
       key++;
     }
     lua_settop(L, key);
   }
-  return k == insertion->columns ? 1 : 0;
+  return k == keys->count ? 1 : 0;
 }
 
-/* Puts the next row on the stack; false: there is none. The iterator is the user's: it may
- * use the connection. */
+/* Calls the script's iterator, which may use the connection, but must leave it and its
+ * transaction open. */
+static void call_iterator(insertion *insertion) {
+  lua_State *L = insertion->L;
+  binding_connection *box = insertion->box;
+  uint64_t transaction = tuff_transaction_current(&box->core);
+  box->active = NULL;
+  box->callbacks++;
+  lua_pushvalue(L, SOURCE);
+  int status = lua_pcall(L, 0, 1, 0);
+  box->callbacks--;
+  box->active = insertion->statement;
+  if (status != LUA_OK) {
+    release(insertion);
+    lua_error(L);
+  }
+  if (tuff_transaction_current(&box->core) == transaction && !box->core.transaction.failed)
+    return;
+  tuff_fail(&insertion->err, TUFF_MISUSE,
+            "the iterator given to insert_many began or ended a transaction");
+  fail(insertion);
+}
+
+/* Puts the next row on the stack; false: there is none. */
 static bool next_row(insertion *insertion) {
   lua_State *L = insertion->L;
-  lua_settop(L, POSITIONS);
-  if (lua_type(L, SOURCE) == LUA_TTABLE) {
+  lua_settop(L, KEYS);
+  if (lua_type(L, SOURCE) == LUA_TTABLE)
     lua_rawgeti(L, SOURCE, insertion->number);
-  } else {
-    insertion->box->active = NULL;
-    lua_pushvalue(L, SOURCE);
-    lua_call(L, 0, 1);
-    insertion->box->active = insertion->statement;
-  }
+  else
+    call_iterator(insertion);
   return !lua_isnil(L, ROW);
 }
 
@@ -116,7 +118,7 @@ static void push_result(insertion *insertion) {
 static int64_t insert(insertion *insertion) {
   tuff_statement *statement = insertion->statement;
   tuff_error *err = &insertion->err;
-  if (!tuff_statement_start(statement, insertion->values, insertion->columns, err))
+  if (!tuff_statement_start(statement, insertion->values, insertion->keys->count, err))
     return -1;
   tuff_result result;
   while ((result = tuff_statement_step(statement, err)) == TUFF_ROW)
@@ -132,23 +134,16 @@ static void begin(lua_State *L, insertion *insertion) {
   insertion->L = L;
   insertion->statement = NULL;
   insertion->number = luaL_checkinteger(L, FIRST);
-  insertion->columns = (unsigned)lua_rawlen(L, COLUMNS);
   tuff_error_clear(&insertion->err);
   insertion->results =
       lua_type(L, RESULTS) == LUA_TTABLE ? (lua_Integer)lua_rawlen(L, RESULTS) : 0;
   insertion->box = binding_enter(L, CONNECTION);
-  lua_createtable(L, 0, (int)insertion->columns);
-  for (unsigned i = 0; i < insertion->columns; i++) {
-    lua_rawgeti(L, COLUMNS, (lua_Integer)i + 1);
-    lua_pushinteger(L, (lua_Integer)i + 1);
-    lua_rawset(L, POSITIONS);
-    insertion->expected[i] = NULL;
-  }
+  insertion->keys = binding_keys_new(L, COLUMNS);
   insertion->statement =
       tuff_statement_checkout(&insertion->box->core, sql, size, &insertion->err);
   if (!insertion->statement) fail(insertion);
   insertion->box->active = insertion->statement;
-  if (insertion->statement->tokenized.count == insertion->columns) return;
+  if (insertion->statement->tokenized.count == insertion->keys->count) return;
   tuff_fail(&insertion->err, TUFF_MISUSE, "the statement has another number of columns");
   fail(insertion);
 }
@@ -174,8 +169,7 @@ int binding_insert_rows(lua_State *L) {
     if (changed < 0) return fail(&insertion);
     changes += changed;
   }
-  insertion.box->active = NULL;
-  tuff_statement_release(insertion.statement);
+  release(&insertion);
   lua_settop(L, ROW);
   lua_pushinteger(L, (lua_Integer)changes);
   lua_pushinteger(L, insertion.number);

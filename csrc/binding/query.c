@@ -8,7 +8,7 @@ typedef struct call {
   binding_connection *box;
   int connection; /* index of its userdata */
   tuff_statement *statement;
-  int first; /* index of the first value */
+  int first, last; /* indexes of the values */
   binding_arguments arguments; /* borrowed by the driver until the release */
   tuff_error err;
 } call;
@@ -40,6 +40,7 @@ static void begin_database(lua_State *L, call *call) {
   call->box = binding_enter(L, 1);
   call->connection = 1;
   call->first = 3;
+  call->last = lua_gettop(L);
   tuff_error_clear(&call->err);
   const char *sql = binding_sql(L, 2, &size);
   call->statement = tuff_statement_checkout(&call->box->core, sql, size, &call->err);
@@ -51,23 +52,24 @@ static void begin_database(lua_State *L, call *call) {
 static void begin_prepared(lua_State *L, call *call) {
   binding_statement *prepared = binding_test(L, 1, BINDING_STATEMENT);
   if (TUFF_UNLIKELY(!prepared)) binding_argument(L, 1, "a prepared statement");
-  lua_getiuservalue(L, 1, 1);
-  lua_insert(L, 2);
   call->L = L;
-  call->box = binding_enter(L, 2);
-  call->connection = 2;
-  call->first = 3;
+  call->first = 2;
+  call->last = lua_gettop(L);
   tuff_error_clear(&call->err);
-  tuff_statement *statement = prepared->core;
-  if (TUFF_UNLIKELY(!statement)) {
+  if (TUFF_UNLIKELY(!prepared->connection)) {
     tuff_fail(&call->err, TUFF_CLOSED, "this statement is closed");
     binding_raise(L, &call->err, NULL, 0);
   }
+  lua_getiuservalue(L, 1, 1);
+  call->connection = call->last + 1;
+  call->box = prepared->connection;
+  binding_begin(L, call->box);
+  tuff_statement *statement = prepared->core;
   if (TUFF_UNLIKELY(statement->busy)) {
     tuff_statement *copy = tuff_statement_checkout(&call->box->core, statement->source,
                                                    statement->size, &call->err);
     if (!copy)
-      binding_fail(L, 2, &call->err, statement->source, statement->size);
+      binding_fail(L, call->connection, &call->err, statement->source, statement->size);
     statement = copy;
   }
   statement->busy = true;
@@ -80,7 +82,8 @@ static void start(call *call) {
   binding_arguments *arguments = &call->arguments;
   binding_settle(call->L, call->box, call->statement);
   if (TUFF_UNLIKELY(!binding_arguments_read(call->L, arguments, call->connection,
-                                            call->statement, call->first, &call->err) ||
+                                            call->statement, call->first, call->last,
+                                            &call->err) ||
                     !tuff_statement_start(call->statement, arguments->values,
                                           arguments->count, &call->err)))
     fail(call);
@@ -251,10 +254,9 @@ static int loop(call *call, bool named) {
   lua_State *L = call->L;
   binding_settle(L, call->box, call->statement);
   if (!binding_arguments_read(L, &call->arguments, call->connection, call->statement,
-                              call->first, &call->err))
+                              call->first, call->last, &call->err))
     return fail(call);
-  return binding_cursor_new(L, call->connection, call->statement, &call->arguments,
-                            lua_touserdata(L, 1), named);
+  return binding_cursor_new(L, call->connection, call->statement, &call->arguments, named);
 }
 
 static int rows(call *call) { return loop(call, true); }

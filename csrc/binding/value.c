@@ -89,24 +89,11 @@ static bool read_userdata(lua_State *L, int index, tuff_value *value, tuff_error
   return true;
 }
 
-bool binding_to_value(lua_State *L, int index, tuff_value *value, int *pushed,
-                      tuff_error *err) {
+bool binding_to_other_value(lua_State *L, int index, tuff_value *value, int *pushed,
+                            tuff_error *err) {
   switch (lua_type(L, index)) {
     case LUA_TNONE:
     case LUA_TNIL: value->kind = TUFF_NULL; return true;
-    case LUA_TNUMBER:
-      if (lua_isinteger(L, index)) {
-        value->kind = TUFF_INTEGER;
-        value->integer = (int64_t)lua_tointeger(L, index);
-      } else {
-        value->kind = TUFF_REAL;
-        value->real = lua_tonumber(L, index);
-      }
-      return true;
-    case LUA_TSTRING:
-      value->kind = TUFF_TEXT;
-      value->bytes = lua_tolstring(L, index, &value->size);
-      return true;
     case LUA_TBOOLEAN:
       value->kind = TUFF_BOOLEAN;
       value->integer = lua_toboolean(L, index);

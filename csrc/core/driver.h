@@ -269,7 +269,7 @@ typedef struct tuff_driver {
 
   void *(*prepare)(void *db, const tuff_sql *sql, unsigned flags, tuff_error *err);
   const tuff_shape *(*shape)(void *stmt);
-  /* Values are borrowed until reset. err->offset holds the parameter's number, from 0,
+  /* Values are borrowed until forget. err->offset holds the parameter's number, from 0,
    * where one value is at fault. */
   bool (*bind)(void *stmt, const tuff_value *values, unsigned count, tuff_error *err);
   /* Fills `row`, which has room for shape()->columns values as they were before the
@@ -280,7 +280,8 @@ typedef struct tuff_driver {
   void (*row)(void *stmt, tuff_value *row);
   /* How many rows the statement, now done, has changed. */
   int64_t (*changes)(void *stmt);
-  void (*reset)(void *stmt);
+  void (*reset)(void *stmt);  /* ready to be bound and run again */
+  void (*forget)(void *stmt); /* the values that it has borrowed are about to go */
   void (*finish)(void *stmt);
 } tuff_driver;
 

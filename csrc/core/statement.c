@@ -307,6 +307,7 @@ void tuff_statement_rewind(tuff_statement *statement) {
 void tuff_statement_release(tuff_statement *statement) {
   if (!statement) return;
   tuff_statement_rewind(statement);
+  statement->connection->driver->forget(statement->native);
   if (!statement->busy) return;
   statement->busy = false;
   if (!statement->cached && !statement->owned) tuff_statement_finish(statement);

@@ -24,21 +24,28 @@ static size_t character(const unsigned char *at, const unsigned char *end) {
   return overlong || too_high ? 0 : 4;
 }
 
-bool tuff_text_is_valid(const char *text, size_t size) {
-  const unsigned char *at = (const unsigned char *)text, *end = at + size;
+/* Whether eight bytes are ASCII without NUL: no high bit set, and none that borrows. */
+static bool is_plain(const unsigned char *at) {
+  uint64_t word;
+  memcpy(&word, at, 8);
+  return ((word | (word - 0x0101010101010101u)) & 0x8080808080808080u) == 0;
+}
+
+static bool is_valid_slowly(const unsigned char *at, const unsigned char *end) {
   while (at < end) {
-    while (end - at >= 8) {
-      uint64_t word;
-      memcpy(&word, at, 8);
-      /* a high bit set, or a byte that borrowed: above ASCII, or zero */
-      if ((word | (word - 0x0101010101010101u)) & 0x8080808080808080u) break;
-      at += 8;
-    }
-    if (at == end) return true;
     if (*at == 0) return false;
     size_t step = *at < 0x80 ? 1 : character(at, end);
     if (step == 0) return false;
     at += step;
   }
   return true;
+}
+
+bool tuff_text_is_valid(const char *text, size_t size) {
+  const unsigned char *at = (const unsigned char *)text, *end = at + size;
+  if (size < 8) return is_valid_slowly(at, end);
+  while (end - at >= 8 && is_plain(at)) at += 8;
+  /* The rest together with what came before it, which is plain. */
+  if (end - at < 8 && is_plain(end - 8)) return true;
+  return is_valid_slowly(at, end);
 }

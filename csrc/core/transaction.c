@@ -98,6 +98,11 @@ static bool find(const tuff_connection *connection, uint64_t serial, unsigned *i
   return false;
 }
 
+uint64_t tuff_transaction_current(const tuff_connection *connection) {
+  const tuff_transaction *transaction = &connection->transaction;
+  return transaction->depth ? transaction->levels[transaction->depth - 1].serial : 0;
+}
+
 bool tuff_transaction_is_open(const tuff_connection *connection, uint64_t serial) {
   unsigned index;
   return find(connection, serial, &index);

@@ -39,6 +39,9 @@ bool tuff_transaction_commit(struct tuff_connection *connection, uint64_t serial
 bool tuff_transaction_rollback(struct tuff_connection *connection, uint64_t serial,
                                tuff_error *err);
 
+/* The serial of the innermost level, 0 outside of transactions. */
+uint64_t tuff_transaction_current(const struct tuff_connection *connection);
+
 /* Whether this level is still open. */
 bool tuff_transaction_is_open(const struct tuff_connection *connection, uint64_t serial);
 

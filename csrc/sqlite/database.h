@@ -96,6 +96,7 @@ tuff_result tuff_sqlite_step(void *statement, tuff_value *row, tuff_error *err);
 void tuff_sqlite_row(void *statement, tuff_value *row);
 int64_t tuff_sqlite_changes(void *statement);
 void tuff_sqlite_reset(void *statement);
+void tuff_sqlite_forget(void *statement);
 void tuff_sqlite_finish(void *statement);
 
 /* type.c: declared types. */

@@ -44,6 +44,7 @@ const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
       .row = tuff_sqlite_row,
       .changes = tuff_sqlite_changes,
       .reset = tuff_sqlite_reset,
+      .forget = tuff_sqlite_forget,
       .finish = tuff_sqlite_finish,
   };
   tuff_sqlite_host = lent;

@@ -95,8 +95,7 @@ static void name_constraint(const char *message, tuff_error *err) {
   }
 }
 
-static void hint(tuff_sqlite_database *database, int result, const char *message,
-                 tuff_error *err) {
+static void hint(int result, tuff_error *err) {
   const tuff_host *host = tuff_sqlite_host;
   switch (err->code) {
     case TUFF_BUSY:
@@ -111,11 +110,6 @@ static void hint(tuff_sqlite_database *database, int result, const char *message
     case TUFF_FULL: host->hint(err, "free some space, then run it again"); break;
     case TUFF_CORRUPT:
       host->hint(err, "keep the file as it is, together with its -wal, and restore a backup");
-      break;
-    case TUFF_NOT_FOUND:
-      if (!database->legacy_quotes && strncmp(message, "no such column: ", 16) == 0)
-        host->hint(err, "a string is written in single quotes; legacy_quotes = true accepts "
-                        "the double quotes of an old schema");
       break;
     default: break;
   }
@@ -146,6 +140,6 @@ bool tuff_sqlite_fail(tuff_sqlite_database *database, int result, tuff_error *er
     err->constraint = constraint_of(extended);
     name_constraint(message, err);
   }
-  hint(database, extended, message, err);
+  hint(extended, err);
   return false;
 }

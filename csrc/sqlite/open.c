@@ -70,19 +70,23 @@ static bool ask(tuff_sqlite_database *database, const char *sql, char *answer, s
   return result == SQLITE_ROW;
 }
 
-/* Changing the journal wants the file for itself, and SQLite does not wait for that: it
- * would not be the only one who waits. */
+/* Changing the journal wants the file for itself. Two who open a new database at once
+ * would wait for each other, each with its own lock in hand: so it waits with none, and
+ * tries again, not in step with the other. */
 static bool change_journal(tuff_sqlite_database *database, const char *sql, char *mode,
                            size_t room, tuff_error *err) {
-  int64_t end = tuff_sqlite_host->now_us() + database->watch->busy_us;
-  while (!ask(database, sql, mode, room, err)) {
-    if (err->code != TUFF_BUSY || tuff_sqlite_host->now_us() >= end ||
-        tuff_sqlite_host->stop(database->watch, NULL))
+  const tuff_host *host = tuff_sqlite_host;
+  int64_t end = host->now_us() + database->watch->busy_us;
+  for (;;) {
+    database->never_wait = true;
+    bool changed = ask(database, sql, mode, room, err);
+    database->never_wait = false;
+    if (changed) return true;
+    if (err->code != TUFF_BUSY || host->now_us() >= end || host->stop(database->watch, NULL))
       return false;
     err->code = TUFF_OK;
-    tuff_sqlite_host->sleep_us(1000);
+    host->sleep_us(500 + (host->now_us() ^ getpid()) % 1000);
   }
-  return true;
 }
 
 static bool set_journal(tuff_sqlite_database *database, const tuff_options *options,

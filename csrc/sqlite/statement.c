@@ -70,7 +70,7 @@ static bool load_targets(statement_ *statement, const tuff_sql *sql, tuff_error 
   const tuff_host *host = tuff_sqlite_host;
   for (unsigned i = 0; i < sql->parameters; i++) {
     tuff_type type = tuff_sqlite_target_type(database, &sql->targets[i]);
-    if (type.declared == TUFF_AS_STORED) continue;
+    if (type.declared == TUFF_AS_STORED || type.declared == TUFF_AS_REAL) continue;
     if (!statement->targets) {
       unsigned count = sql->parameters;
       statement->targets = host->alloc(NULL, count * sizeof *statement->targets);
@@ -85,6 +85,15 @@ static bool load_targets(statement_ *statement, const tuff_sql *sql, tuff_error 
     statement->compared[i] = sql->targets[i].compared;
   }
   return true;
+}
+
+/* An old schema may rely on "text" in double quotes being a string. */
+static void hint_quotes(const tuff_sql *sql, tuff_error *err) {
+  if (err->code != TUFF_NOT_FOUND || err->offset < 0 || (size_t)err->offset >= sql->size ||
+      sql->text[err->offset] != '"')
+    return;
+  tuff_sqlite_host->hint(err, "a string is written in single quotes; legacy_quotes = true "
+                              "accepts the double quotes of an old schema");
 }
 
 void *tuff_sqlite_prepare(void *context, const tuff_sql *sql, unsigned flags,
@@ -107,6 +116,7 @@ void *tuff_sqlite_prepare(void *context, const tuff_sql *sql, unsigned flags,
   tuff_sqlite_wait_done(database);
   if (result != SQLITE_OK) {
     tuff_sqlite_fail(database, result, err);
+    hint_quotes(sql, err);
     goto failed;
   }
   statement->shape.schema = database->schema != schema;
@@ -198,6 +208,7 @@ static inline bool bind_value(statement_ *statement, int number, const tuff_valu
 
 static bool bind_typed(statement_ *statement, unsigned index, const tuff_value *value,
                        tuff_error *err) {
+  if (value->kind == TUFF_ARRAY) return bind_other(statement, (int)index + 1, value, err);
   tuff_value stored = *value;
   if (!tuff_sqlite_store(statement->database, &statement->targets[index],
                          statement->compared[index], &stored,
@@ -312,10 +323,13 @@ void tuff_sqlite_reset(void *context) {
   sqlite3_reset(statement->handle);
   statement->running = false;
   statement->changed = 0;
-  if (statement->bound) {
-    sqlite3_clear_bindings(statement->handle);
-    statement->bound = false;
-  }
+}
+
+void tuff_sqlite_forget(void *context) {
+  statement_ *statement = context;
+  if (!statement->bound) return;
+  sqlite3_clear_bindings(statement->handle);
+  statement->bound = false;
 }
 
 void tuff_sqlite_finish(void *context) {
