@@ -1,5 +1,5 @@
-/* arguments.c: from the stack of a call to the parameters of a statement. Everything that
- * is refused here is the caller's mistake, and nothing has been sent yet. */
+/* arguments.c: from the stack of a call to the parameters of a statement. Everything
+ * that is refused here is the caller's mistake, and nothing has been sent yet. */
 #include "binding/binding.h"
 
 static bool no_room(tuff_error *err) {
@@ -8,7 +8,8 @@ static bool no_room(tuff_error *err) {
 }
 
 /* Space for the values: inside the struct, or in a userdata on the stack. */
-static tuff_value *allocate(lua_State *L, binding_arguments *arguments, unsigned count) {
+static tuff_value *allocate(lua_State *L, binding_arguments *arguments,
+                            unsigned count) {
   if (count <= BINDING_INLINE_VALUES) return arguments->inlined;
   return lua_newuserdatauv(L, count * sizeof(tuff_value), 0);
 }
@@ -21,8 +22,8 @@ static bool read_list(lua_State *L, int index, tuff_value *value, tuff_error *er
     lua_rawgeti(L, index, (lua_Integer)i + 1);
     if (!binding_to_value(L, lua_gettop(L), &items[i], &pushed, err)) return false;
     if (pushed || items[i].kind == TUFF_NULL) {
-      tuff_fail(err, pushed ? TUFF_TYPE : TUFF_MISUSE, "item %zu of the list is %s", i + 1,
-                pushed ? "a table" : "NULL");
+      tuff_fail(err, pushed ? TUFF_TYPE : TUFF_MISUSE, "item %zu of the list is %s",
+                i + 1, pushed ? "a table" : "NULL");
       tuff_error_hint(err, pushed ? "a list for `in` holds plain values"
                                   : "`in` never finds NULL: ask for it with `is null`");
       return false;
@@ -47,7 +48,8 @@ static bool read_in(lua_State *L, const tuff_parameter *parameter, int index,
   int pushed = 0;
   if (parameter->array) {
     if (is_list(L, index)) return read_list(L, index, value, err);
-    tuff_fail(err, TUFF_MISUSE, "`in` wants a list here, a table with the keys 1 to n, not %s",
+    tuff_fail(err, TUFF_MISUSE,
+              "`in` wants a list here, a table with the keys 1 to n, not %s",
               lua_type(L, index) == LUA_TTABLE ? "a table with other keys"
                                                : luaL_typename(L, index));
     return false;
@@ -77,8 +79,8 @@ static bool make_room(lua_State *L, unsigned count, tuff_error *err) {
 
 static bool wrong_count(const tuff_statement *statement, int given, tuff_error *err) {
   unsigned wanted = statement->tokenized.count;
-  tuff_fail(err, TUFF_MISUSE, "the statement has %u parameter%s, %d value%s given", wanted,
-            wanted == 1 ? "" : "s", given, given == 1 ? " was" : "s were");
+  tuff_fail(err, TUFF_MISUSE, "the statement has %u parameter%s, %d value%s given",
+            wanted, wanted == 1 ? "" : "s", given, given == 1 ? " was" : "s were");
   if ((unsigned)given < wanted)
     tuff_error_hint(err, "give nil or tuff.null where NULL is meant");
   return false;
@@ -107,10 +109,13 @@ static bool positional(lua_State *L, binding_arguments *arguments,
 
 static bool surplus(lua_State *L, int key, tuff_error *err) {
   if (lua_type(L, key) == LUA_TSTRING)
-    tuff_fail(err, TUFF_MISUSE, "the statement has no parameter :%s", lua_tostring(L, key));
+    tuff_fail(err, TUFF_MISUSE, "the statement has no parameter :%s",
+              lua_tostring(L, key));
   else
-    tuff_fail(err, TUFF_MISUSE, "the statement takes its values by name, in one table, but the "
-              "table has a key of type %s", luaL_typename(L, key));
+    tuff_fail(err, TUFF_MISUSE,
+              "the statement takes its values by name, in one table, but the "
+              "table has a key of type %s",
+              luaL_typename(L, key));
   return false;
 }
 
@@ -121,22 +126,23 @@ static bool missing(lua_State *L, int table, const tuff_statement *statement,
     const tuff_parameter *parameter = &tokenized->parameters[i];
     lua_pushlstring(L, statement->source + parameter->name, parameter->name_size);
     if (lua_rawget(L, table) != LUA_TNIL) continue;
-    tuff_fail(err, TUFF_MISUSE, "no value for parameter :%.*s", (int)parameter->name_size,
-              statement->source + parameter->name);
+    tuff_fail(err, TUFF_MISUSE, "no value for parameter :%.*s",
+              (int)parameter->name_size, statement->source + parameter->name);
     tuff_error_hint(err, "give tuff.null where NULL is meant");
     break;
   }
   return false;
 }
 
-/* Walks the table once. What a value leaves on the stack, as JSON does, is moved below the
- * key, and stays until the call returns. */
+/* Walks the table once. What a value leaves on the stack, as JSON does, is moved below
+ * the key, and stays until the call returns. */
 static bool named(lua_State *L, binding_arguments *arguments, int connection,
                   tuff_statement *statement, int first, int last, tuff_error *err) {
   const tuff_tokenized *tokenized = &statement->tokenized;
   if (last != first || lua_type(L, first) != LUA_TTABLE) {
     tuff_fail(err, TUFF_MISUSE, "the statement takes its values by name, in one table");
-    tuff_error_hint(err, "for example { %.*s = … }", (int)tokenized->parameters[0].name_size,
+    tuff_error_hint(err, "for example { %.*s = … }",
+                    (int)tokenized->parameters[0].name_size,
                     statement->source + tokenized->parameters[0].name);
     return false;
   }
@@ -151,7 +157,8 @@ static bool named(lua_State *L, binding_arguments *arguments, int connection,
     int number = binding_keys_find(L, keys, k++, at, key);
     if (TUFF_UNLIKELY(number < 0)) return surplus(L, key, err);
     const tuff_parameter *parameter = &tokenized->parameters[number];
-    if (TUFF_UNLIKELY(!read_one(L, parameter, key + 1, &arguments->values[number], err))) {
+    if (TUFF_UNLIKELY(
+            !read_one(L, parameter, key + 1, &arguments->values[number], err))) {
       tuff_error_context(err, "parameter :%.*s: ", (int)parameter->name_size,
                          statement->source + parameter->name);
       return false;

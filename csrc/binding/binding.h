@@ -10,8 +10,13 @@
 
 /* Every function of the module has these upvalues, so that a type is checked by one
  * comparison and not by a search in the registry. */
-enum { BINDING_CONNECTION = 1, BINDING_STATEMENT, BINDING_CURSOR, BINDING_TRANSACTION,
-       BINDING_UPVALUES = BINDING_TRANSACTION };
+enum {
+  BINDING_CONNECTION = 1,
+  BINDING_STATEMENT,
+  BINDING_CURSOR,
+  BINDING_TRANSACTION,
+  BINDING_UPVALUES = BINDING_TRANSACTION
+};
 
 #define BINDING_CONNECTION_TYPE "tuff.connection"
 #define BINDING_STATEMENT_TYPE "tuff.statement"
@@ -35,14 +40,14 @@ enum { BINDING_UPVALUE_COLUMNS = 200 };
 typedef struct binding_connection {
   tuff_connection core;
   bool open;
-  int objects;        /* open ones that belong to it */
-  int callbacks;      /* functions of the script that are called from within it */
-  bool limited;       /* the next call has limits of its own: */
+  int objects;   /* open ones that belong to it */
+  int callbacks; /* functions of the script that are called from within it */
+  bool limited;  /* the next call has limits of its own: */
   int64_t timeout_us, busy_us;
-  lua_State *main;    /* whose hook Ctrl-C sets */
-  lua_Hook hook;      /* the one that was set when the current call began */
-  lua_State *owner;   /* the coroutine that began the outermost transaction; its handle
-                         anchors it */
+  lua_State *main;  /* whose hook Ctrl-C sets */
+  lua_Hook hook;    /* the one that was set when the current call began */
+  lua_State *owner; /* the coroutine that began the outermost transaction; its handle
+                       anchors it */
   /* The statement of the call that is running. A Lua error that leaves the call behind
    * (no memory, say) leaves it set, and the next call releases it. */
   tuff_statement *active;
@@ -79,27 +84,31 @@ static inline void *binding_test(lua_State *L, int index, int upvalue) {
 /* Pushes a zeroed userdata with its metatable. */
 void *binding_new(lua_State *L, size_t size, int values, int upvalue);
 
-/* How many objects are open in this process. The objects of a connection are closed with
- * it. */
+/* How many objects are open in this process. The objects of a connection are closed
+ * with it. */
 lua_Integer binding_instances(void);
 void binding_opened(binding_connection *connection);
 void binding_closed(binding_connection *connection);
 
 /* ---- errors (error.c) ---- */
 
-/* Raises err as a tuff.Error. sql may be NULL. Never returns. */
-int binding_raise(lua_State *L, const tuff_error *err, const char *sql, size_t size);
+/* They never return: the type is for `return binding_raise(…)`. */
+#define BINDING_RAISES __attribute__((noreturn)) int
+
+/* Raises err as a tuff.Error. sql may be NULL. */
+BINDING_RAISES binding_raise(lua_State *L, const tuff_error *err, const char *sql,
+                             size_t size);
 
 /* The same for an error of this connection: it may end its transaction, which remembers
  * the first one. */
-int binding_fail(lua_State *L, int connection, const tuff_error *err, const char *sql,
-                 size_t size);
+BINDING_RAISES binding_fail(lua_State *L, int connection, const tuff_error *err,
+                            const char *sql, size_t size);
 
 /* Raises `misuse`. */
-int binding_misuse(lua_State *L, const char *format, ...);
+BINDING_RAISES binding_misuse(lua_State *L, const char *format, ...);
 
 /* Raises `misuse` for an argument of the wrong type: what was expected of it. */
-int binding_argument(lua_State *L, int index, const char *expected);
+BINDING_RAISES binding_argument(lua_State *L, int index, const char *expected);
 
 int binding_error_install(lua_State *L);
 
@@ -161,8 +170,9 @@ void binding_blob_install(lua_State *L);
 /* ---- keys.c ---- */
 
 /* The names that a table of values may be keyed by, and where each belongs. A string of
- * Lua up to 40 bytes exists once, so that most keys are found by their address; tables made
- * by the same code give their keys in the same order, so that most are found at once. */
+ * Lua up to 40 bytes exists once, so that most keys are found by their address; tables
+ * made by the same code give their keys in the same order, so that most are found at
+ * once. */
 typedef struct binding_keys {
   unsigned count;
   struct {
@@ -177,10 +187,10 @@ binding_keys *binding_keys_new(lua_State *L, int names);
 /* The number of the name that is not where it was guessed; -1: it is none. */
 int binding_keys_search(lua_State *L, binding_keys *keys, unsigned k, int at, int key);
 
-/* The number, from 0, of the name at index `key`, the k-th key of its table; -1: it is none.
- * at: index of the keys. */
-static inline int binding_keys_find(lua_State *L, binding_keys *keys, unsigned k, int at,
-                                    int key) {
+/* The number, from 0, of the name at index `key`, the k-th key of its table; -1: it is
+ * none. at: index of the keys. */
+static inline int binding_keys_find(lua_State *L, binding_keys *keys, unsigned k,
+                                    int at, int key) {
   if (TUFF_UNLIKELY(k >= keys->count)) return -1;
   unsigned guess = keys->key[k].guess;
   if (TUFF_LIKELY(keys->key[guess].address == lua_topointer(L, key))) return (int)guess;
@@ -198,8 +208,8 @@ binding_connection *binding_enter(lua_State *L, int index);
 /* Makes it ready for a step of an open loop. */
 void binding_reenter(lua_State *L, binding_connection *connection);
 
-/* Before a write, in a Lua whose loops are not closed by `break`: finds loops that nobody
- * can reach any more, rather than reading their rows into memory. */
+/* Before a write, in a Lua whose loops are not closed by `break`: finds loops that
+ * nobody can reach any more, rather than reading their rows into memory. */
 void binding_settle(lua_State *L, binding_connection *connection,
                     const tuff_statement *statement);
 
@@ -225,8 +235,9 @@ typedef struct binding_arguments {
   tuff_value inlined[BINDING_INLINE_VALUES];
 } binding_arguments;
 
-/* Reads the arguments of a statement from the stack, from `first` to `last`. Pushes what
- * must stay on the stack while they are used. connection: index of the userdata. */
+/* Reads the arguments of a statement from the stack, from `first` to `last`. Pushes
+ * what must stay on the stack while they are used. connection: index of the userdata.
+ */
 bool binding_arguments_read(lua_State *L, binding_arguments *arguments, int connection,
                             tuff_statement *statement, int first, int last,
                             tuff_error *err);
@@ -239,8 +250,8 @@ int binding_statement_new(lua_State *L);
 void binding_cursor_install(lua_State *L);
 
 /* Takes over the statement; pushes what a generic `for` needs, and says how many. The
- * object at index 1, a connection or a prepared statement, lives as long as the loop, and
- * ends it when it is closed. */
+ * object at index 1, a connection or a prepared statement, lives as long as the loop,
+ * and ends it when it is closed. */
 int binding_cursor_new(lua_State *L, int connection, tuff_statement *statement,
                        const binding_arguments *arguments, bool named);
 

@@ -46,6 +46,13 @@ static bool interrupted(void *context) {
   return lua_gethook(box->main) != box->hook;
 }
 
+/* The hook with which the stock interpreter answers Ctrl-C. It is set on the main
+ * thread, and so never runs while a coroutine does: there it is for us to see. */
+static bool is_pending_interrupt(lua_State *main) {
+  enum { EVERYTHING = LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT };
+  return lua_gethookmask(main) == EVERYTHING && lua_gethookcount(main) == 1;
+}
+
 static bool is_dead(lua_State *coroutine) {
   lua_Debug at;
   return lua_status(coroutine) != LUA_YIELD &&
@@ -53,8 +60,9 @@ static bool is_dead(lua_State *coroutine) {
           (lua_getstack(coroutine, 0, &at) == 0 && lua_gettop(coroutine) == 0));
 }
 
-/* Another coroutine has a transaction open here. If it has resumed this one, directly or
- * not, this is its own work; if it is suspended, this would write into its transaction. */
+/* Another coroutine has a transaction open here. If it has resumed this one, directly
+ * or not, this is its own work; if it is suspended, this would write into its
+ * transaction. */
 static void check_owner(lua_State *L, binding_connection *box) {
   if (!box->owner || is_dead(box->owner) || lua_status(box->owner) != LUA_YIELD) return;
   /* Perhaps nobody can resume it any more: collecting it rolls its transaction back. */
@@ -62,10 +70,12 @@ static void check_owner(lua_State *L, binding_connection *box) {
   if (!box->owner || box->core.transaction.depth == 0) return;
   tuff_error err;
   tuff_error_clear(&err);
-  tuff_fail(&err, TUFF_MISUSE, "a suspended coroutine has a transaction open on this "
-                               "connection");
-  tuff_error_hint(&err, "open a connection for each coroutine that writes, or finish the "
-                        "transaction before yielding");
+  tuff_fail(&err, TUFF_MISUSE,
+            "a suspended coroutine has a transaction open on this "
+            "connection");
+  tuff_error_hint(&err,
+                  "open a connection for each coroutine that writes, or finish the "
+                  "transaction before yielding");
   binding_raise(L, &err, NULL, 0);
 }
 
@@ -77,8 +87,11 @@ static void check_usable(lua_State *L, const binding_connection *box) {
 
 void binding_reenter(lua_State *L, binding_connection *box) {
   check_usable(L, box);
-  if (TUFF_UNLIKELY(box->core.transaction.depth > 0 && box->owner != L)) check_owner(L, box);
+  if (TUFF_UNLIKELY(box->core.transaction.depth > 0 && box->owner != L))
+    check_owner(L, box);
   box->hook = lua_gethook(box->main);
+  if (TUFF_UNLIKELY(box->hook && L != box->main && is_pending_interrupt(box->main)))
+    box->hook = NULL;
 }
 
 void binding_begin(lua_State *L, binding_connection *box) {
@@ -102,7 +115,9 @@ binding_connection *binding_enter(lua_State *L, int index) {
   return box;
 }
 
-enum { CHEAP_ROWS = 1000 }; /* reading so many ahead costs less than a full collection */
+enum {
+  CHEAP_ROWS = 1000
+}; /* reading so many ahead costs less than a full collection */
 
 void binding_settle(lua_State *L, binding_connection *box,
                     const tuff_statement *statement) {
@@ -238,18 +253,18 @@ static int open_connection(lua_State *L) {
   box->main = lua_tothread(L, -1);
   lua_pop(L, 1);
   box->hook = lua_gethook(box->main);
-  tuff_connection_options own = {
-      .timeout_us = integer(L, "timeout", 0) * 1000,
-      .busy_us = integer(L, "busy_timeout", 5000) * 1000,
-      .statement_cache = (unsigned)integer(L, "statement_cache", 128),
-      .result_rows = (uint64_t)integer(L, "result_rows", 0),
-      .sql_bytes = (uint64_t)integer(L, "sql_bytes", 0),
-      .interrupted = interrupted,
-      .context = box};
+  tuff_connection_options own = {.timeout_us = integer(L, "timeout", 0) * 1000,
+                                 .busy_us = integer(L, "busy_timeout", 5000) * 1000,
+                                 .statement_cache =
+                                     (unsigned)integer(L, "statement_cache", 128),
+                                 .result_rows = (uint64_t)integer(L, "result_rows", 0),
+                                 .sql_bytes = (uint64_t)integer(L, "sql_bytes", 0),
+                                 .interrupted = interrupted,
+                                 .context = box};
   tuff_error err;
   tuff_error_clear(&err);
-  if (!tuff_connection_open(&box->core, tuff_sqlite_driver(tuff_host_get()), &options, &own,
-                            &err))
+  if (!tuff_connection_open(&box->core, tuff_sqlite_driver(tuff_host_get()), &options,
+                            &own, &err))
     return binding_raise(L, &err, NULL, 0);
   box->open = true;
   atomic_fetch_add(&instances, 1);
@@ -269,7 +284,8 @@ static int close_method(lua_State *L) {
   binding_connection *box = binding_test(L, 1, BINDING_CONNECTION);
   if (!box) return binding_argument(L, 1, "a tuff connection");
   if (box->open && box->callbacks > 0)
-    return binding_misuse(L, "a connection cannot be closed by a function that it has called");
+    return binding_misuse(
+        L, "a connection cannot be closed by a function that it has called");
   close_connection(box, false);
   return 0;
 }
@@ -286,8 +302,9 @@ static int exec(lua_State *L) {
   size_t size;
   const char *script = binding_sql(L, 2, &size);
   if (lua_gettop(L) > 2)
-    return binding_misuse(L, "db:exec runs a script, which takes no values; db:run takes "
-                             "one statement and its values");
+    return binding_misuse(L,
+                          "db:exec runs a script, which takes no values; db:run takes "
+                          "one statement and its values");
   tuff_error err;
   tuff_error_clear(&err);
   if (!tuff_connection_exec(&box->core, script, size, &err))
@@ -325,7 +342,8 @@ static int stats(lua_State *L) {
 
 static int supports(lua_State *L) {
   const binding_connection *box = binding_enter(L, 1);
-  if (lua_type(L, 2) != LUA_TSTRING) return binding_argument(L, 2, "the name of a feature");
+  if (lua_type(L, 2) != LUA_TSTRING)
+    return binding_argument(L, 2, "the name of a feature");
   const char *wanted = lua_tostring(L, 2);
   bool found = false;
   for (const char *const *feature = box->core.driver->features; *feature; feature++)
@@ -334,8 +352,8 @@ static int supports(lua_State *L) {
   return 1;
 }
 
-/* core.limit(db, timeout, busy_timeout): milliseconds for the next call alone; nil takes
- * the connection's own. */
+/* core.limit(db, timeout, busy_timeout): milliseconds for the next call alone; nil
+ * takes the connection's own. */
 static int limit(lua_State *L) {
   binding_connection *box = binding_enter(L, 1);
   box->timeout_us = lua_isnoneornil(L, 2) ? box->core.timeout_us
@@ -348,7 +366,8 @@ static int limit(lua_State *L) {
 
 /* core.state(db): a table that the Lua layer keeps things of this connection in. */
 static int state(lua_State *L) {
-  if (!binding_test(L, 1, BINDING_CONNECTION)) return binding_argument(L, 1, "a tuff connection");
+  if (!binding_test(L, 1, BINDING_CONNECTION))
+    return binding_argument(L, 1, "a tuff connection");
   lua_getiuservalue(L, 1, 2);
   return 1;
 }
@@ -356,7 +375,8 @@ static int state(lua_State *L) {
 /* Methods first: only then the few fields. */
 static int index_connection(lua_State *L) {
   lua_pushvalue(L, 2);
-  if (TUFF_LIKELY(lua_rawget(L, lua_upvalueindex(BINDING_UPVALUES + 1)) != LUA_TNIL)) return 1;
+  if (TUFF_LIKELY(lua_rawget(L, lua_upvalueindex(BINDING_UPVALUES + 1)) != LUA_TNIL))
+    return 1;
   const binding_connection *box = lua_touserdata(L, 1);
   const char *field = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
   if (strcmp(field, "engine") == 0) {
@@ -380,17 +400,16 @@ static int index_connection(lua_State *L) {
 static int describe(lua_State *L) {
   const binding_connection *box = lua_touserdata(L, 1);
   if (box->open)
-    lua_pushfstring(L, "tuff connection (%s)", box->core.driver->path(box->core.native));
+    lua_pushfstring(L, "tuff connection (%s)",
+                    box->core.driver->path(box->core.native));
   else
     lua_pushliteral(L, "tuff connection (closed)");
   return 1;
 }
 
 void binding_connection_install(lua_State *L) {
-  static const luaL_Reg functions[] = {{"open", open_connection},
-                                       {"limit", limit},
-                                       {"state", state},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"open", open_connection}, {"limit", limit}, {"state", state}, {NULL, NULL}};
   static const luaL_Reg metamethods[] = {{"__gc", collect},
                                          {"__close", close_method},
                                          {"__tostring", describe},

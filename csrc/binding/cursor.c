@@ -122,8 +122,8 @@ int binding_cursor_new(lua_State *L, int connection, tuff_statement *statement,
   box->connection = owner;
   box->core.source = lua_touserdata(L, 1);
   binding_opened(owner);
-  bool opened =
-      tuff_cursor_open(&box->core, statement, arguments->values, arguments->count, &err);
+  bool opened = tuff_cursor_open(&box->core, statement, arguments->values,
+                                 arguments->count, &err);
   if (opened) {
     push_iterator(L, connection, cursor, named);
     opened = tuff_cursor_complete(&box->core, &err);

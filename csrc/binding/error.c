@@ -47,7 +47,8 @@ static void set_source(lua_State *L) {
   lua_Debug at;
   for (int level = 0; lua_getstack(L, level, &at); level++) {
     lua_getinfo(L, "Sl", &at);
-    if (at.currentline <= 0 || (own && strncmp(at.source, own, strlen(own)) == 0)) continue;
+    if (at.currentline <= 0 || (own && strncmp(at.source, own, strlen(own)) == 0))
+      continue;
     lua_pushfstring(L, "%s:%d", at.short_src, at.currentline);
     lua_setfield(L, -3, "source");
     break;
@@ -55,7 +56,8 @@ static void set_source(lua_State *L) {
   lua_pop(L, 1);
 }
 
-static void push_error(lua_State *L, const tuff_error *err, const char *sql, size_t size) {
+static void push_error(lua_State *L, const tuff_error *err, const char *sql,
+                       size_t size) {
   luaL_checkstack(L, 6, NULL);
   lua_createtable(L, 0, 8);
   set_text(L, "code", tuff_code_name(err->code));
@@ -83,13 +85,20 @@ static void push_error(lua_State *L, const tuff_error *err, const char *sql, siz
   luaL_setmetatable(L, BINDING_ERROR_TYPE);
 }
 
-int binding_raise(lua_State *L, const tuff_error *err, const char *sql, size_t size) {
-  push_error(L, err, sql, size);
-  return lua_error(L);
+/* Raises the value on top. */
+static BINDING_RAISES raise(lua_State *L) {
+  lua_error(L);
+  __builtin_unreachable();
 }
 
-int binding_fail(lua_State *L, int connection, const tuff_error *err, const char *sql,
-                 size_t size) {
+BINDING_RAISES binding_raise(lua_State *L, const tuff_error *err, const char *sql,
+                             size_t size) {
+  push_error(L, err, sql, size);
+  raise(L);
+}
+
+BINDING_RAISES binding_fail(lua_State *L, int connection, const tuff_error *err,
+                            const char *sql, size_t size) {
   binding_connection *box = lua_touserdata(L, connection);
   connection = lua_absindex(L, connection);
   /* The stock interpreter's Ctrl-C sets a hook that raises at the next instruction. The
@@ -109,10 +118,10 @@ int binding_fail(lua_State *L, int connection, const tuff_error *err, const char
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
-  return lua_error(L);
+  raise(L);
 }
 
-int binding_misuse(lua_State *L, const char *format, ...) {
+BINDING_RAISES binding_misuse(lua_State *L, const char *format, ...) {
   tuff_error err;
   tuff_error_clear(&err);
   va_list args;
@@ -120,10 +129,10 @@ int binding_misuse(lua_State *L, const char *format, ...) {
   const char *message = lua_pushvfstring(L, format, args);
   va_end(args);
   tuff_fail(&err, TUFF_MISUSE, "%s", message);
-  return binding_raise(L, &err, NULL, 0);
+  binding_raise(L, &err, NULL, 0);
 }
 
-int binding_argument(lua_State *L, int index, const char *expected) {
+BINDING_RAISES binding_argument(lua_State *L, int index, const char *expected) {
   lua_Debug at;
   const char *name = "this function";
   if (lua_getstack(L, 0, &at)) {
@@ -132,10 +141,12 @@ int binding_argument(lua_State *L, int index, const char *expected) {
   }
   const char *got = luaL_typename(L, index);
   if (index == 1)
-    return binding_misuse(L, "%s is a method of %s, and was called on a %s; is a dot written "
-                             "where a colon is meant?", name, expected, got);
-  return binding_misuse(L, "argument %d of %s must be %s, not %s", index - 1, name, expected,
-                        lua_type(L, index) == LUA_TNONE ? "nothing" : got);
+    binding_misuse(L,
+                   "%s is a method of %s, and was called on a %s; is a dot written "
+                   "where a colon is meant?",
+                   name, expected, got);
+  binding_misuse(L, "argument %d of %s must be %s, not %s", index - 1, name, expected,
+                 lua_type(L, index) == LUA_TNONE ? "nothing" : got);
 }
 
 int binding_error_install(lua_State *L) {

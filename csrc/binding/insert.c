@@ -24,7 +24,7 @@ static void release(insertion *insertion) {
   tuff_statement_release(insertion->statement);
 }
 
-static int fail(insertion *insertion) {
+static BINDING_RAISES fail(insertion *insertion) {
   lua_State *L = insertion->L;
   if (insertion->statement) release(insertion);
   size_t size;
@@ -34,11 +34,12 @@ static int fail(insertion *insertion) {
   lua_insert(L, -2);
   lua_setfield(L, -2, "insert_row");
   lua_pop(L, 1);
-  return binding_fail(L, CONNECTION, &insertion->err, sql, size);
+  binding_fail(L, CONNECTION, &insertion->err, sql, size);
 }
 
 /* Reads the row into the values. 1: it fits; 0: its keys are others; -1: an error. JSON
- * texts made of tables stay on the stack below the key until the row has been inserted. */
+ * texts made of tables stay on the stack below the key until the row has been inserted.
+ */
 static int read_row(insertion *insertion) {
   lua_State *L = insertion->L;
   binding_keys *keys = insertion->keys;
@@ -81,7 +82,8 @@ static void call_iterator(insertion *insertion) {
     release(insertion);
     lua_error(L);
   }
-  if (tuff_transaction_current(&box->core) == transaction && !box->core.transaction.failed)
+  if (tuff_transaction_current(&box->core) == transaction &&
+      !box->core.transaction.failed)
     return;
   tuff_fail(&insertion->err, TUFF_MISUSE,
             "the iterator given to insert_many began or ended a transaction");
@@ -144,15 +146,16 @@ static void begin(lua_State *L, insertion *insertion) {
   if (!insertion->statement) fail(insertion);
   insertion->box->active = insertion->statement;
   if (insertion->statement->tokenized.count == insertion->keys->count) return;
-  tuff_fail(&insertion->err, TUFF_MISUSE, "the statement has another number of columns");
+  tuff_fail(&insertion->err, TUFF_MISUSE,
+            "the statement has another number of columns");
   fail(insertion);
 }
 
-/* core.insert_rows(db, sql, columns, rows, first, results): inserts rows, beginning with
- * number `first`, as long as their keys are exactly these columns. `rows` is an array or a
- * function that returns a row or nil; `results`, a table or nil, takes what RETURNING
- * gives. Returns how many rows were changed, the number of the row it stopped at and, for
- * a function, that row (nil: there are no more). */
+/* core.insert_rows(db, sql, columns, rows, first, results): inserts rows, beginning
+ * with number `first`, as long as their keys are exactly these columns. `rows` is an
+ * array or a function that returns a row or nil; `results`, a table or nil, takes what
+ * RETURNING gives. Returns how many rows were changed, the number of the row it stopped
+ * at and, for a function, that row (nil: there are no more). */
 int binding_insert_rows(lua_State *L) {
   insertion insertion;
   lua_settop(L, RESULTS);

@@ -4,10 +4,10 @@
 #include "core/host.h"
 #include "sqlite/sqlite.h"
 
-/* Lua 5.4.4 leaves a generic `for` by `break` without closing its closing value, where the
- * body captures a local variable. The value is closed when the function returns, or, where
- * its slot was used again by then, the frame is harmed. The trial uses no slot again, and
- * runs in a coroutine of its own. */
+/* Lua 5.4.4 leaves a generic `for` by `break` without closing its closing value, where
+ * the body captures a local variable. The value is closed when the function returns,
+ * or, where its slot was used again by then, the frame is harmed. The trial uses no
+ * slot again, and runs in a coroutine of its own. */
 static const char trial[] =
     "return coroutine.wrap(function()\n"
     "  local closed = false\n"

@@ -8,25 +8,25 @@ typedef struct call {
   binding_connection *box;
   int connection; /* index of its userdata */
   tuff_statement *statement;
-  int first, last; /* indexes of the values */
+  int first, last;             /* indexes of the values */
   binding_arguments arguments; /* borrowed by the driver until the release */
   tuff_error err;
 } call;
 
-static int fail(call *call) {
+static BINDING_RAISES fail(call *call) {
   lua_State *L = call->L;
   tuff_statement *statement = call->statement;
   if (!statement) {
     size_t size;
     const char *sql = binding_sql(L, 2, &size);
-    return binding_fail(L, call->connection, &call->err, sql, size);
+    binding_fail(L, call->connection, &call->err, sql, size);
   }
   lua_pushlstring(L, statement->source, statement->size); /* outlives the statement */
   size_t size;
   const char *sql = lua_tolstring(L, -1, &size);
   call->box->active = NULL;
   tuff_statement_release(statement);
-  return binding_fail(L, call->connection, &call->err, sql, size);
+  binding_fail(L, call->connection, &call->err, sql, size);
 }
 
 static void finish(call *call) {
@@ -256,7 +256,8 @@ static int loop(call *call, bool named) {
   if (!binding_arguments_read(L, &call->arguments, call->connection, call->statement,
                               call->first, call->last, &call->err))
     return fail(call);
-  return binding_cursor_new(L, call->connection, call->statement, &call->arguments, named);
+  return binding_cursor_new(L, call->connection, call->statement, &call->arguments,
+                            named);
 }
 
 static int rows(call *call) { return loop(call, true); }
@@ -265,16 +266,16 @@ static int tuples(call *call) { return loop(call, false); }
 
 /* ---- both sources ---- */
 
-#define BOTH(name)                                \
-  static int database_##name(lua_State *L) {      \
-    call call;                                    \
-    begin_database(L, &call);                     \
-    return name(&call);                           \
-  }                                               \
-  static int prepared_##name(lua_State *L) {      \
-    call call;                                    \
-    begin_prepared(L, &call);                     \
-    return name(&call);                           \
+#define BOTH(name)                                                                     \
+  static int database_##name(lua_State *L) {                                           \
+    call call;                                                                         \
+    begin_database(L, &call);                                                          \
+    return name(&call);                                                                \
+  }                                                                                    \
+  static int prepared_##name(lua_State *L) {                                           \
+    call call;                                                                         \
+    begin_prepared(L, &call);                                                          \
+    return name(&call);                                                                \
   }
 
 BOTH(run)
@@ -291,15 +292,17 @@ BOTH(tuples)
 
 void binding_query_install(lua_State *L) {
   static const luaL_Reg database[] = {
-      {"run", database_run},       {"row", database_row},       {"value", database_value},
-      {"exists", database_exists}, {"all", database_all},       {"column", database_column},
-      {"arrays", database_arrays}, {"rows", database_rows},     {"tuples", database_tuples},
-      {NULL, NULL}};
+      {"run", database_run},       {"row", database_row},
+      {"value", database_value},   {"exists", database_exists},
+      {"all", database_all},       {"column", database_column},
+      {"arrays", database_arrays}, {"rows", database_rows},
+      {"tuples", database_tuples}, {NULL, NULL}};
   static const luaL_Reg prepared[] = {
-      {"run", prepared_run},       {"row", prepared_row},       {"value", prepared_value},
-      {"exists", prepared_exists}, {"all", prepared_all},       {"column", prepared_column},
-      {"arrays", prepared_arrays}, {"rows", prepared_rows},     {"tuples", prepared_tuples},
-      {NULL, NULL}};
+      {"run", prepared_run},       {"row", prepared_row},
+      {"value", prepared_value},   {"exists", prepared_exists},
+      {"all", prepared_all},       {"column", prepared_column},
+      {"arrays", prepared_arrays}, {"rows", prepared_rows},
+      {"tuples", prepared_tuples}, {NULL, NULL}};
   lua_getfield(L, -1, "connection");
   binding_add(L, database);
   lua_pop(L, 1);

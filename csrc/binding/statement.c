@@ -5,7 +5,8 @@ static void close_statement(binding_statement *box) {
   if (!box->connection) return;
   /* A connection that was closed has finished its statements. */
   if (box->core && box->connection->open) {
-    tuff_cursors_close_of(&box->connection->core, box, "the statement of this loop was closed");
+    tuff_cursors_close_of(&box->connection->core, box,
+                          "the statement of this loop was closed");
     if (box->core->busy)
       box->core->owned = false; /* the end of the call that runs finishes it */
     else
@@ -88,7 +89,8 @@ void binding_statement_install(lua_State *L) {
                                          {"__close", close_method},
                                          {"__tostring", describe},
                                          {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"close", close_method}, {"names", names}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"close", close_method}, {"names", names}, {NULL, NULL}};
   luaL_getmetatable(L, BINDING_STATEMENT_TYPE);
   binding_add(L, metamethods);
   lua_newtable(L);

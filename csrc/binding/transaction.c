@@ -135,20 +135,18 @@ static int connection_of(lua_State *L) {
 static int depth(lua_State *L) {
   const binding_connection *connection = binding_test(L, 1, BINDING_CONNECTION);
   if (!connection) return binding_argument(L, 1, "a tuff connection");
-  lua_pushinteger(L, connection->open ? (lua_Integer)connection->core.transaction.depth : 0);
+  lua_pushinteger(L, connection->open ? (lua_Integer)connection->core.transaction.depth
+                                      : 0);
   return 1;
 }
 
 void binding_transaction_install(lua_State *L) {
-  static const luaL_Reg functions[] = {{"begin", begin},
-                                       {"commit", commit},
-                                       {"rollback", rollback},
-                                       {"collect", collect},
-                                       {"is_open", is_open},
-                                       {"connection_of", connection_of},
-                                       {"depth", depth},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"begin", begin},     {"commit", commit},   {"rollback", rollback},
+      {"collect", collect}, {"is_open", is_open}, {"connection_of", connection_of},
+      {"depth", depth},     {NULL, NULL}};
   binding_add(L, functions);
-  luaL_getmetatable(L, BINDING_TRANSACTION_TYPE); /* the Lua layer gives it its methods */
+  luaL_getmetatable(L,
+                    BINDING_TRANSACTION_TYPE); /* the Lua layer gives it its methods */
   lua_setfield(L, -2, "transaction");
 }

@@ -62,8 +62,8 @@ bool tuff_connection_in_transaction(const tuff_connection *connection) {
 /* One statement of a script. */
 static bool run_part(tuff_connection *connection, const tuff_part *part,
                      tuff_error *err) {
-  tuff_statement *statement = tuff_statement_prepare(connection, part->start, part->size,
-                                                     TUFF_PREPARE_ONCE, err);
+  tuff_statement *statement = tuff_statement_prepare(
+      connection, part->start, part->size, TUFF_PREPARE_ONCE, err);
   if (!statement) return false;
   statement->busy = true; /* so that releasing finishes it */
   bool done = false;
@@ -108,8 +108,9 @@ static bool run_parts(tuff_connection *connection, tuff_splitter splitter,
 bool tuff_connection_admits(const tuff_connection *connection, size_t size,
                             tuff_error *err) {
   if (size <= connection->sql_bytes) return true;
-  tuff_fail(err, TUFF_RANGE, "the SQL text is %zu bytes long, the limit given at open is %zu",
-            size, connection->sql_bytes);
+  tuff_fail(err, TUFF_RANGE,
+            "the SQL text is %zu bytes long, the limit given at open is %zu", size,
+            connection->sql_bytes);
   return false;
 }
 

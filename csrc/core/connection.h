@@ -1,5 +1,5 @@
-/* connection.h: one connection to a database: its driver, its statements, open loops and
- * transactions. It belongs to one thread at a time. */
+/* connection.h: one connection to a database: its driver, its statements, open loops
+ * and transactions. It belongs to one thread at a time. */
 #ifndef TUFF_CONNECTION_H
 #define TUFF_CONNECTION_H
 
@@ -25,8 +25,8 @@ typedef struct tuff_connection {
   tuff_counters counters;
   tuff_transaction transaction;
   tuff_statement_cache cache;
-  tuff_statement *statements;      /* all of them */
-  tuff_cursor *cursors, *settled;  /* holding a statement; holding rows in memory */
+  tuff_statement *statements;     /* all of them */
+  tuff_cursor *cursors, *settled; /* holding a statement; holding rows in memory */
   unsigned *slots, free_slots, slots_issued, slots_room; /* of statements */
 } tuff_connection;
 
@@ -64,8 +64,8 @@ bool tuff_connection_exec(tuff_connection *connection, const char *script, size_
                           tuff_error *err);
 
 /* The time and lock limits of the next step. */
-static inline void tuff_connection_limit(tuff_connection *connection, int64_t timeout_us,
-                                         int64_t busy_us) {
+static inline void tuff_connection_limit(tuff_connection *connection,
+                                         int64_t timeout_us, int64_t busy_us) {
   connection->watch.timeout_us = timeout_us;
   connection->watch.busy_us = busy_us;
 }

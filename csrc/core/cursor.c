@@ -1,7 +1,8 @@
-/* cursor.c: rows that had to be read ahead are packed into chunks, given out in order and
- * freed as they are passed. */
+/* cursor.c: rows that had to be read ahead are packed into chunks, given out in order
+ * and freed as they are passed. */
 #include "core/cursor.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "core/connection.h"
@@ -17,7 +18,8 @@ typedef struct tuff_chunk {
 } tuff_chunk;
 
 static bool has_bytes(const tuff_value *value) {
-  return value->kind == TUFF_TEXT || value->kind == TUFF_BLOB || value->kind == TUFF_JSON;
+  return value->kind == TUFF_TEXT || value->kind == TUFF_BLOB ||
+         value->kind == TUFF_JSON;
 }
 
 static bool no_memory(tuff_error *err) {
@@ -50,8 +52,8 @@ static char *copy_values(tuff_value *to, char *bytes, const tuff_value *from,
   return bytes;
 }
 
-static bool copy_arguments(tuff_cursor *cursor, const tuff_value *values, unsigned count,
-                           tuff_error *err) {
+static bool copy_arguments(tuff_cursor *cursor, const tuff_value *values,
+                           unsigned count, tuff_error *err) {
   size_t lists = 0;
   for (unsigned i = 0; i < count; i++)
     if (values[i].kind == TUFF_ARRAY) lists += values[i].size;
@@ -126,7 +128,8 @@ static void unlink_cursor(tuff_cursor **list, tuff_cursor *cursor) {
 }
 
 static tuff_cursor **list_of(tuff_cursor *cursor) {
-  return cursor->statement ? &cursor->connection->cursors : &cursor->connection->settled;
+  return cursor->statement ? &cursor->connection->cursors
+                           : &cursor->connection->settled;
 }
 
 /* ---- life of a cursor ---- */
@@ -134,18 +137,20 @@ static tuff_cursor **list_of(tuff_cursor *cursor) {
 /* Reads rows ahead, `budget` at most; at the end the statement is given back. */
 static bool settle(tuff_cursor *cursor, uint64_t *budget, tuff_error *err) {
   tuff_connection *connection = cursor->connection;
+  tuff_statement *statement = cursor->statement;
+  assert(statement); /* cursors without one are on the other list */
   tuff_watch before = connection->watch;
   tuff_connection_limit(connection, cursor->timeout_us, cursor->busy_us);
   tuff_result result = TUFF_ROW;
   bool kept = true;
   if (cursor->primed) {
-    kept = keep_row(cursor, cursor->statement->row, err);
+    kept = keep_row(cursor, statement->row, err);
     cursor->primed = false;
   }
   while (kept && *budget > 0 &&
-         (result = tuff_statement_step(cursor->statement, err)) == TUFF_ROW) {
+         (result = tuff_statement_step(statement, err)) == TUFF_ROW) {
     (*budget)--;
-    kept = keep_row(cursor, cursor->statement->row, err);
+    kept = keep_row(cursor, statement->row, err);
   }
   tuff_connection_limit(connection, before.timeout_us, before.busy_us);
   if (!kept || result == TUFF_FAILED) {
@@ -154,7 +159,7 @@ static bool settle(tuff_cursor *cursor, uint64_t *budget, tuff_error *err) {
   }
   if (result == TUFF_DONE) {
     unlink_cursor(&connection->cursors, cursor);
-    tuff_statement_release(cursor->statement);
+    tuff_statement_release(statement);
     cursor->statement = NULL;
     link_cursor(&connection->settled, cursor);
   }
@@ -229,7 +234,8 @@ void tuff_cursor_close(tuff_cursor *cursor, const char *reason) {
   cursor->last = NULL;
 }
 
-bool tuff_cursors_settle(tuff_connection *connection, uint64_t budget, tuff_error *err) {
+bool tuff_cursors_settle(tuff_connection *connection, uint64_t budget,
+                         tuff_error *err) {
   while (connection->cursors && budget > 0)
     if (!settle(connection->cursors, &budget, err)) return false;
   return true;
@@ -246,7 +252,8 @@ static void close_where(tuff_connection *connection, unsigned depth, const void 
     }
 }
 
-void tuff_cursors_close(tuff_connection *connection, unsigned depth, const char *reason) {
+void tuff_cursors_close(tuff_connection *connection, unsigned depth,
+                        const char *reason) {
   close_where(connection, depth, NULL, reason);
 }
 

@@ -1,6 +1,6 @@
-/* cursor.h: an open loop over the rows of a statement. It sees the rows as they were when
- * it was opened: before anything is written, the rest of every open loop is read into
- * memory and its snapshot released. */
+/* cursor.h: an open loop over the rows of a statement. It sees the rows as they were
+ * when it was opened: before anything is written, the rest of every open loop is read
+ * into memory and its snapshot released. */
 #ifndef TUFF_CURSOR_H
 #define TUFF_CURSOR_H
 
@@ -13,13 +13,13 @@ typedef struct tuff_cursor {
   const char *reason;                 /* NULL: all rows were read */
   tuff_statement *statement;          /* NULL: the rest is in memory */
   unsigned columns;
-  tuff_value *row;                    /* the current one, valid until the next step */
-  bool primed;                        /* the current row was not given out yet */
-  unsigned depth;                     /* of the transaction it was opened in */
-  const void *source;                 /* what it was opened from, or NULL */
-  int64_t timeout_us, busy_us;        /* of each step */
-  void *arguments;                    /* copies of the bound values */
-  struct tuff_chunk *first, *last;    /* rows in memory */
+  tuff_value *row;                 /* the current one, valid until the next step */
+  bool primed;                     /* the current row was not given out yet */
+  unsigned depth;                  /* of the transaction it was opened in */
+  const void *source;              /* what it was opened from, or NULL */
+  int64_t timeout_us, busy_us;     /* of each step */
+  void *arguments;                 /* copies of the bound values */
+  struct tuff_chunk *first, *last; /* rows in memory */
   struct tuff_cursor *next, *previous;
 } tuff_cursor;
 
@@ -29,8 +29,8 @@ typedef struct tuff_cursor {
 bool tuff_cursor_open(tuff_cursor *cursor, tuff_statement *statement,
                       const tuff_value *values, unsigned count, tuff_error *err);
 
-/* For a statement that writes, once its names have been read: brings it to its end, or it
- * would hold the lock while the loop runs. Does nothing for others. */
+/* For a statement that writes, once its names have been read: brings it to its end, or
+ * it would hold the lock while the loop runs. Does nothing for others. */
 bool tuff_cursor_complete(tuff_cursor *cursor, tuff_error *err);
 
 /* The next row, in ->row. After the last one, or an error, the cursor is closed. */

@@ -1,6 +1,6 @@
 /* driver.h: all that the author of a driver reads. Values, errors, options, what the
- * core lends to a driver (tuff_host) and what a driver gives back (tuff_driver). A driver
- * includes this header and its database's own, nothing else of tuff. */
+ * core lends to a driver (tuff_host) and what a driver gives back (tuff_driver). A
+ * driver includes this header and its database's own, nothing else of tuff. */
 #ifndef TUFF_DRIVER_H
 #define TUFF_DRIVER_H
 
@@ -20,7 +20,7 @@
 #define TUFF_UNLIKELY(x) (x)
 #endif
 
-/* ---- errors ---------------------------------------------------------------------- */
+/* ---- errors ---- */
 
 /* Each code is the lower-case name that a script sees in `err.code`. */
 typedef enum tuff_code {
@@ -65,11 +65,11 @@ typedef enum tuff_constraint {
 typedef struct tuff_error {
   tuff_code code;
   tuff_constraint constraint;
-  int native;        /* the engine's extended result code, 0 where there is none */
-  char sqlstate[6];  /* "" where the engine has none */
-  int offset;        /* byte of the SQL text that the error points at, -1 for none */
-  bool retryable;    /* running the whole transaction again may succeed */
-  bool unknown;      /* the commit may have happened */
+  int native;       /* the engine's extended result code, 0 where there is none */
+  char sqlstate[6]; /* "" where the engine has none */
+  int offset;       /* byte of the SQL text that the error points at, -1 for none */
+  bool retryable;   /* running the whole transaction again may succeed */
+  bool unknown;     /* the commit may have happened */
   char constraint_name[128];
   char table[128];
   char columns[256]; /* names separated by '\n' */
@@ -77,7 +77,7 @@ typedef struct tuff_error {
   char message[512];
 } tuff_error;
 
-/* ---- values ---------------------------------------------------------------------- */
+/* ---- values ---- */
 
 typedef enum tuff_kind {
   TUFF_NULL = 0,
@@ -118,7 +118,7 @@ typedef struct tuff_type {
   uint8_t precision, scale;
 } tuff_type;
 
-/* ---- SQL as a driver receives it --------------------------------------------------- */
+/* ---- SQL as a driver receives it ---- */
 
 /* A name as it stands in SQL, quotes included; a view. size 0: none. */
 typedef struct tuff_name {
@@ -126,8 +126,8 @@ typedef struct tuff_name {
   size_t size;
 } tuff_name;
 
-/* The column that a parameter is assigned to or compared with, as far as the text itself
- * tells. A driver whose server infers parameter types ignores it. */
+/* The column that a parameter is assigned to or compared with, as far as the text
+ * itself tells. A driver whose server infers parameter types ignores it. */
 typedef struct tuff_target {
   tuff_name table;  /* none: not known, and nothing else counts */
   tuff_name column; /* none: the ordinal-th column of the table, from 0 */
@@ -162,10 +162,10 @@ typedef struct tuff_shape {
   const char *const *names;
   unsigned parameters;
   bool readonly; /* running it changes nothing */
-  bool schema;   /* running it changes tables: other statements must be prepared again */
+  bool schema; /* running it changes tables: other statements must be prepared again */
 } tuff_shape;
 
-/* ---- what the core lends ------------------------------------------------------------- */
+/* ---- what the core lends ---- */
 
 /* Who may stop a running statement, and when. The core owns it; a driver passes it to
  * host->stop from its progress callback and from every wait. Times are microseconds of
@@ -183,10 +183,12 @@ typedef struct tuff_watch {
 /* Operations on files that a driver does itself. One table, so that tests can make any
  * of them fail. All return -1 and set errno on failure unless said otherwise. */
 typedef struct tuff_files {
-  int (*create)(const char *path, unsigned mode); /* an empty file; never a descriptor */
+  /* Makes an empty file, without ever having a descriptor of it. */
+  int (*create)(const char *path, unsigned mode);
   int (*open)(const char *path, int flags, unsigned mode);
   int (*close)(int file);
-  int (*lock)(int file, bool exclusive); /* without waiting: 1 got it, 0 somebody has it */
+  /* Without waiting: 1 got it, 0 somebody has it. */
+  int (*lock)(int file, bool exclusive);
   int (*unlock)(int file);
 } tuff_files;
 
@@ -201,12 +203,13 @@ typedef struct tuff_host {
   /* Whether it is UTF-8 without NUL: text that both engines store exactly. */
   bool (*valid_text)(const char *text, size_t size);
   /* Sets code and message unless err already holds an error. err may be NULL. */
-  void (*fail)(tuff_error *err, tuff_code code, const char *format, ...) TUFF_PRINTF(3, 4);
+  void (*fail)(tuff_error *err, tuff_code code, const char *format, ...)
+      TUFF_PRINTF(3, 4);
   /* Sets the hint of an error, unless it has one. */
   void (*hint)(tuff_error *err, const char *format, ...) TUFF_PRINTF(2, 3);
 } tuff_host;
 
-/* ---- what a driver gives ------------------------------------------------------------- */
+/* ---- what a driver gives ---- */
 
 /* What `tuff.open` was asked for. Strings are borrowed for the call. */
 typedef struct tuff_options {
@@ -233,16 +236,16 @@ typedef enum tuff_verb {
   TUFF_BEGIN,
   TUFF_COMMIT,
   TUFF_ROLLBACK,
-  TUFF_SAVEPOINT,   /* level names it */
-  TUFF_RELEASE,     /* keeps the work of the level */
-  TUFF_ROLLBACK_TO  /* undoes the work of the level and forgets the level */
+  TUFF_SAVEPOINT,  /* level names it */
+  TUFF_RELEASE,    /* keeps the work of the level */
+  TUFF_ROLLBACK_TO /* undoes the work of the level and forgets the level */
 } tuff_verb;
 
 typedef enum tuff_mode {
-  TUFF_WRITE,         /* nobody writes between our read and our write */
+  TUFF_WRITE, /* nobody writes between our read and our write */
   TUFF_READ_COMMITTED,
   TUFF_REPEATABLE_READ,
-  TUFF_READ           /* one snapshot, no write */
+  TUFF_READ /* one snapshot, no write */
 } tuff_mode;
 
 enum { TUFF_PREPARE_ONCE = 1 /* the statement will run once */ };

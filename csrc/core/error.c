@@ -1,5 +1,5 @@
-/* error.c: errors are written into a struct of fixed size on the caller's stack, because
- * the reason may be that no memory is left. */
+/* error.c: errors are written into a struct of fixed size on the caller's stack,
+ * because the reason may be that no memory is left. */
 #include "core/error.h"
 
 #include <stdio.h>
@@ -74,8 +74,8 @@ static const char *const codes[TUFF_CODES] = {
 };
 
 static const char *const constraints[] = {
-    [TUFF_NO_CONSTRAINT] = "",   [TUFF_UNIQUE] = "unique",
-    [TUFF_NOT_NULL] = "not_null", [TUFF_CHECK] = "check",
+    [TUFF_NO_CONSTRAINT] = "",          [TUFF_UNIQUE] = "unique",
+    [TUFF_NOT_NULL] = "not_null",       [TUFF_CHECK] = "check",
     [TUFF_FOREIGN_KEY] = "foreign_key", [TUFF_PRIMARY_KEY] = "primary_key",
 };
 

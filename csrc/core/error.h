@@ -10,7 +10,8 @@ static inline void tuff_error_clear(tuff_error *err) { err->code = TUFF_OK; }
 
 /* Sets code and message, unless err is NULL or already holds an error: the first error
  * wins. A message longer than the field is cut at a character's border. */
-void tuff_fail(tuff_error *err, tuff_code code, const char *format, ...) TUFF_PRINTF(3, 4);
+void tuff_fail(tuff_error *err, tuff_code code, const char *format, ...)
+    TUFF_PRINTF(3, 4);
 
 /* Says what to do about an error; only the first hint is kept. */
 void tuff_error_hint(tuff_error *err, const char *format, ...) TUFF_PRINTF(2, 3);

@@ -1,5 +1,5 @@
-/* file.c: the system's own file operations. A call interrupted by a signal is made again
- * here, so that no caller has to think of it. */
+/* file.c: the system's own file operations. A call interrupted by a signal is made
+ * again here, so that no caller has to think of it. */
 #include "core/file.h"
 
 #include <errno.h>
@@ -41,7 +41,10 @@ static int lock(int file, bool exclusive) {
 
 static int unlock(int file) { return set_lock(file, F_UNLCK); }
 
-const tuff_files tuff_files_system = {
-    .create = create, .open = open_file, .close = close_file, .lock = lock, .unlock = unlock};
+const tuff_files tuff_files_system = {.create = create,
+                                      .open = open_file,
+                                      .close = close_file,
+                                      .lock = lock,
+                                      .unlock = unlock};
 
 const tuff_files *tuff_files_current = &tuff_files_system;

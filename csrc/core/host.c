@@ -18,7 +18,8 @@ int64_t tuff_now_us(void) {
 }
 
 static void sleep_us(int64_t us) {
-  struct timespec wait = {.tv_sec = (time_t)(us / 1000000), .tv_nsec = us % 1000000 * 1000};
+  struct timespec wait = {.tv_sec = (time_t)(us / 1000000),
+                          .tv_nsec = us % 1000000 * 1000};
   nanosleep(&wait, NULL); /* a signal ends the sleep early: the caller polls again */
 }
 
@@ -37,7 +38,8 @@ bool tuff_watch_stop(tuff_watch *watch, tuff_error *err) {
    * engine: a short statement then never reads the clock. */
   if (watch->started_us == 0) watch->started_us = now;
   if (watch->timeout_us && now - watch->started_us >= watch->timeout_us) {
-    tuff_fail(err, TUFF_TIMEOUT, "the statement took longer than its timeout of %lld ms",
+    tuff_fail(err, TUFF_TIMEOUT,
+              "the statement took longer than its timeout of %lld ms",
               (long long)(watch->timeout_us / 1000));
     return true;
   }

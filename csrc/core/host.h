@@ -1,5 +1,5 @@
-/* host.h: what the core lends to drivers, and the process-wide facts behind it: the clock
- * and the number of forks. */
+/* host.h: what the core lends to drivers, and the process-wide facts behind it: the
+ * clock and the number of forks. */
 #ifndef TUFF_HOST_H
 #define TUFF_HOST_H
 
@@ -14,8 +14,8 @@ int64_t tuff_now_us(void);
 /* Whether the watched work must stop now, and why. err may be NULL. */
 bool tuff_watch_stop(tuff_watch *watch, tuff_error *err);
 
-/* How often this process, or an ancestor since tuff was loaded, has forked. A connection
- * remembers it, and refuses to work where it differs. */
+/* How often this process, or an ancestor since tuff was loaded, has forked. A
+ * connection remembers it, and refuses to work where it differs. */
 unsigned tuff_fork_generation(void);
 
 #endif

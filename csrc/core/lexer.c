@@ -27,8 +27,8 @@ static const char *skip_word(const tuff_lexer *lexer, const char *at) {
   return at;
 }
 
-/* After the opening quote; a doubled quote stands for itself. An unclosed one reaches to
- * the end, and the engine names the mistake. */
+/* After the opening quote; a doubled quote stands for itself. An unclosed one reaches
+ * to the end, and the engine names the mistake. */
 static const char *skip_quoted(const tuff_lexer *lexer, const char *at, char quote,
                                bool backslashes) {
   while (at < lexer->end) {
@@ -66,7 +66,8 @@ static const char *skip_comment(const tuff_lexer *lexer, const char *at) {
 /* At the first '$' of $tag$; NULL where it opens no string. */
 static const char *skip_dollar_quoted(const tuff_lexer *lexer, const char *at) {
   const char *tag = at + 1;
-  while (tag < lexer->end && *tag != '$' && (starts_word(*tag) || is_digit(*tag))) tag++;
+  while (tag < lexer->end && *tag != '$' && (starts_word(*tag) || is_digit(*tag)))
+    tag++;
   if (peek(lexer, tag) != '$' || is_digit(at[1])) return NULL;
   size_t size = (size_t)(tag + 1 - at);
   for (const char *end = tag + 1; end + size <= lexer->end; end++)
@@ -96,7 +97,8 @@ static tuff_token colon(tuff_lexer *lexer) {
   const char *next = lexer->at + 1;
   if (starts_word(peek(lexer, next)))
     return token_to(lexer, TUFF_TOKEN_NAMED, skip_word(lexer, next));
-  return token_to(lexer, TUFF_TOKEN_PUNCTUATION, peek(lexer, next) == ':' ? next + 1 : next);
+  return token_to(lexer, TUFF_TOKEN_PUNCTUATION,
+                  peek(lexer, next) == ':' ? next + 1 : next);
 }
 
 static tuff_token question(tuff_lexer *lexer) {

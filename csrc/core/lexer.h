@@ -1,5 +1,5 @@
-/* lexer.h: cuts SQL into tokens, just finely enough to find placeholders and the ends of
- * statements. It never fails: what it does not know is punctuation. */
+/* lexer.h: cuts SQL into tokens, just finely enough to find placeholders and the ends
+ * of statements. It never fails: what it does not know is punctuation. */
 #ifndef TUFF_LEXER_H
 #define TUFF_LEXER_H
 
@@ -7,17 +7,17 @@
 
 typedef enum tuff_token_kind {
   TUFF_TOKEN_END,
-  TUFF_TOKEN_SPACE,       /* white space or a comment */
-  TUFF_TOKEN_WORD,        /* a keyword or a bare identifier */
-  TUFF_TOKEN_QUOTED,      /* "name", [name] or `name` */
-  TUFF_TOKEN_STRING,      /* 'text', $$text$$ */
+  TUFF_TOKEN_SPACE,  /* white space or a comment */
+  TUFF_TOKEN_WORD,   /* a keyword or a bare identifier */
+  TUFF_TOKEN_QUOTED, /* "name", [name] or `name` */
+  TUFF_TOKEN_STRING, /* 'text', $$text$$ */
   TUFF_TOKEN_NUMBER,
   TUFF_TOKEN_PUNCTUATION, /* one operator character; `::` and `==` come as two */
   TUFF_TOKEN_SEMICOLON,
-  TUFF_TOKEN_QUESTION,    /* ? */
-  TUFF_TOKEN_ESCAPED,     /* ??, a literal question mark */
-  TUFF_TOKEN_NAMED,       /* :name */
-  TUFF_TOKEN_REFUSED      /* ?1, $1, $name, @name */
+  TUFF_TOKEN_QUESTION, /* ? */
+  TUFF_TOKEN_ESCAPED,  /* ??, a literal question mark */
+  TUFF_TOKEN_NAMED,    /* :name */
+  TUFF_TOKEN_REFUSED   /* ?1, $1, $name, @name */
 } tuff_token_kind;
 
 typedef struct tuff_token {

@@ -1,6 +1,6 @@
-/* splitter.c: a trigger's body is recognised by its head, CREATE [TEMP] TRIGGER, and ends
- * at the semicolon behind `; END`. No statement inside can start with END, so neither
- * CASE … END nor a column of that name can be taken for it. */
+/* splitter.c: a trigger's body is recognised by its head, CREATE [TEMP] TRIGGER, and
+ * ends at the semicolon behind `; END`. No statement inside can start with END, so
+ * neither CASE … END nor a column of that name can be taken for it. */
 #include "core/splitter.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@ void tuff_splitter_begin(tuff_splitter *splitter, const char *script, size_t siz
 }
 
 tuff_effect tuff_effect_of(const tuff_token *word) {
-  static const char *const control[] = {"begin",     "commit",  "end", "rollback",
+  static const char *const control[] = {"begin",     "commit",  "end",   "rollback",
                                         "savepoint", "release", "start", "abort"};
   static const char *const outside[] = {"vacuum", "detach"};
   for (size_t i = 0; i < sizeof control / sizeof *control; i++)

@@ -1,5 +1,5 @@
-/* statement.c: from the text of a script to rows. The path of a cached statement touches
- * no allocator and, fifteen times of sixteen, no clock. */
+/* statement.c: from the text of a script to rows. The path of a cached statement
+ * touches no allocator and, fifteen times of sixteen, no clock. */
 #include "core/statement.h"
 
 #include <string.h>
@@ -60,8 +60,10 @@ static bool prepare_native(tuff_statement *statement, unsigned flags, tuff_error
   tuff_sql native = {tokenized->text.bytes, tokenized->text.size, tokenized->count,
                      tokenized->targets};
   connection->watch.started_us = 0;
-  statement->native = connection->driver->prepare(connection->native, &native, flags, err);
-  /* An open loop holds a snapshot, whose schema may be older than the one meant here. */
+  statement->native =
+      connection->driver->prepare(connection->native, &native, flags, err);
+  /* An open loop holds a snapshot, whose schema may be older than the one meant here.
+   */
   if (!statement->native && connection->cursors && err->code != TUFF_MEMORY &&
       !tuff_connection_in_transaction(connection)) {
     tuff_error settling;
@@ -232,7 +234,8 @@ static tuff_result failed(tuff_statement *statement, tuff_error *err) {
 }
 
 static tuff_result reached_limit(tuff_statement *statement, tuff_error *err) {
-  tuff_fail(err, TUFF_RANGE, "the result has more than %llu rows, the limit given at open",
+  tuff_fail(err, TUFF_RANGE,
+            "the result has more than %llu rows, the limit given at open",
             (unsigned long long)statement->connection->result_rows);
   return TUFF_FAILED;
 }
@@ -299,7 +302,8 @@ void tuff_statement_rewind(tuff_statement *statement) {
   statement->rows = 0;
   statement->skipped = false;
   if (TUFF_UNLIKELY(statement->sampled_us)) {
-    connection->counters.sampled_us += (uint64_t)(tuff_now_us() - statement->sampled_us);
+    connection->counters.sampled_us +=
+        (uint64_t)(tuff_now_us() - statement->sampled_us);
     statement->sampled_us = 0;
   }
 }

@@ -19,10 +19,10 @@ typedef struct tuff_statement {
   uint64_t hash;
   tuff_tokenized tokenized; /* its `text` and `targets` are gone after preparing */
 
-  bool busy;    /* checked out */
-  bool cached;  /* the cache has it */
-  bool owned;   /* somebody else finishes it: it stays when it is released */
-  bool skipped; /* a ROLLBACK of a transaction that the engine has ended already */
+  bool busy;       /* checked out */
+  bool cached;     /* the cache has it */
+  bool owned;      /* somebody else finishes it: it stays when it is released */
+  bool skipped;    /* a ROLLBACK of a transaction that the engine has ended already */
   uint64_t rows;   /* that this run has returned */
   int64_t changed; /* rows that this run, now done, has changed */
   int64_t sampled_us; /* when this run started, 0 where it is not timed */
@@ -31,9 +31,9 @@ typedef struct tuff_statement {
   unsigned slot;
   uint64_t slot_generation;
 
-  struct tuff_statement *bucket_next;      /* in the cache */
-  struct tuff_statement *newer, *older;    /* in the cache, by use */
-  struct tuff_statement *next, *previous;  /* all of the connection */
+  struct tuff_statement *bucket_next;     /* in the cache */
+  struct tuff_statement *newer, *older;   /* in the cache, by use */
+  struct tuff_statement *next, *previous; /* all of the connection */
 } tuff_statement;
 
 /* A statement for this text, from the cache or newly prepared, and busy until it is

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-/* Eight bytes at a time: SQL is short, and this runs for every statement of a script. */
+/* Eight bytes at a time: SQL is short, and this runs for every statement of a script.
+ */
 uint64_t tuff_text_hash(const char *text, size_t size) {
   uint64_t hash = size * 0x9E3779B97F4A7C15u;
   while (size >= 8) {
@@ -45,13 +46,15 @@ static void link_newest(tuff_statement_cache *cache, tuff_statement *statement) 
   cache->newest = statement;
 }
 
-void tuff_statement_cache_touch(tuff_statement_cache *cache, tuff_statement *statement) {
+void tuff_statement_cache_touch(tuff_statement_cache *cache,
+                                tuff_statement *statement) {
   if (cache->newest == statement) return;
   unlink_use(cache, statement);
   link_newest(cache, statement);
 }
 
-void tuff_statement_cache_remove(tuff_statement_cache *cache, tuff_statement *statement) {
+void tuff_statement_cache_remove(tuff_statement_cache *cache,
+                                 tuff_statement *statement) {
   tuff_statement **link = bucket_of(cache, statement->hash);
   while (*link != statement) link = &(*link)->bucket_next;
   *link = statement->bucket_next;

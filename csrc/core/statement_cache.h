@@ -1,5 +1,6 @@
 /* statement_cache.h: prepared statements by the script's own text, the least recently
- * used leaving first. A statement that is checked out stays and is not handed out twice. */
+ * used leaving first. A statement that is checked out stays and is not handed out
+ * twice. */
 #ifndef TUFF_STATEMENT_CACHE_H
 #define TUFF_STATEMENT_CACHE_H
 
@@ -26,6 +27,7 @@ void tuff_statement_cache_touch(tuff_statement_cache *cache, tuff_statement *sta
 tuff_statement *tuff_statement_cache_add(tuff_statement_cache *cache,
                                          tuff_statement *statement);
 
-void tuff_statement_cache_remove(tuff_statement_cache *cache, tuff_statement *statement);
+void tuff_statement_cache_remove(tuff_statement_cache *cache,
+                                 tuff_statement *statement);
 
 #endif

@@ -102,7 +102,8 @@ void tuff_targets_token(tuff_targets *targets, const tuff_token *token) {
     if (targets->depth == 0 && targets->clause == TUFF_CLAUSE_COLUMNS)
       targets->clause = TUFF_CLAUSE_OTHER;
   } else if (tuff_token_is_char(token, ',')) {
-    if (targets->clause == TUFF_CLAUSE_VALUES && targets->depth == 1) targets->ordinal++;
+    if (targets->clause == TUFF_CLAUSE_VALUES && targets->depth == 1)
+      targets->ordinal++;
     if (targets->clause == TUFF_CLAUSE_FROM) targets->tables++; /* from a, b */
   }
   remember(targets, token);

@@ -22,18 +22,18 @@ typedef struct tuff_targets {
     TUFF_CLAUSE_SET,
     TUFF_CLAUSE_FROM
   } clause;
-  unsigned depth;          /* of parentheses */
-  unsigned ordinal;        /* in the tuple of VALUES */
-  unsigned tables;         /* how many the statement names */
-  bool wants_table;        /* the next name is a table */
-  bool listed;             /* a column list was given */
-  bool too_many;           /* more columns than we keep: nothing is known */
-  tuff_name table;         /* the first that was named */
+  unsigned depth;   /* of parentheses */
+  unsigned ordinal; /* in the tuple of VALUES */
+  unsigned tables;  /* how many the statement names */
+  bool wants_table; /* the next name is a table */
+  bool listed;      /* a column list was given */
+  bool too_many;    /* more columns than we keep: nothing is known */
+  tuff_name table;  /* the first that was named */
   tuff_name column[TUFF_TARGET_COLUMNS];
   unsigned columns;
-  tuff_token last[4];      /* the significant tokens before, newest first */
-  tuff_target *all;        /* one for each parameter */
-  int pending;             /* the one that the next token must confirm, -1 none */
+  tuff_token last[4]; /* the significant tokens before, newest first */
+  tuff_target *all;   /* one for each parameter */
+  int pending;        /* the one that the next token must confirm, -1 none */
 } tuff_targets;
 
 void tuff_targets_begin(tuff_targets *targets);

@@ -1,5 +1,5 @@
-/* tokenizer.c: one pass over the tokens, copying them. Only placeholders and the words in
- * front of `in ?` are written differently. */
+/* tokenizer.c: one pass over the tokens, copying them. Only placeholders and the words
+ * in front of `in ?` are written differently. */
 #include "core/tokenizer.h"
 
 #include <string.h>
@@ -16,8 +16,8 @@ typedef struct pass {
   const char *source;
   const tuff_dialect *dialect;
   tuff_error *err;
-  tuff_token last[2];     /* significant tokens before, newest first */
-  size_t last_result[2];  /* where they begin in the result */
+  tuff_token last[2];    /* significant tokens before, newest first */
+  size_t last_result[2]; /* where they begin in the result */
   tuff_targets targets;
 } pass;
 
@@ -99,7 +99,8 @@ static bool take_parameter(pass *pass, const tuff_token *token) {
   tuff_tokenized *out = pass->out;
   tuff_style style = token->kind == TUFF_TOKEN_NAMED ? TUFF_NAMED : TUFF_POSITIONAL;
   if (out->style != TUFF_NO_PARAMETERS && out->style != style)
-    return refuse(pass, token, TUFF_MISUSE, "? and :name cannot be mixed in one statement");
+    return refuse(pass, token, TUFF_MISUSE,
+                  "? and :name cannot be mixed in one statement");
   out->style = style;
   unsigned number;
   if (!number_of(pass, token, &number)) return false;
@@ -126,9 +127,11 @@ static bool take(pass *pass, const tuff_token *token) {
   size_t result = pass->out->text.size;
   switch (token->kind) {
     case TUFF_TOKEN_REFUSED:
-      refuse(pass, token, TUFF_MISUSE, "numbered and $ or @ parameters are not used here");
-      tuff_error_hint(pass->err, "write ? for a positional parameter, :name for a named "
-                                 "one, ?? for a literal question mark");
+      refuse(pass, token, TUFF_MISUSE,
+             "numbered and $ or @ parameters are not used here");
+      tuff_error_hint(pass->err,
+                      "write ? for a positional parameter, :name for a named "
+                      "one, ?? for a literal question mark");
       return false;
     case TUFF_TOKEN_QUESTION:
     case TUFF_TOKEN_NAMED:

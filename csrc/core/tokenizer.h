@@ -34,7 +34,8 @@ typedef struct tuff_tokenized {
 } tuff_tokenized;
 
 /* Tokenizes one statement; a second one behind it is an error, and so is an empty text.
- * `source` must live as long as `targets` are used. On failure nothing is left to free. */
+ * `source` must live as long as `targets` are used. On failure nothing is left to free.
+ */
 bool tuff_tokenize(tuff_tokenized *out, const char *source, size_t size,
                    const tuff_dialect *dialect, tuff_error *err);
 

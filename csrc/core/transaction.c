@@ -1,5 +1,5 @@
-/* transaction.c: levels of one stack. The first is a transaction of the engine (or, where
- * the script has written BEGIN itself, a savepoint like the others). */
+/* transaction.c: levels of one stack. The first is a transaction of the engine (or,
+ * where the script has written BEGIN itself, a savepoint like the others). */
 #include "core/transaction.h"
 
 #include "core/connection.h"
@@ -74,10 +74,12 @@ uint64_t tuff_transaction_begin(tuff_connection *connection, tuff_mode mode,
     return 0;
   }
   if (transaction->readonly && mode != TUFF_READ) {
-    tuff_fail(err, TUFF_READONLY, "a transaction that writes cannot begin inside db:read");
+    tuff_fail(err, TUFF_READONLY,
+              "a transaction that writes cannot begin inside db:read");
     return 0;
   }
-  if (connection->cursors && !tuff_cursors_settle(connection, UINT64_MAX, err)) return 0;
+  if (connection->cursors && !tuff_cursors_settle(connection, UINT64_MAX, err))
+    return 0;
   tuff_level *level = push(connection, err);
   if (!level) return 0;
   if (timeout_us > 0) {

@@ -1,6 +1,6 @@
-/* transaction.h: transactions of one connection, nested by savepoints. When an error has
- * ended the engine's transaction, the whole nest is `failed`: nothing runs in it any
- * more, and its end raises the error that was the cause. */
+/* transaction.h: transactions of one connection, nested by savepoints. When an error
+ * has ended the engine's transaction, the whole nest is `failed`: nothing runs in it
+ * any more, and its end raises the error that was the cause. */
 #ifndef TUFF_TRANSACTION_H
 #define TUFF_TRANSACTION_H
 
@@ -9,8 +9,8 @@
 struct tuff_connection;
 
 typedef struct tuff_level {
-  uint64_t serial;       /* names the level to the outside; never used again */
-  bool engine;           /* it has a transaction or a savepoint of the engine */
+  uint64_t serial; /* names the level to the outside; never used again */
+  bool engine;     /* it has a transaction or a savepoint of the engine */
   bool readonly_before;
   int64_t deadline_before;
 } tuff_level;
@@ -25,8 +25,8 @@ typedef struct tuff_transaction {
   tuff_error cause; /* of the failure */
 } tuff_transaction;
 
-/* Begins a transaction, or inside of one a nested part. timeout_us covers it whole, from
- * now, waiting included; 0: none. The serial of the level, or 0 and an error. */
+/* Begins a transaction, or inside of one a nested part. timeout_us covers it whole,
+ * from now, waiting included; 0: none. The serial of the level, or 0 and an error. */
 uint64_t tuff_transaction_begin(struct tuff_connection *connection, tuff_mode mode,
                                 int64_t timeout_us, tuff_error *err);
 
@@ -43,7 +43,8 @@ bool tuff_transaction_rollback(struct tuff_connection *connection, uint64_t seri
 uint64_t tuff_transaction_current(const struct tuff_connection *connection);
 
 /* Whether this level is still open. */
-bool tuff_transaction_is_open(const struct tuff_connection *connection, uint64_t serial);
+bool tuff_transaction_is_open(const struct tuff_connection *connection,
+                              uint64_t serial);
 
 /* To be told of every error: finds out whether the engine's transaction survived it. */
 void tuff_transaction_note_error(struct tuff_connection *connection, bool readonly,

@@ -16,8 +16,9 @@ typedef struct array_cursor {
 
 enum { COLUMN_VALUE, COLUMN_LIST };
 
-static int connect_table(sqlite3 *handle, void *context, int argc, const char *const *argv,
-                         sqlite3_vtab **table, char **message) {
+static int connect_table(sqlite3 *handle, void *context, int argc,
+                         const char *const *argv, sqlite3_vtab **table,
+                         char **message) {
   (void)context, (void)argc, (void)argv, (void)message;
   int result = sqlite3_declare_vtab(handle, "CREATE TABLE x(value, list HIDDEN)");
   if (result != SQLITE_OK) return result;
@@ -69,7 +70,8 @@ static int filter(sqlite3_vtab_cursor *cursor, int index, const char *name, int 
                   sqlite3_value **argv) {
   (void)index, (void)name;
   array_cursor *array = (array_cursor *)cursor;
-  array->list = argc == 1 ? sqlite3_value_pointer(argv[0], tuff_sqlite_array_type) : NULL;
+  array->list =
+      argc == 1 ? sqlite3_value_pointer(argv[0], tuff_sqlite_array_type) : NULL;
   array->at = 0;
   return SQLITE_OK;
 }
@@ -94,7 +96,8 @@ static int column(sqlite3_vtab_cursor *cursor, sqlite3_context *context, int ind
     case TUFF_REAL: sqlite3_result_double(context, value->real); break;
     case TUFF_JSON:
     case TUFF_TEXT:
-      sqlite3_result_text64(context, value->bytes, value->size, SQLITE_STATIC, SQLITE_UTF8);
+      sqlite3_result_text64(context, value->bytes, value->size, SQLITE_STATIC,
+                            SQLITE_UTF8);
       break;
     case TUFF_BLOB:
       sqlite3_result_blob64(context, value->size ? value->bytes : "", value->size,

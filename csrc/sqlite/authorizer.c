@@ -8,7 +8,8 @@
 
 typedef struct pragma {
   const char *name;
-  const char *values; /* NULL: any; "": may only be read; else the values, one space apart */
+  const char
+      *values; /* NULL: any; "": may only be read; else the values, one space apart */
 } pragma;
 
 static const pragma allowed[] = {
@@ -107,11 +108,14 @@ static int authorize(void *context, int action, const char *a, const char *b,
   switch (action) {
     case SQLITE_PRAGMA:
       if (is_allowed(a, b)) return SQLITE_OK;
-      return deny(database, b ? "PRAGMA %.40s = %.40s is not allowed"
-                              : "PRAGMA %.40s is not allowed", a, b);
+      return deny(database,
+                  b ? "PRAGMA %.40s = %.40s is not allowed"
+                    : "PRAGMA %.40s is not allowed",
+                  a, b);
     case SQLITE_ATTACH:
       if (a && a[0] == '\0') return SQLITE_OK; /* VACUUM does this */
-      return deny(database, "ATTACH and VACUUM INTO are not allowed in plain SQL", "", "");
+      return deny(database, "ATTACH and VACUUM INTO are not allowed in plain SQL", "",
+                  "");
     case SQLITE_ALTER_TABLE:
     case SQLITE_CREATE_TABLE:
     case SQLITE_CREATE_TEMP_TABLE:

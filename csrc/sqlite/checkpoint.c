@@ -1,10 +1,10 @@
 /* checkpoint.c: moving the write-ahead log into the database.
  *
  * Versions 3.7.0 to 3.51.2 of SQLite can lose acknowledged rows when two checkpointers
- * race a commit. They never do while the checkpointer holds the write lock. So automatic
- * checkpoints are off, and after a commit that leaves much in the log we take the write
- * lock, if it is free, and let a second connection do a passive checkpoint under it. The
- * same connection cannot: it would find itself in the way. */
+ * race a commit. They never do while the checkpointer holds the write lock. So
+ * automatic checkpoints are off, and after a commit that leaves much in the log we take
+ * the write lock, if it is free, and let a second connection do a passive checkpoint
+ * under it. The same connection cannot: it would find itself in the way. */
 #include <stddef.h>
 
 #include "sqlite/database.h"
@@ -55,7 +55,8 @@ static void passive(sqlite3 *handle) {
 
 static void checkpoint_under(tuff_sqlite_database *database, sqlite3 *second,
                              const char *lock) {
-  if (!run(database->handle, lock)) return; /* somebody writes: the next commit tries again */
+  if (!run(database->handle, lock))
+    return; /* somebody writes: the next commit tries again */
   passive(second);
   run(database->handle, "ROLLBACK");
 }
@@ -67,8 +68,8 @@ void tuff_sqlite_checkpoint(tuff_sqlite_database *database) {
   sqlite3 *second = checkpointer(database);
   if (!second) return;
   database->internal = database->never_wait = true;
-  /* A reader pins the log: it cannot start over, which is what the race needs. Others go
-   * on writing while the bulk is moved. */
+  /* A reader pins the log: it cannot start over, which is what the race needs. Others
+   * go on writing while the bulk is moved. */
   if (bytes >= BULK_BYTES)
     checkpoint_under(database, second, "BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1");
   checkpoint_under(database, second, "BEGIN IMMEDIATE");

@@ -27,7 +27,8 @@ static bool run(tuff_sqlite_database *database, int which, tuff_error *err) {
 /* BEGIN alone reads nothing: the snapshot is taken by the first read. */
 static bool begin_read(tuff_sqlite_database *database, tuff_error *err) {
   if (!run(database, BEGIN_READ, err)) return false;
-  if (tuff_sqlite_exec(database, "SELECT 1 FROM sqlite_schema LIMIT 1", err)) return true;
+  if (tuff_sqlite_exec(database, "SELECT 1 FROM sqlite_schema LIMIT 1", err))
+    return true;
   run(database, ROLLBACK, NULL);
   return false;
 }
@@ -55,7 +56,8 @@ bool tuff_sqlite_control(void *context, tuff_verb verb, tuff_mode mode, unsigned
   switch (verb) {
     case TUFF_BEGIN:
       /* Every isolation that writes is serializable here. */
-      return mode == TUFF_READ ? begin_read(database, err) : run(database, BEGIN_WRITE, err);
+      return mode == TUFF_READ ? begin_read(database, err)
+                               : run(database, BEGIN_WRITE, err);
     case TUFF_COMMIT: return commit(database, err);
     case TUFF_ROLLBACK:
       return sqlite3_get_autocommit(database->handle) || run(database, ROLLBACK, err);

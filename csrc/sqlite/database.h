@@ -17,10 +17,10 @@ typedef struct tuff_sqlite_database {
   bool wal, readonly, normal, legacy_quotes;
 
   /* waiting (wait.c) */
-  int queue;             /* descriptor of the file of the queue while we are in it, or -1 */
-  bool baton;            /* we are the first in the queue */
-  bool gave_up;          /* the last wait ended without the lock */
-  bool never_wait;       /* for the checkpoint */
+  int queue;       /* descriptor of the file of the queue while we are in it, or -1 */
+  bool baton;      /* we are the first in the queue */
+  bool gave_up;    /* the last wait ended without the lock */
+  bool never_wait; /* for the checkpoint */
   int64_t waiting_since;
 
   /* checkpoints (checkpoint.c) */
@@ -43,13 +43,13 @@ typedef struct tuff_sqlite_statement {
   tuff_shape shape;
   const char **names;
   unsigned names_room;
-  tuff_type *types; /* of the columns; NULL: all as stored */
-  char *scratch;    /* decimals of one row as text */
+  tuff_type *types;   /* of the columns; NULL: all as stored */
+  char *scratch;      /* decimals of one row as text */
   tuff_type *targets; /* of the parameters; NULL: all as stored */
   bool *compared;
-  char *texts;        /* converted arguments of one run */
-  bool running;       /* stepped since it was reset */
-  bool bound;         /* holds views of the caller's values */
+  char *texts;  /* converted arguments of one run */
+  bool running; /* stepped since it was reset */
+  bool bound;   /* holds views of the caller's values */
   int reprepared;
   int64_t changed;
 } tuff_sqlite_statement;
@@ -64,8 +64,8 @@ void tuff_sqlite_close(void *database, bool collected);
 /* Our own statement, without parameters and result. */
 bool tuff_sqlite_exec(tuff_sqlite_database *database, const char *sql, tuff_error *err);
 
-/* wait.c: installs the busy handler; must be called before the first access to the file.
- * To be called after every call that may have waited: leaves the queue. */
+/* wait.c: installs the busy handler; must be called before the first access to the
+ * file. To be called after every call that may have waited: leaves the queue. */
 void tuff_sqlite_wait_install(tuff_sqlite_database *database);
 void tuff_sqlite_wait_done(tuff_sqlite_database *database);
 
@@ -106,7 +106,8 @@ tuff_type tuff_sqlite_type_of(const char *declaration);
 tuff_type tuff_sqlite_target_type(tuff_sqlite_database *database,
                                   const tuff_target *target);
 
-enum { TUFF_SQLITE_SCRATCH = 32 }; /* bytes of text that one converted number takes */
+/* Bytes of text that one converted number takes. */
+#define TUFF_SQLITE_SCRATCH ((size_t)32)
 
 /* A value of the script as this type stores it. text has room for TUFF_SQLITE_SCRATCH
  * bytes that must live as long as the binding. compared: see tuff_target. */

@@ -6,7 +6,9 @@ const tuff_host *tuff_sqlite_host;
 
 const char *tuff_sqlite_version(void) { return sqlite3_libversion(); }
 
-static const char *path_of(void *context) { return ((tuff_sqlite_database *)context)->path; }
+static const char *path_of(void *context) {
+  return ((tuff_sqlite_database *)context)->path;
+}
 
 static tuff_state state_of(void *context) {
   tuff_sqlite_database *database = context;
@@ -19,7 +21,8 @@ static void interrupt(void *context) {
 
 const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
   static const char *const schemes[] = {NULL};
-  static const char *const features[] = {"reader", "returning", "savepoint", "wal", NULL};
+  static const char *const features[] = {"reader", "returning", "savepoint", "wal",
+                                         NULL};
   static const tuff_driver driver = {
       .abi = TUFF_ABI,
       .size = sizeof driver,

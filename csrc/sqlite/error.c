@@ -6,7 +6,8 @@
 
 static tuff_code code_of(int result, const char *message) {
   switch (result & 0xFF) {
-    case SQLITE_BUSY: return result == SQLITE_BUSY_SNAPSHOT ? TUFF_SERIALIZATION : TUFF_BUSY;
+    case SQLITE_BUSY:
+      return result == SQLITE_BUSY_SNAPSHOT ? TUFF_SERIALIZATION : TUFF_BUSY;
     case SQLITE_LOCKED: return TUFF_BUSY;
     case SQLITE_NOMEM: return TUFF_MEMORY;
     case SQLITE_READONLY: return TUFF_READONLY;
@@ -104,12 +105,14 @@ static void hint(int result, tuff_error *err) {
                       "busy_timeout; make its transactions shorter or wait longer");
       break;
     case TUFF_SERIALIZATION:
-      host->hint(err, "somebody wrote after this transaction began to read; begin it with "
-                      "db:transaction, which locks before it reads");
+      host->hint(err,
+                 "somebody wrote after this transaction began to read; begin it with "
+                 "db:transaction, which locks before it reads");
       break;
     case TUFF_FULL: host->hint(err, "free some space, then run it again"); break;
     case TUFF_CORRUPT:
-      host->hint(err, "keep the file as it is, together with its -wal, and restore a backup");
+      host->hint(
+          err, "keep the file as it is, together with its -wal, and restore a backup");
       break;
     default: break;
   }

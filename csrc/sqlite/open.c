@@ -13,7 +13,8 @@ enum { PROGRESS = 1000 }; /* operations of the engine between two looks at the w
 
 static const char journal_limit[] = "PRAGMA journal_size_limit = 16777216";
 
-bool tuff_sqlite_exec(tuff_sqlite_database *database, const char *sql, tuff_error *err) {
+bool tuff_sqlite_exec(tuff_sqlite_database *database, const char *sql,
+                      tuff_error *err) {
   database->internal = true;
   int result = sqlite3_exec(database->handle, sql, NULL, NULL, NULL);
   database->internal = false;
@@ -32,7 +33,8 @@ static void configure(tuff_sqlite_database *database, const tuff_options *option
     int option, value;
   } settings[] = {
       {SQLITE_DBCONFIG_DEFENSIVE, 1},
-      {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 1}, /* 0 forbids triggers that touch FTS5, R-Tree */
+      {SQLITE_DBCONFIG_TRUSTED_SCHEMA,
+       1}, /* 0 forbids triggers that touch FTS5, R-Tree */
       {SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0},
       {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
       {SQLITE_DBCONFIG_ENABLE_FKEY, 1},
@@ -52,8 +54,8 @@ static void configure(tuff_sqlite_database *database, const tuff_options *option
 }
 
 /* One integer or word that a pragma answers. */
-static bool ask(tuff_sqlite_database *database, const char *sql, char *answer, size_t room,
-                tuff_error *err) {
+static bool ask(tuff_sqlite_database *database, const char *sql, char *answer,
+                size_t room, tuff_error *err) {
   sqlite3_stmt *statement = NULL;
   database->internal = true;
   int result = sqlite3_prepare_v2(database->handle, sql, -1, &statement, NULL);
@@ -82,7 +84,8 @@ static bool change_journal(tuff_sqlite_database *database, const char *sql, char
     bool changed = ask(database, sql, mode, room, err);
     database->never_wait = false;
     if (changed) return true;
-    if (err->code != TUFF_BUSY || host->now_us() >= end || host->stop(database->watch, NULL))
+    if (err->code != TUFF_BUSY || host->now_us() >= end ||
+        host->stop(database->watch, NULL))
       return false;
     err->code = TUFF_OK;
     host->sleep_us(500 + (host->now_us() ^ getpid()) % 1000);
@@ -96,18 +99,22 @@ static bool set_journal(tuff_sqlite_database *database, const tuff_options *opti
   const char *wanted = options->delete_journal ? "delete" : "wal";
   if (!database->readonly && database->file && strcmp(mode, wanted) != 0) {
     if (!options->delete_journal && tuff_sqlite_path_is_shared(database->path)) {
-      tuff_sqlite_host->fail(err, TUFF_UNSUPPORTED, "a write-ahead log does not work on a file system "
-                                        "that several machines share");
-      tuff_sqlite_host->hint(err, "open it with journal = \"delete\", or keep it on a local disk");
+      tuff_sqlite_host->fail(err, TUFF_UNSUPPORTED,
+                             "a write-ahead log does not work on a file system "
+                             "that several machines share");
+      tuff_sqlite_host->hint(
+          err, "open it with journal = \"delete\", or keep it on a local disk");
       return false;
     }
-    if (!change_journal(database, options->delete_journal ? "PRAGMA journal_mode = DELETE"
-                                                          : "PRAGMA journal_mode = WAL",
+    if (!change_journal(database,
+                        options->delete_journal ? "PRAGMA journal_mode = DELETE"
+                                                : "PRAGMA journal_mode = WAL",
                         mode, sizeof mode, err))
       return false;
     if (strcmp(mode, wanted) != 0) {
-      tuff_sqlite_host->fail(err, TUFF_UNSUPPORTED, "the journal stays \"%s\", \"%s\" was wanted", mode,
-                 wanted);
+      tuff_sqlite_host->fail(err, TUFF_UNSUPPORTED,
+                             "the journal stays \"%s\", \"%s\" was wanted", mode,
+                             wanted);
       return false;
     }
   }
@@ -115,7 +122,8 @@ static bool set_journal(tuff_sqlite_database *database, const tuff_options *opti
   return true;
 }
 
-/* Deleting a journal is only durable when its directory is synced too: that is EXTRA. */
+/* Deleting a journal is only durable when its directory is synced too: that is EXTRA.
+ */
 static const char *synchronous(const tuff_sqlite_database *database) {
   if (database->normal) return "PRAGMA synchronous = NORMAL";
   return database->wal ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = EXTRA";
@@ -164,8 +172,8 @@ static bool is_settled(const tuff_sqlite_database *database) {
   return stat(log, &status) != 0 || status.st_size == 0;
 }
 
-static bool reopen_immutable(tuff_sqlite_database *database, const tuff_options *options,
-                             tuff_error *err) {
+static bool reopen_immutable(tuff_sqlite_database *database,
+                             const tuff_options *options, tuff_error *err) {
   static const char digits[] = "0123456789ABCDEF";
   char name[3 * TUFF_SQLITE_PATH + 32] = "file:";
   size_t size = strlen(name);
@@ -192,25 +200,28 @@ static bool open_file(tuff_sqlite_database *database, const tuff_options *option
   if (result != SQLITE_OK) return tuff_sqlite_fail(database, result, err);
   if (!database->readonly && sqlite3_db_readonly(database->handle, "main") == 1) {
     tuff_sqlite_host->fail(err, TUFF_IO, "this process may not write to the file");
-    tuff_sqlite_host->hint(err, "open it with { readonly = true }, or give it the permission");
+    tuff_sqlite_host->hint(
+        err, "open it with { readonly = true }, or give it the permission");
     return false;
   }
   if (set_up(database, options, err)) return true;
-  bool closed_directory =
-      err->native == SQLITE_READONLY_DIRECTORY || (err->native & 0xFF) == SQLITE_CANTOPEN;
+  bool closed_directory = err->native == SQLITE_READONLY_DIRECTORY ||
+                          (err->native & 0xFF) == SQLITE_CANTOPEN;
   if (database->readonly && closed_directory && is_settled(database)) {
     err->code = TUFF_OK;
     return reopen_immutable(database, options, err);
   }
   if (closed_directory)
-    tuff_sqlite_host->hint(err, "the directory must be writable, because the journal lies beside the "
-                    "database");
+    tuff_sqlite_host->hint(
+        err, "the directory must be writable, because the journal lies beside the "
+             "database");
   return false;
 }
 
 static tuff_sqlite_database *allocate(const char *path, tuff_error *err) {
   tuff_sqlite_database *database = tuff_sqlite_host->alloc(NULL, sizeof *database);
-  char *copy = tuff_sqlite_host->alloc(NULL, strlen(path) + 1);
+  size_t size = strlen(path) + 1;
+  char *copy = tuff_sqlite_host->alloc(NULL, size);
   if (!database || !copy) {
     tuff_sqlite_host->alloc(database, 0);
     tuff_sqlite_host->alloc(copy, 0);
@@ -218,7 +229,7 @@ static tuff_sqlite_database *allocate(const char *path, tuff_error *err) {
     return NULL;
   }
   memset(database, 0, sizeof *database);
-  strcpy(copy, path);
+  memcpy(copy, path, size);
   database->path = copy;
   database->queue = -1;
   return database;
@@ -228,15 +239,17 @@ static void add_context(const tuff_options *options, tuff_error *err) {
   char reason[sizeof err->message];
   memcpy(reason, err->message, sizeof reason);
   if (strncmp(reason, "cannot open", 11) == 0) return;
-  snprintf(err->message, sizeof err->message, "cannot open \"%.200s\": %.290s", options->path,
-           reason);
+  snprintf(err->message, sizeof err->message, "cannot open \"%.200s\": %.290s",
+           options->path, reason);
 }
 
-void *tuff_sqlite_open(const tuff_options *options, tuff_watch *watch, tuff_error *err) {
+void *tuff_sqlite_open(const tuff_options *options, tuff_watch *watch,
+                       tuff_error *err) {
   char path[TUFF_SQLITE_PATH] = ":memory:";
   bool file = options->path_size != 8 || memcmp(options->path, path, 8) != 0;
   bool created = false;
-  if (file && !tuff_sqlite_path(tuff_sqlite_host, options, path, &created, err)) return NULL;
+  if (file && !tuff_sqlite_path(tuff_sqlite_host, options, path, &created, err))
+    return NULL;
   tuff_sqlite_database *database = allocate(path, err);
   if (!database) return NULL;
   database->file = file;
@@ -256,9 +269,10 @@ void tuff_sqlite_close(void *context, bool collected) {
   tuff_sqlite_wait_done(database);
   tuff_sqlite_control_close(database);
   tuff_sqlite_checkpoint_close(database);
-  /* The last connection moves the whole log into the database, which may take a tenth of
-   * a second: too long for a finaliser. The next one to open it will do. */
-  if (collected) sqlite3_db_config(database->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+  /* The last connection moves the whole log into the database, which may take a tenth
+   * of a second: too long for a finaliser. The next one to open it will do. */
+  if (collected)
+    sqlite3_db_config(database->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
   sqlite3_close_v2(database->handle);
   tuff_sqlite_host->alloc(database->path, 0);
   tuff_sqlite_host->alloc(database, 0);

@@ -16,7 +16,10 @@ enum { SHOWN = 200 }; /* bytes of a path that a message repeats */
 static bool fail_errno(const tuff_host *host, const char *path, tuff_error *err) {
   int reason = errno;
   bool missing = reason == ENOENT || reason == ENOTDIR;
-  host->fail(err, missing ? TUFF_NOT_FOUND : reason == ENAMETOOLONG ? TUFF_RANGE : TUFF_IO,
+  host->fail(err,
+             missing                  ? TUFF_NOT_FOUND
+             : reason == ENAMETOOLONG ? TUFF_RANGE
+                                      : TUFF_IO,
              "cannot open \"%.*s\": %s", SHOWN, path, strerror(reason));
   if (reason == EACCES || reason == EPERM || reason == EROFS)
     host->hint(err, "this process is not permitted to do that there");
@@ -34,12 +37,15 @@ static bool resolve(const tuff_host *host, const tuff_options *options,
                     char out[TUFF_SQLITE_PATH], tuff_error *err) {
   const char *path = options->path;
   char directory[TUFF_SQLITE_PATH], real[PATH_MAX];
-  if (options->path_size == 0) return refuse(host, path, TUFF_MISUSE, "the path is empty", err);
+  if (options->path_size == 0)
+    return refuse(host, path, TUFF_MISUSE, "the path is empty", err);
   if (strlen(path) != options->path_size)
     return refuse(host, path, TUFF_MISUSE, "the path holds a NUL byte", err);
   if (options->path_size >= sizeof directory - 16) {
-    host->fail(err, TUFF_RANGE, "cannot open \"%.*s…\": the path is %zu bytes long, the "
-               "system takes %d", SHOWN, path, options->path_size, TUFF_SQLITE_PATH);
+    host->fail(err, TUFF_RANGE,
+               "cannot open \"%.*s…\": the path is %zu bytes long, the "
+               "system takes %d",
+               SHOWN, path, options->path_size, TUFF_SQLITE_PATH);
     return false;
   }
   const char *slash = strrchr(path, '/');
@@ -73,8 +79,8 @@ static bool check_root(const tuff_host *host, const tuff_options *options,
   if (!options->root) return true;
   char root[PATH_MAX];
   if (!realpath(options->root, root)) {
-    host->fail(err, TUFF_NOT_FOUND, "the root directory \"%.*s\": %s", SHOWN, options->root,
-               strerror(errno));
+    host->fail(err, TUFF_NOT_FOUND, "the root directory \"%.*s\": %s", SHOWN,
+               options->root, strerror(errno));
     return false;
   }
   if (is_within(path, root)) return true;
@@ -92,7 +98,8 @@ static bool follow_link(const tuff_host *host, const tuff_options *options,
     ssize_t size = readlink(path, target, sizeof target - 1);
     target[size > 0 ? size : 0] = '\0';
     refuse(host, options->path, TUFF_MISUSE, "it is a symbolic link", err);
-    host->hint(err, "it points to \"%.*s\"; open that, or give follow = true", SHOWN, target);
+    host->hint(err, "it points to \"%.*s\"; open that, or give follow = true", SHOWN,
+               target);
     return false;
   }
   if (!realpath(path, target)) return fail_errno(host, options->path, err);
@@ -116,8 +123,8 @@ static bool create(const tuff_host *host, const tuff_options *options, const cha
   return errno == EEXIST || fail_errno(host, options->path, err);
 }
 
-/* SQLite takes a file below the smallest page for an empty one, and writes over it. Only
- * one whose creation was cut off is: that one has a journal beside it. */
+/* SQLite takes a file below the smallest page for an empty one, and writes over it.
+ * Only one whose creation was cut off is: that one has a journal beside it. */
 static bool is_too_short(const char *path, int64_t size) {
   char journal[TUFF_SQLITE_PATH + 16];
   struct stat status;
@@ -140,7 +147,8 @@ bool tuff_sqlite_path(const tuff_host *host, const tuff_options *options,
     return create(host, options, out, created, err);
   }
   if (S_ISDIR(status.st_mode))
-    return refuse(host, options->path, TUFF_MISUSE, "it is a directory, not a file", err);
+    return refuse(host, options->path, TUFF_MISUSE, "it is a directory, not a file",
+                  err);
   if (!S_ISREG(status.st_mode))
     return refuse(host, options->path, TUFF_MISUSE, "it is not a regular file", err);
   if (is_too_short(out, status.st_size))

@@ -7,8 +7,8 @@
 enum { TUFF_SQLITE_PATH = 4096 };
 
 /* Resolves the directory, applies `root` and `follow`, refuses what is no regular file,
- * and creates a missing file with mode 0600 where that is wanted. `out` gets an absolute
- * path without links. */
+ * and creates a missing file with mode 0600 where that is wanted. `out` gets an
+ * absolute path without links. */
 bool tuff_sqlite_path(const tuff_host *host, const tuff_options *options,
                       char out[TUFF_SQLITE_PATH], bool *created, tuff_error *err);
 

@@ -1,5 +1,5 @@
-/* statement.c: prepared statements. Rows are filled by one sqlite3_column_value a column:
- * the value functions behind it take no lock, the column functions do. */
+/* statement.c: prepared statements. Rows are filled by one sqlite3_column_value a
+ * column: the value functions behind it take no lock, the column functions do. */
 #include <string.h>
 
 #include "sqlite/database.h"
@@ -89,11 +89,12 @@ static bool load_targets(statement_ *statement, const tuff_sql *sql, tuff_error 
 
 /* An old schema may rely on "text" in double quotes being a string. */
 static void hint_quotes(const tuff_sql *sql, tuff_error *err) {
-  if (err->code != TUFF_NOT_FOUND || err->offset < 0 || (size_t)err->offset >= sql->size ||
-      sql->text[err->offset] != '"')
+  if (err->code != TUFF_NOT_FOUND || err->offset < 0 ||
+      (size_t)err->offset >= sql->size || sql->text[err->offset] != '"')
     return;
-  tuff_sqlite_host->hint(err, "a string is written in single quotes; legacy_quotes = true "
-                              "accepts the double quotes of an old schema");
+  tuff_sqlite_host->hint(err,
+                         "a string is written in single quotes; legacy_quotes = true "
+                         "accepts the double quotes of an old schema");
 }
 
 void *tuff_sqlite_prepare(void *context, const tuff_sql *sql, unsigned flags,
@@ -111,8 +112,8 @@ void *tuff_sqlite_prepare(void *context, const tuff_sql *sql, unsigned flags,
   }
   unsigned lasting = flags & TUFF_PREPARE_ONCE ? 0 : SQLITE_PREPARE_PERSISTENT;
   unsigned schema = database->schema;
-  int result = sqlite3_prepare_v3(database->handle, sql->text, (int)sql->size + 1, lasting,
-                                  &statement->handle, NULL);
+  int result = sqlite3_prepare_v3(database->handle, sql->text, (int)sql->size + 1,
+                                  lasting, &statement->handle, NULL);
   tuff_sqlite_wait_done(database);
   if (result != SQLITE_OK) {
     tuff_sqlite_fail(database, result, err);
@@ -132,8 +133,9 @@ failed:
 static bool refuse_text(int number, tuff_error *err) {
   const tuff_host *host = tuff_sqlite_host;
   host->fail(err, TUFF_TYPE, "the text is not valid UTF-8, or holds a NUL byte");
-  host->hint(err, "bytes that are no text are stored by tuff.blob(string), or in a column "
-                  "declared BLOB");
+  host->hint(err,
+             "bytes that are no text are stored by tuff.blob(string), or in a column "
+             "declared BLOB");
   err->offset = number - 1;
   return false;
 }
@@ -161,7 +163,8 @@ static bool bind_text(statement_ *statement, int number, const tuff_value *value
 
 static bool check_item(const tuff_value *item, int number, tuff_error *err) {
   if (item->kind == TUFF_TEXT && !is_text(item)) return refuse_text(number, err);
-  if (item->kind == TUFF_REAL && item->real != item->real) return refuse_nan(number, err);
+  if (item->kind == TUFF_REAL && item->real != item->real)
+    return refuse_nan(number, err);
   return true;
 }
 
@@ -193,8 +196,8 @@ static bool bind_real(statement_ *statement, int number, double real, tuff_error
   return true;
 }
 
-static inline bool bind_value(statement_ *statement, int number, const tuff_value *value,
-                              tuff_error *err) {
+static inline bool bind_value(statement_ *statement, int number,
+                              const tuff_value *value, tuff_error *err) {
   switch (value->kind) {
     case TUFF_BOOLEAN:
     case TUFF_INTEGER:
@@ -208,7 +211,8 @@ static inline bool bind_value(statement_ *statement, int number, const tuff_valu
 
 static bool bind_typed(statement_ *statement, unsigned index, const tuff_value *value,
                        tuff_error *err) {
-  if (value->kind == TUFF_ARRAY) return bind_other(statement, (int)index + 1, value, err);
+  if (value->kind == TUFF_ARRAY)
+    return bind_other(statement, (int)index + 1, value, err);
   tuff_value stored = *value;
   if (!tuff_sqlite_store(statement->database, &statement->targets[index],
                          statement->compared[index], &stored,
@@ -228,7 +232,8 @@ bool tuff_sqlite_bind(void *context, const tuff_value *values, unsigned count,
     return true;
   }
   for (unsigned i = 0; i < count; i++)
-    if (TUFF_UNLIKELY(!bind_value(statement, (int)i + 1, &values[i], err))) return false;
+    if (TUFF_UNLIKELY(!bind_value(statement, (int)i + 1, &values[i], err)))
+      return false;
   return true;
 }
 
@@ -311,7 +316,8 @@ tuff_result tuff_sqlite_step(void *context, tuff_value *row, tuff_error *err) {
   tuff_sqlite_wait_done(statement->database);
   if (TUFF_LIKELY(result == SQLITE_DONE)) return done(statement);
   tuff_sqlite_fail(statement->database, result, err);
-  bool wrote = !statement->shape.readonly && sqlite3_get_autocommit(statement->database->handle);
+  bool wrote =
+      !statement->shape.readonly && sqlite3_get_autocommit(statement->database->handle);
   if (err->code == TUFF_IO && wrote) err->unknown = true;
   return TUFF_FAILED;
 }

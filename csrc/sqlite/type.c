@@ -1,6 +1,7 @@
-/* type.c: declared types of columns. SQLite knows five kinds of values and an affinity; a
- * type of two words, such as DECIMAL INTEGER(10,2), says more: the second word fixes the
- * affinity, so that a value is stored exactly, and the first one says what it means. */
+/* type.c: declared types of columns. SQLite knows five kinds of values and an affinity;
+ * a type of two words, such as DECIMAL INTEGER(10,2), says more: the second word fixes
+ * the affinity, so that a value is stored exactly, and the first one says what it
+ * means. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,7 +76,8 @@ static tuff_type ordinal_type(tuff_sqlite_database *database, const char *table,
   /* table_info leaves hidden and generated columns out, as INSERT does. */
   if (sqlite3_prepare_v2(database->handle,
                          "SELECT type FROM pragma_table_info(?1) WHERE cid >= 0 "
-                         "ORDER BY cid LIMIT 1 OFFSET ?2", -1, &columns, NULL) == SQLITE_OK) {
+                         "ORDER BY cid LIMIT 1 OFFSET ?2",
+                         -1, &columns, NULL) == SQLITE_OK) {
     sqlite3_bind_text(columns, 1, table, -1, SQLITE_STATIC);
     sqlite3_bind_int64(columns, 2, ordinal);
     if (sqlite3_step(columns) == SQLITE_ROW)
@@ -134,7 +136,8 @@ static bool is_timestamp(const tuff_value *value) {
   if (value->kind != TUFF_TEXT || value->size != sizeof form - 1) return false;
   const char *text = value->bytes;
   for (size_t i = 0; i < value->size; i++)
-    if (form[i] == 'd' ? !isdigit((unsigned char)text[i]) : form[i] != text[i]) return false;
+    if (form[i] == 'd' ? !isdigit((unsigned char)text[i]) : form[i] != text[i])
+      return false;
   return is_date(number(text, 4), number(text + 5, 2), number(text + 8, 2)) &&
          number(text + 11, 2) <= 23 && number(text + 14, 2) <= 59 &&
          number(text + 17, 2) <= 60;
@@ -174,7 +177,8 @@ static bool store_decimal_text(const tuff_type *type, tuff_value *value,
     return refuse(err, TUFF_RANGE, "the decimal has more digits than its column",
                   "round it before storing, or declare the column wider");
   uint64_t magnitude = 0;
-  for (size_t i = 0; i < whole; i++) magnitude = magnitude * 10 + (uint64_t)(at[i] - '0');
+  for (size_t i = 0; i < whole; i++)
+    magnitude = magnitude * 10 + (uint64_t)(at[i] - '0');
   for (size_t i = 0; i < type->scale; i++)
     magnitude = magnitude * 10 + (i < digits ? (uint64_t)(fraction[i] - '0') : 0);
   return store_scaled(type, magnitude, negative, value, err);
@@ -190,14 +194,16 @@ static bool store_decimal(const tuff_type *type, tuff_value *value, tuff_error *
   if (whole <= -limit || whole >= limit)
     return refuse(err, TUFF_RANGE, "the decimal has more digits than its column",
                   "declare the column with a larger precision");
-  *value = (tuff_value){.kind = TUFF_INTEGER, .integer = whole * power_of_ten(type->scale)};
+  *value =
+      (tuff_value){.kind = TUFF_INTEGER, .integer = whole * power_of_ten(type->scale)};
   return true;
 }
 
 static bool is_json(tuff_sqlite_database *database, const tuff_value *value) {
   if (!database->json_valid &&
       sqlite3_prepare_v3(database->handle, "SELECT json_valid(?1)", -1,
-                         SQLITE_PREPARE_PERSISTENT, &database->json_valid, NULL) != SQLITE_OK)
+                         SQLITE_PREPARE_PERSISTENT, &database->json_valid,
+                         NULL) != SQLITE_OK)
     return false;
   sqlite3_bind_text64(database->json_valid, 1, value->bytes, value->size, SQLITE_STATIC,
                       SQLITE_UTF8);
@@ -218,11 +224,13 @@ static bool store_json(tuff_sqlite_database *database, tuff_value *value, char *
     case TUFF_JSON: return true;
     case TUFF_TEXT:
       if (is_json(database, value)) return true;
-      return refuse(err, TUFF_TYPE, "this text is no valid JSON",
-                    "a string for a JSON column is JSON text: give a table, or encode it "
-                    "with require(\"tuff.json\").encode");
+      return refuse(
+          err, TUFF_TYPE, "this text is no valid JSON",
+          "a string for a JSON column is JSON text: give a table, or encode it "
+          "with require(\"tuff.json\").encode");
     case TUFF_BOOLEAN:
-      set_text(value, TUFF_TEXT, value->integer ? "true" : "false", value->integer ? 4 : 5);
+      set_text(value, TUFF_TEXT, value->integer ? "true" : "false",
+               value->integer ? 4 : 5);
       return true;
     case TUFF_INTEGER:
       set_text(value, TUFF_TEXT, text,
@@ -237,7 +245,7 @@ static bool store_json(tuff_sqlite_database *database, tuff_value *value, char *
           if (strtod(text, NULL) == real) break;
         }
         if (!strpbrk(text, ".e"))
-          size += snprintf(text + size, (size_t)(TUFF_SQLITE_SCRATCH - size), ".0");
+          size += snprintf(text + size, TUFF_SQLITE_SCRATCH - (size_t)size, ".0");
         set_text(value, TUFF_TEXT, text, size);
         return true;
       }
@@ -260,8 +268,7 @@ bool tuff_sqlite_store(tuff_sqlite_database *database, const tuff_type *type,
       if (compared || !type->strict || value->kind == TUFF_BOOLEAN ||
           (value->kind == TUFF_INTEGER && (value->integer == 0 || value->integer == 1)))
         return true;
-      return refuse(err, TUFF_TYPE, "this column holds booleans",
-                    "give true or false");
+      return refuse(err, TUFF_TYPE, "this column holds booleans", "give true or false");
     case TUFF_AS_TIMESTAMP:
       if (compared || is_timestamp(value)) return true;
       return refuse(err, TUFF_TYPE,
@@ -283,7 +290,8 @@ static void load_decimal(const tuff_type *type, tuff_value *value, char *text) {
   const char *sign = scaled < 0 ? "-" : "";
   int size;
   if (type->scale == 0)
-    size = snprintf(text, TUFF_SQLITE_SCRATCH, "%s%llu", sign, (unsigned long long)magnitude);
+    size = snprintf(text, TUFF_SQLITE_SCRATCH, "%s%llu", sign,
+                    (unsigned long long)magnitude);
   else
     size = snprintf(text, TUFF_SQLITE_SCRATCH, "%s%llu.%0*llu", sign,
                     (unsigned long long)(magnitude / one), (int)type->scale,

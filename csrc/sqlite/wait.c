@@ -1,7 +1,8 @@
 /* wait.c: waiting for a lock that another connection holds.
  *
- * SQLite's own timeout sleeps longer and longer, so that whoever waits longest is served
- * last. Here, those who wait for the write lock form a queue: one byte of the file
+ * SQLite's own timeout sleeps longer and longer, so that whoever waits longest is
+ * served last. Here, those who wait for the write lock form a queue: one byte of the
+ * file
  * `<database>-queue` is the baton. Whoever holds it polls SQLite's lock, and gives the
  * baton on as soon as it has the lock. The file is only opened while waiting, and never
  * deleted: deleting it would split the queue in two. */
@@ -49,8 +50,8 @@ static bool take_baton(tuff_sqlite_database *database) {
 }
 
 /* SQLite calls this each time that a lock is not to be had. Whoever is writing already
- * waits for readers to leave, not for the write lock: it must not queue behind those who
- * wait for it. */
+ * waits for readers to leave, not for the write lock: it must not queue behind those
+ * who wait for it. */
 static int on_busy(void *context, int tries) {
   tuff_sqlite_database *database = context;
   if (database->never_wait || database->watch->busy_us == 0) return 0;

@@ -60,7 +60,7 @@ end
 --- Inserts many rows, all or none.
 ---@param table string
 ---@param rows table[]|fun(): table? an array of rows, or an iterator
----@param options { on_conflict: "ignore"|"replace"|"update"|nil, key: string[]?, returning: string[]? }?
+---@param options tuff.InsertOptions?
 ---@return integer|table[] count the rows changed, or with `returning` what they returned
 function Database:insert_many(table, rows, options)
   return insert.many(self, table, rows, options)

@@ -33,10 +33,9 @@ local function excerpt(sql, line, column)
     number = number + 1
     if number == line then
       text = text:gsub("[\t\r]", " ")
-      local start = 1
       if #text > LONGEST_LINE then
         local at = utf8.offset(text, column) or #text
-        start = math.max(1, at - LONGEST_LINE // 2)
+        local start = math.max(1, at - LONGEST_LINE // 2)
         local before = utf8.len(text:sub(1, start - 1), 1, -1, true) or start - 1
         text, column = text:sub(start, start + LONGEST_LINE), column - before
       end

@@ -181,11 +181,17 @@ local function insert_runs(db, name, rows, options, results)
   return changes
 end
 
+---@class tuff.InsertOptions
+---@field on_conflict "ignore"|"replace"|"update"|nil where a row exists already: keep it; make it
+---  the new row, absent columns at their defaults; or change the columns that are given
+---@field key string[]? the columns that say which row it is; any key of the table if absent
+---@field returning string[]|string|nil columns to return of each row that was written
+
 --- Inserts many rows, all or none.
 ---@param db tuff.Database
 ---@param name string table
 ---@param rows table[]|fun(): table? an array of rows, or an iterator
----@param options { on_conflict: "ignore"|"replace"|"update"|nil, key: string[]?, returning: string[]? }?
+---@param options tuff.InsertOptions?
 ---@return integer|table[] count the rows changed, or with `returning` what they returned
 function M.many(db, name, rows, options)
   options = options or {}

@@ -102,7 +102,8 @@ function M.decode(text)
     return unmark(codec.decode(mark_text(text, marker)), marker)
   end)
   if good then return value end
-  local reason = tostring(value):gsub("\1n+", ""):gsub("\\u0001n+", "")
+  -- Positions in the marked text would mislead.
+  local reason = tostring(value):gsub("^[^\n]-:%d+: ", ""):gsub(" at character %d+$", "")
   errors.raise("type", "this text is no valid JSON: " .. reason:sub(1, 200))
 end
 

@@ -1,0 +1,231 @@
+---@meta tuff.core
+--- What the C core provides, for editors and readers. No code is loaded from here.
+--- Everything that can fail raises a tuff.Error. Text parameters must be valid UTF-8 without
+--- NUL; see doc/values.md for all types.
+
+---@class tuff.Blob
+--- A string to be stored as a BLOB. `tostring` gives the string, `#` its length.
+
+---@alias tuff.Value nil|boolean|integer|number|string|table|tuff.Blob|lightuserdata
+
+---@class tuff.Database
+local Database = {}
+
+--- Closes loops, statements and the database, in this order. May be called twice; any other
+--- call raises `closed` afterwards. An open transaction is rolled back.
+function Database:close() end
+
+--- Runs a script of one or many statements, without parameters. All of it takes effect or
+--- nothing does, unless the script has its own BEGIN or a VACUUM.
+---@param script string
+function Database:exec(script) end
+
+--- Runs a statement to its end.
+---@param sql string `?` takes values in order, `:name` takes one table, `in ?` a list
+---@param ... tuff.Value
+---@return integer changes rows inserted, updated or deleted
+function Database:run(sql, ...) end
+
+--- A lazy loop over named rows. A NULL column is absent from its row.
+---@param sql string
+---@param ... tuff.Value
+---@return fun(): table<string, any>?
+function Database:rows(sql, ...) end
+
+--- A lazy loop without a table for each row: `for n, id, name in db:tuples(sql) do`.
+---@param sql string
+---@param ... tuff.Value
+---@return fun(): integer?, any ... the number of the row from 1, then its columns
+function Database:tuples(sql, ...) end
+
+--- All rows.
+---@param sql string
+---@param ... tuff.Value
+---@return table<string, any>[]
+function Database:all(sql, ...) end
+
+--- The first row.
+---@param sql string
+---@param ... tuff.Value
+---@return table<string, any>? row nil where there is none
+function Database:row(sql, ...) end
+
+--- The first column of the first row.
+---@param sql string
+---@param ... tuff.Value
+---@return any value nil where there is no row, or NULL
+function Database:value(sql, ...) end
+
+--- The first column of all rows. NULL is tuff.null, so that `#` and `ipairs` hold.
+---@param sql string
+---@param ... tuff.Value
+---@return any[]
+function Database:column(sql, ...) end
+
+--- All rows, one array for each column: { n = 3, id = { … }, name = { … } }. NULL is
+--- tuff.null. Half the memory and time of `all`.
+---@param sql string
+---@param ... tuff.Value
+---@return { n: integer, [string]: any[] }
+function Database:arrays(sql, ...) end
+
+--- Whether there is a row.
+---@param sql string
+---@param ... tuff.Value
+---@return boolean
+function Database:exists(sql, ...) end
+
+--- Prepares a statement. Plain SQL is prepared once and cached too: this is for a name.
+---@param sql string
+---@return tuff.Statement
+function Database:prepare(sql) end
+
+--- Whether a transaction is open, by whoever began it.
+---@return boolean
+function Database:in_transaction() end
+
+--- Whether this engine can do it: "reader", "returning", "savepoint", "wal".
+---@param feature string
+---@return boolean
+function Database:supports(feature) end
+
+--- What this connection has done. `time` is in seconds, estimated from one run of sixteen.
+---@return { statements: integer, rows: integer, changes: integer, transactions: integer, cache_hits: integer, waits: integer, time: number }
+function Database:stats() end
+
+---@class tuff.Statement
+local Statement = {}
+
+--- Finishes the statement and the loops over it. May be called twice.
+function Statement:close() end
+
+--- The names of its columns, as they key a row.
+---@return string[]
+function Statement:names() end
+
+---@param ... tuff.Value
+---@return integer changes
+function Statement:run(...) end
+
+---@param ... tuff.Value
+---@return fun(): table<string, any>?
+function Statement:rows(...) end
+
+---@param ... tuff.Value
+---@return fun(): integer?, any ...
+function Statement:tuples(...) end
+
+---@param ... tuff.Value
+---@return table<string, any>[]
+function Statement:all(...) end
+
+---@param ... tuff.Value
+---@return table<string, any>?
+function Statement:row(...) end
+
+---@param ... tuff.Value
+---@return any
+function Statement:value(...) end
+
+---@param ... tuff.Value
+---@return any[]
+function Statement:column(...) end
+
+---@param ... tuff.Value
+---@return { n: integer, [string]: any[] }
+function Statement:arrays(...) end
+
+---@param ... tuff.Value
+---@return boolean
+function Statement:exists(...) end
+
+-- What follows is between the C core and the Lua layer.
+
+---@class tuff.core
+---@field connection table the methods of tuff.Database
+---@field statement table the methods of tuff.Statement
+---@field transaction table the metatable of tuff.Transaction
+---@field error table the metatable of tuff.Error
+---@field null lightuserdata
+---@field sqlite_version string
+---@field for_closes boolean whether a generic `for` closes its closing value in this Lua
+local core = {}
+
+--- Opens a connection with options that lua/tuff/options.lua has checked.
+---@param options table
+---@return tuff.Database
+function core.open(options) end
+
+--- A table that the Lua layer keeps things of this connection in.
+---@param db tuff.Database
+---@return table
+function core.state(db) end
+
+--- Limits for the next call on this connection alone, in milliseconds.
+---@param db tuff.Database
+---@param timeout number?
+---@param busy_timeout number?
+function core.limit(db, timeout, busy_timeout) end
+
+---@param db tuff.Database
+---@param mode "serializable"|"repeatable read"|"read committed"|"read"|nil
+---@param timeout number? milliseconds for all of it
+---@return tuff.Transaction
+function core.begin(db, mode, timeout) end
+
+---@param tx tuff.Transaction
+function core.commit(tx) end
+
+---@param tx tuff.Transaction
+function core.rollback(tx) end
+
+--- Rolls back without any of the checks, as a finaliser must.
+---@param tx tuff.Transaction
+function core.collect(tx) end
+
+---@param tx tuff.Transaction
+---@return boolean
+function core.is_open(tx) end
+
+---@param tx tuff.Transaction
+---@return tuff.Database
+function core.connection_of(tx) end
+
+--- How many transactions are open inside one another.
+---@param db tuff.Database
+---@return integer
+function core.depth(db) end
+
+--- Inserts rows as long as their keys are exactly these columns.
+---@param db tuff.Database
+---@param sql string an INSERT with one `?` for each column
+---@param columns string[]
+---@param rows table[]|fun(): table?
+---@param first integer the number of the first row
+---@param results table[]? takes what RETURNING gives
+---@return integer changes
+---@return integer reached the number of the row it stopped at
+---@return table? row that row; nil: there are no more
+function core.insert_rows(db, sql, columns, rows, first, results) end
+
+--- Milliseconds of a clock that only goes forward.
+---@return number
+function core.now() end
+
+---@return integer
+function core.instances() end
+
+---@param bytes string
+---@return tuff.Blob
+function core.blob(bytes) end
+
+--- How JSON columns are read and tables written.
+---@param decode fun(text: string): any
+---@param encode fun(value: any): string
+function core.json(decode, encode) end
+
+--- Chunks whose name begins so are no callers: errors point past them.
+---@param prefix string
+function core.own_code(prefix) end
+
+return core

@@ -1,0 +1,134 @@
+local tuff = require "tuff"
+local errors = require "spec.support.errors"
+local instances = require "spec.support.instances"
+local temporary = require "spec.support.temporary"
+
+describe("the end of a transaction", function()
+  local path, db, other
+
+  before_each(function()
+    path = temporary.directory() .. "/library.db"
+    db = tuff.open(path, { durability = "normal" })
+    other = tuff.open(path, { durability = "normal", busy_timeout = 20 })
+    db:exec("create table t(id integer primary key, name text unique)")
+  end)
+  after_each(function()
+    db:close()
+    other:close()
+    temporary.remove_all()
+  end)
+  teardown(instances.none_left)
+
+  local function put(id)
+    db:run("insert into t(id) values (?)", id)
+  end
+
+  --- What a connection that takes no part sees.
+  local function committed()
+    return other:column("select id from t order by id")
+  end
+
+  describe("afterwards", function()
+    it("calls what was asked for in order, when the lock is released", function()
+      local order = {}
+      db:transaction(function()
+        db:after_commit(function()
+          order[#order + 1] = 1
+          other:run("insert into t(id) values (2)")
+          assert.is_false(db:in_transaction())
+        end)
+        db:after_commit(function()
+          order[#order + 1] = 2
+          put(3)
+        end)
+        db:after_rollback(function() order[#order + 1] = "never" end)
+        put(1)
+        assert.are.same({}, order)
+      end)
+      assert.are.same({ 1, 2 }, order)
+      assert.are.same({ 1, 2, 3 }, committed())
+    end)
+
+    it("calls what was asked for a rollback, and nothing for the commit", function()
+      local order = {}
+      local mine = {}
+      local _, err = pcall(db.transaction, db, function()
+        db:after_commit(function() order[#order + 1] = "never" end)
+        db:after_rollback(function() order[#order + 1] = 1 end)
+        db:after_rollback(function()
+          order[#order + 1] = 2
+          other:run("insert into t(id) values (2)")
+        end)
+        error(mine)
+      end)
+      assert.is_true(rawequal(mine, err))
+      assert.are.same({ 1, 2 }, order)
+    end)
+
+    it("does the same for transactions by hand", function()
+      local order = {}
+      local function note(text) return function() order[#order + 1] = text end end
+      local tx = db:begin()
+      db:after_commit(note("commit"))
+      db:after_rollback(note("rollback"))
+      tx:commit()
+      tx = db:begin()
+      db:after_commit(note("commit 2"))
+      db:after_rollback(note("rollback 2"))
+      tx:rollback()
+      assert.are.same({ "commit", "rollback 2" }, order)
+    end)
+
+    it("waits for the outermost, and forgets what an inner rollback undid", function()
+      local order = {}
+      local function note(text) return function() order[#order + 1] = text end end
+      db:transaction(function()
+        db:after_commit(note("outer"))
+        db:transaction(function() db:after_commit(note("inner")) end)
+        pcall(db.transaction, db, function()
+          db:after_commit(note("never"))
+          db:after_rollback(note("undone"))
+          error("out")
+        end)
+        for _, text in ipairs(order) do assert.are.equal("undone", text) end
+        db:after_commit(note("last"))
+      end)
+      local commits = {}
+      for _, text in ipairs(order) do
+        if text ~= "undone" then commits[#commits + 1] = text end
+      end
+      assert.are.same({ "outer", "inner", "last" }, commits)
+      assert.are.equal(4, #order)
+    end)
+
+    it("calls at once what is asked for outside a transaction", function()
+      local called = 0
+      db:after_commit(function() called = called + 1 end)
+      assert.are.equal(1, called)
+    end)
+
+    it("calls each function once", function()
+      local called = 0
+      db:transaction(function() db:after_commit(function() called = called + 1 end) end)
+      db:transaction(function() put(1) end)
+      assert.are.equal(1, called)
+    end)
+
+    it("keeps what was committed when a function called afterwards fails", function()
+      pcall(db.transaction, db, function()
+        put(1)
+        db:after_commit(function() error("too late") end)
+      end)
+      assert.is_false(db:in_transaction())
+      assert.are.same({ 1 }, committed())
+      put(2)
+      assert.are.same({ 1, 2 }, committed())
+    end)
+
+    it("wants a function", function()
+      errors.expect("misuse", db.after_commit, db)
+      errors.expect("misuse", db.after_commit, db, "text")
+      errors.expect("misuse", db.after_rollback, db, 5)
+    end)
+  end)
+end)

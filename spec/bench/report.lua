@@ -1,0 +1,98 @@
+-- The table for people, with its foot.
+
+local M = {}
+
+local function columns(contenders)
+  local shown = {}
+  for _, contender in ipairs(contenders) do
+    if not contender.absent and not contender.internal and contender.name ~= "raw" then
+      shown[#shown + 1] = contender
+    end
+  end
+  return shown
+end
+
+local verdict = { [true] = "reached", [false] = "missed" }
+
+local function rows(lines, shown)
+  local result = { { "work", "raw C", "target", "" } }
+  for _, contender in ipairs(shown) do table.insert(result[1], contender.title) end
+  for i, line in ipairs(lines) do
+    local row = {
+      line.title,
+      line.raw_seconds and ("%.3f s"):format(line.raw_seconds) or "",
+      line.target or "",
+      verdict[line.reached] or "",
+    }
+    for _, contender in ipairs(shown) do
+      row[#row + 1] = line.cells[contender.name] or "-"
+    end
+    result[i + 1] = row
+  end
+  return result
+end
+
+local function widths(table_rows)
+  local result = {}
+  for _, row in ipairs(table_rows) do
+    for i, cell in ipairs(row) do result[i] = math.max(result[i] or 0, #cell) end
+  end
+  return result
+end
+
+local function print_aligned(table_rows)
+  local width = widths(table_rows)
+  for _, row in ipairs(table_rows) do
+    local padded = {}
+    for i, cell in ipairs(row) do
+      local space = (" "):rep(width[i] - #cell)
+      padded[i] = i == 1 and cell .. space or space .. cell
+    end
+    print((table.concat(padded, "  "):gsub("%s+$", "")))
+  end
+end
+
+local function print_contenders(contenders)
+  local versions, absent, raw = {}, {}, contenders[1]
+  for _, contender in ipairs(contenders) do
+    if contender.absent then
+      absent[#absent + 1] = contender.title
+    elseif not contender.internal then
+      local other = contender.sqlite ~= raw.sqlite and " with SQLite " .. contender.sqlite or ""
+      versions[#versions + 1] = contender.version .. other
+    end
+  end
+  print("Measured: " .. table.concat(versions, "; ") .. "; SQLite " .. raw.sqlite .. ".")
+  if absent[1] then print("Not installed: " .. table.concat(absent, ", ") .. ".") end
+end
+
+local function print_failures(contenders, works, results)
+  for _, work in ipairs(works) do
+    for _, contender in ipairs(contenders) do
+      local record = results[work.name][contender.name]
+      if record and record.failed then
+        print(("failed: %s, %s: %s"):format(contender.title, work.name, record.failed))
+      end
+    end
+  end
+end
+
+local foot = [[
+Figures are ratios to raw C, lower is better, unless the line says otherwise; medians over
+rounds (%d) in which the contenders take turns, each run a fresh process. Time is the CPU time
+of the process (elapsed time stands in the JSON); writing works are timed until the database is
+closed. WAL, synchronous NORMAL, 64 MB of cache. Raw C opens the database as an ordinary program
+does, without SQLITE_OPEN_NOMUTEX; the column NOMUTEX is the same program with it.]]
+
+---@param report { contenders: table[], works: table[], results: table, lines: table[],
+---  rounds: integer, note: string|nil }
+function M.print(report)
+  print_aligned(rows(report.lines, columns(report.contenders)))
+  print()
+  print_failures(report.contenders, report.works, report.results)
+  print(foot:format(report.rounds))
+  print_contenders(report.contenders)
+  if report.note then print(report.note) end
+end
+
+return M

@@ -1,0 +1,107 @@
+local tuff = require "tuff"
+local instances = require "spec.support.instances"
+local process = require "spec.support.process"
+local temporary = require "spec.support.temporary"
+
+--- Runs `work`, says how it ended, and that the connection still works. Whoever notices the
+-- signal first raises the error: the query, or Lua itself at its next step. The deadline is
+-- there so that a query which nobody interrupts fails the test.
+local frame = [[
+  local tuff = require "tuff"
+  local path = ...
+  local db <close> = tuff.open(path,
+    { busy_timeout = 60000, timeout = 60000, durability = "normal" })
+  local endless = "with recursive c(n) as (select 1 union all select n + 1 from c) "
+  local outcome
+  local function work() %s end
+  local _, err = pcall(function()
+    local done, failure = pcall(work)
+    outcome = done and "no error" or tuff.is_error(failure) and failure.code or failure
+  end)
+  outcome = tostring(outcome or err)
+  print(outcome:match("interrupted") or outcome, db:in_transaction(),
+    db:value("select count(*) from t"))
+]]
+
+describe("Ctrl-C", function()
+  local path, db
+
+  before_each(function()
+    path = temporary.directory() .. "/library.db"
+    db = tuff.open(path, { durability = "normal" })
+    db:exec("create table t(x); insert into t values (1)")
+  end)
+  after_each(function()
+    db:close()
+    process.stop_all()
+    temporary.remove_all()
+  end)
+  teardown(instances.none_left)
+
+  local function interrupted(work)
+    local child = process.start({ chunk = frame:format(work), arguments = { path } })
+    child:expect("working")
+    assert(os.execute("kill -2 " .. child.pid))
+    return child:finish()
+  end
+
+  it("ends a query that would not end, and the connection works afterwards", function()
+    assert.are.equal("interrupted\tfalse\t1", interrupted [[
+      for _ in db:rows(endless .. "select n from c where n = 1 or n < 0") do print("working") end
+    ]])
+  end)
+
+  it("ends a query inside a coroutine, by an error of its own", function()
+    local seen = interrupted [[
+      coroutine.wrap(function()
+        local _, err = pcall(function()
+          for _ in db:rows(endless .. "select n from c where n = 1 or n < 0") do
+            print("working")
+          end
+        end)
+        print(tuff.is_error(err), err.code)
+      end)()
+    ]]
+    assert.are.equal("true\tinterrupted", seen:match("^[^\n]*"))
+    assert.is_truthy(seen:find("\tfalse\t1$"))
+  end)
+
+  it("ends a statement that writes without end, and undoes it", function()
+    assert.are.equal("interrupted\tfalse\t1", interrupted [[
+      print("working")
+      db:run("insert into t " .. endless .. "select n from c")
+    ]])
+  end)
+
+  it("ends a transaction, and undoes all of it", function()
+    assert.are.equal("interrupted\tfalse\t1", interrupted [[
+      db:transaction(function()
+        db:run("insert into t values (2)")
+        print("working")
+        db:value(endless .. "select count(*) from c")
+      end)
+    ]])
+  end)
+
+  it("ends the wait for a lock that another process holds", function()
+    local holder = process.start({ arguments = { path }, chunk = [[
+      local tuff = require "tuff"
+      local db <close> = tuff.open((...))
+      local tx <close> = db:begin()
+      print("held")
+      io.read("l")
+    ]] })
+    holder:expect("held")
+    assert.are.equal("interrupted\tfalse\t1", interrupted [[
+      print("working")
+      db:run("insert into t values (2)")
+    ]])
+    assert.are.equal("interrupted\tfalse\t1", interrupted [[
+      print("working")
+      db:transaction(function() db:run("insert into t values (2)") end)
+    ]])
+    holder:send("end")
+    holder:finish()
+    db:run("insert into t values (3)")
+  end)
+end)

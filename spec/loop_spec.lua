@@ -1,0 +1,406 @@
+local tuff = require "tuff"
+local errors = require "spec.support.errors"
+local instances = require "spec.support.instances"
+local process = require "spec.support.process"
+local temporary = require "spec.support.temporary"
+
+local many = 500
+
+--- A process that commits one change each time it is told to, and says when it is done.
+local committer = [[
+  local tuff = require "tuff"
+  local db <close> = tuff.open((...))
+  for line in io.lines() do
+    if line == "end" then break end
+    db:exec(line)
+    print("done")
+  end
+]]
+
+describe("a loop over rows", function()
+  local path, db
+
+  before_each(function()
+    path = temporary.directory() .. "/library.db"
+    db = tuff.open(path, { durability = "normal" })
+    db:exec("create table t(id integer primary key, n integer, text text); create index tn on t(n)")
+    db:run("insert into t with recursive c(i) as (select 1 union all select i + 1 from c "
+      .. "where i < " .. many .. ") select i, i, 'text ' || i from c")
+  end)
+  after_each(function()
+    db:close()
+    process.stop_all()
+    temporary.remove_all()
+  end)
+  teardown(instances.none_left)
+
+  local function each_once(seen)
+    assert.are.equal(many, #seen)
+    for n = 1, many do assert.are.equal(n, seen[n]) end
+  end
+
+  describe("sees the rows as they were when it began", function()
+    local function walk(body)
+      local seen = {}
+      for row in db:rows("select id, n from t order by n") do
+        seen[#seen + 1] = row.n
+        body(row)
+      end
+      each_once(seen)
+    end
+
+    it("when the body inserts", function()
+      walk(function(row) db:run("insert into t(n) values (?)", row.n + many) end)
+      assert.are.equal(2 * many, db:value("select count(*) from t"))
+    end)
+
+    it("when the body updates the column by which it is ordered", function()
+      walk(function(row) db:run("update t set n = n + 10000 where id = ?", row.id) end)
+      assert.are.equal(10001, db:value("select min(n) from t"))
+      assert.are.equal(10000 + many, db:value("select max(n) from t"))
+    end)
+
+    it("when the body deletes rows ahead of it", function()
+      walk(function(row) db:run("delete from t where id > ?", row.id) end)
+      assert.are.equal(1, db:value("select count(*) from t"))
+    end)
+
+    it("when the body drops the table", function()
+      walk(function(row) if row.n == 3 then db:exec("drop table t") end end)
+      errors.expect("not_found", db.value, db, "select count(*) from t")
+    end)
+
+    it("when the body changes the table, and keeps the names that it began with", function()
+      local count = 0
+      for row in db:rows("select * from t order by id") do
+        count = count + 1
+        if count == 2 then
+          db:exec("alter table t rename column n to m; alter table t add column extra default 1;"
+            .. "create index more on t(text); drop index tn")
+        end
+        assert.are.same({ id = count, n = count, text = "text " .. count }, row)
+      end
+      assert.are.equal(many, count)
+      assert.are.same({ id = 1, m = 1, text = "text 1", extra = 1 },
+        db:row("select * from t order by id"))
+    end)
+
+    it("when the body begins transactions, and rolls some back", function()
+      walk(function(row)
+        if row.n > 20 then return end
+        pcall(db.transaction, db, function()
+          db:run("update t set n = -n where id = ?", row.id)
+          if row.id % 2 == 0 then error("even") end
+        end)
+        local tx <close> = db:begin()
+        db:run("insert into t(n) values (0)")
+        if row.id == 1 then tx:commit() end
+      end)
+      assert.are.equal(10, db:value("select count(*) from t where n < 0"))
+      assert.are.equal(1, db:value("select count(*) from t where n = 0"))
+    end)
+
+    it("when the body writes by each of the other ways", function()
+      local stmt <close> = db:prepare("delete from t where id = ?")
+      walk(function(row)
+        if row.n == 1 then
+          db:insert("t", { n = many + 1 })
+        elseif row.n == 2 then
+          db:insert_many("t", { { n = many + 2 }, { n = many + 3 } })
+        elseif row.n == 3 then
+          stmt:run(many)
+        elseif row.n == 4 then
+          db:value("insert into t(n) values (?) returning id", many + 4)
+        elseif row.n == 5 then
+          db:exec("update t set n = n + 1000; delete from t where id = 7")
+        end
+      end)
+      assert.are.equal(many + 2, db:value("select count(*) from t"))
+    end)
+
+    it("by tuples, with a count that goes on", function()
+      local seen = {}
+      for n, id, value in db:tuples("select id, n from t order by id") do
+        assert.are.equal(id, n)
+        seen[n] = value
+        if n % 100 == 1 then db:run("update t set n = 0") end
+      end
+      each_once(seen)
+    end)
+
+    it("on a prepared statement", function()
+      local stmt <close> = db:prepare("select n from t where n >= ? order by n")
+      local seen = {}
+      for row in stmt:rows(1) do
+        seen[#seen + 1] = row.n
+        if row.n % 100 == 0 then db:run("delete from t where n < ?", row.n) end
+      end
+      each_once(seen)
+    end)
+
+    it("over a view, a join and a temporary table", function()
+      db:exec("create view v as select a.n as n from t a join t b on a.id = b.id;"
+        .. "create temp table copy as select n from t")
+      for _, source in ipairs { "v", "copy" } do
+        local seen = {}
+        for row in db:rows(("select n from %s order by n"):format(source)) do
+          seen[#seen + 1] = row.n
+          if row.n == 2 then
+            db:exec("delete from copy where n > 400; delete from t where id > 400")
+          end
+        end
+        assert.are.equal(source == "v" and many or 400, #seen)
+      end
+    end)
+  end)
+
+  describe("keeps its values when they are read ahead", function()
+    it("of every type, byte for byte", function()
+      db:exec("create table v(i integer, r real, s text, b blob, z text, f boolean, j JSON TEXT)")
+      local long, bytes = ("x"):rep(70000) .. "ü", ("\0\xff"):rep(3000)
+      for i = 1, 20 do
+        db:insert("v", { i = math.maxinteger - i, r = i + 0.5, s = long .. i, b = bytes,
+          f = i % 2 == 0, j = { i } })
+      end
+      local expected = db:all("select * from v")
+      local n = 0
+      for row in db:rows("select * from v") do
+        n = n + 1
+        assert.are.same(expected[n], row)
+        assert.is_nil(row.z)
+        assert.are.equal("float", math.type(row.r))
+        if n == 1 then db:run("delete from v") end
+      end
+      assert.are.equal(20, n)
+    end)
+
+    it("of tuples too, with nil in between", function()
+      local seen = {}
+      for n, a, b, c in db:tuples("select id, null, text from t order by id limit 5") do
+        if n == 1 then db:run("delete from t") end
+        assert.is_nil(b)
+        seen[n] = a .. c
+      end
+      assert.are.same({ "1text 1", "2text 2", "3text 3", "4text 4", "5text 5" }, seen)
+    end)
+  end)
+
+  describe("with another process that commits meanwhile", function()
+    it("writes without a conflict, and sees no row twice", function()
+      local other = process.start({ chunk = committer, arguments = { path } })
+      local seen = {}
+      for row in db:rows("select id, n from t order by n") do
+        seen[#seen + 1] = row.n
+        if row.n % 50 == 1 then
+          other:send("update t set n = n + 100000 where id = " .. row.n + 1)
+          other:expect("done")
+          db:run("update t set n = n + 200000 where id = ?", row.id)
+        end
+      end
+      each_once(seen)
+      other:send("end")
+      other:finish()
+      assert.are.equal(10, db:value("select count(*) from t where n > 200000"))
+      assert.are.equal(10, db:value("select count(*) from t where n between 100000 and 200000"))
+    end)
+
+    it("begins a transaction without a conflict", function()
+      local other = process.start({ chunk = committer, arguments = { path } })
+      local seen = {}
+      for row in db:rows("select n from t order by n") do
+        seen[#seen + 1] = row.n
+        if row.n % 100 == 1 then
+          other:send("insert into t(n) values (-1)")
+          other:expect("done")
+          db:transaction(function() db:run("insert into t(n) values (-2)") end)
+        end
+      end
+      each_once(seen)
+      other:send("end")
+      other:finish()
+      assert.are.equal(10, db:value("select count(*) from t where n < 0"))
+    end)
+
+    it("goes on when the other one changes the table", function()
+      local other = process.start({ chunk = committer, arguments = { path } })
+      local count = 0
+      for row in db:rows("select * from t order by id") do
+        count = count + 1
+        if count == 2 then
+          other:send("alter table t rename column n to m")
+          other:expect("done")
+          db:run("update t set m = 0")
+        end
+        assert.are.same({ id = count, n = count, text = "text " .. count }, row)
+      end
+      assert.are.equal(many, count)
+      other:send("end")
+      other:finish()
+    end)
+
+    it("nested, with writes at each level", function()
+      local other = process.start({ chunk = committer, arguments = { path } })
+      local count = 0
+      for outer in db:rows("select id from t where id <= 10 order by id") do
+        for inner in db:rows("select id from t where id <= 10 order by id") do
+          count = count + 1
+          if inner.id == outer.id then
+            other:send("insert into t(n) values (0)")
+            other:expect("done")
+            db:run("insert into t(n) values (0)")
+          end
+        end
+        db:run("update t set n = n + 1 where id = ?", outer.id)
+      end
+      assert.are.equal(100, count)
+      other:send("end")
+      other:finish()
+      assert.are.equal(many + 20, db:value("select count(*) from t"))
+    end)
+  end)
+
+  describe("nested in another", function()
+    it("over the same text, at any depth", function()
+      local count = 0
+      local function nest(depth)
+        for row in db:rows("select id from t where id <= 3 order by id") do
+          if depth == 1 then count = count + row.id else nest(depth - 1) end
+        end
+      end
+      nest(5)
+      assert.are.equal(81 * 6, count)
+    end)
+
+    it("is read ahead together with the outer one", function()
+      local seen = {}
+      for outer in db:rows("select id from t where id <= 3 order by id") do
+        for _, inner in db:tuples("select id from t where id <= 3 order by id") do
+          seen[#seen + 1] = outer.id * 10 + inner
+          if outer.id == 1 and inner == 2 then db:run("delete from t where id <> 2") end
+        end
+      end
+      assert.are.same({ 11, 12, 13, 22, 32 }, seen)
+    end)
+  end)
+
+  describe("that is left", function()
+    it("by break does not stand in the way of a write, here or elsewhere", function()
+      for round = 1, 20 do
+        for row in db:rows("select id from t order by id") do
+          if row.id == round then break end
+        end
+      end
+      db:run("insert into t(n) values (1)")
+      local other <close> = tuff.open(path, { busy_timeout = 20 })
+      other:run("insert into t(n) values (2)")
+      db:run("insert into t(n) values (3)")
+      assert.are.equal(many + 3, db:value("select count(*) from t"))
+    end)
+
+    it("by break keeps the locals of the function, also when a closure holds one", function()
+      local function find(wanted)
+        local before, kept = "before", nil
+        for row in db:rows("select id, text from t order by id") do
+          local text = row.text
+          kept = function() return text end
+          if row.id == wanted then break end
+        end
+        local after = "after"
+        return before, kept(), after
+      end
+      for wanted = 1, 50 do
+        assert.are.same({ "before", "text " .. wanted, "after" }, { find(wanted) })
+      end
+    end)
+
+    it("by return, goto or an error leaves the connection usable", function()
+      local function first()
+        for row in db:rows("select id from t order by id") do
+          if row.id then return row.id end
+        end
+      end
+      assert.are.equal(1, first())
+      for row in db:rows("select id from t order by id") do
+        if row.id == 2 then goto out end
+      end
+      ::out::
+      local mine = {}
+      local ok, err = pcall(function()
+        for _ in db:rows("select id from t") do error(mine) end
+      end)
+      assert.is_false(ok)
+      assert.is_true(rawequal(mine, err))
+      assert.are.equal(many, db:run("update t set n = 0"))
+    end)
+
+    it("is closed when it is collected", function()
+      for _ = 1, 4 do collectgarbage() end
+      local before = tuff.instances()
+      for _ = 1, 10 do
+        local step, state, first = db:rows("select id from t")
+        step(state, first)
+      end
+      for _ = 1, 4 do collectgarbage() end
+      assert.are.equal(before, tuff.instances())
+    end)
+  end)
+
+  describe("whose ground is taken away", function()
+    it("raises closed when the connection is closed in it", function()
+      local own = tuff.open(path)
+      local count = 0
+      errors.expect("closed", function()
+        for _ in own:rows("select id from t") do
+          count = count + 1
+          own:close()
+        end
+      end)
+      assert.are.equal(1, count)
+    end)
+
+    it("raises closed or sees every row when its statement is closed in it", function()
+      local stmt = db:prepare("select id from t")
+      local seen = 0
+      local ok, err = pcall(function()
+        for _ in stmt:rows() do
+          seen = seen + 1
+          stmt:close()
+        end
+      end)
+      assert.is_true(ok and seen == many or not ok and err.code == "closed")
+      errors.expect("closed", stmt.all, stmt)
+      assert.are.equal(many, db:value("select count(*) from t"))
+    end)
+
+    it("raises closed when the transaction is over in which it began", function()
+      errors.expect("closed", function()
+        local tx = db:begin()
+        for _ in db:rows("select id from t") do tx:rollback() end
+      end)
+      assert.is_false(db:in_transaction())
+    end)
+
+    it("goes on when a transaction ends that began in its body", function()
+      local seen = {}
+      for row in db:rows("select n from t order by n") do
+        seen[#seen + 1] = row.n
+        if row.n % 100 == 0 then
+          local tx = db:begin()
+          db:run("delete from t")
+          tx:rollback()
+        end
+      end
+      each_once(seen)
+    end)
+
+    it("raises the error of a row, once, and then is over", function()
+      local sql = "select case when id < 4 then id else abs(-9223372036854775808) end as id from t"
+      local seen = 0
+      errors.expect(nil, function()
+        for _ in db:rows(sql) do seen = seen + 1 end
+      end)
+      assert.are.equal(3, seen)
+      assert.are.equal(many, db:value("select count(*) from t"))
+    end)
+  end)
+end)

@@ -1,0 +1,331 @@
+local tuff = require "tuff"
+local errors = require "spec.support.errors"
+local instances = require "spec.support.instances"
+
+--- Equality that tells 1 from 1.0.
+local function exactly(expected, actual)
+  assert.are.equal(type(expected), type(actual))
+  assert.are.equal(math.type(expected), math.type(actual))
+  if expected ~= actual then
+    error(("expected %q, got %q"):format(expected, actual), 2)
+  end
+end
+
+describe("values", function()
+  local db
+
+  before_each(function() db = tuff.open(":memory:") end)
+  after_each(function() db:close() end)
+  teardown(instances.none_left)
+
+  local function back(value)
+    return db:value("select ?", value)
+  end
+
+  local function kind(value)
+    return db:value("select typeof(?)", value)
+  end
+
+  describe("numbers", function()
+    it("keeps integers of 64 bits exact", function()
+      for _, n in ipairs { 0, 1, -1, 127, 128, -129, 2147483647, 2147483648, 4294967297,
+        9007199254740993, -9007199254740993, math.maxinteger, math.mininteger } do
+        exactly(n, back(n))
+        assert.are.equal("integer", kind(n))
+        assert.are.equal(tostring(n), db:value("select cast(? as text)", n))
+      end
+    end)
+
+    it("keeps floats exact, and a float a float", function()
+      for _, x in ipairs { 1.0, 0.5, -3.0, 0.1 + 0.2, 1e300, 5e-324, 2.0 ^ 53, -1e15,
+        math.pi, 1.7976931348623157e308 } do
+        exactly(x, back(x))
+        assert.are.equal("real", kind(x))
+      end
+    end)
+
+    it("keeps a float a float where a statement returns what it stored", function()
+      db:exec("create table t(id integer primary key, x real)")
+      exactly(2.0, db:value("insert into t values (1, ?) returning x", 2.0))
+      exactly(3.0, db:row("update t set x = ? returning x", 3.0).x)
+      exactly(4.0, db:insert_many("t", { { x = 4.0 } }, { returning = { "x" } })[1].x)
+      exactly(3.0, db:value("select x from t where id = 1"))
+    end)
+
+    it("stores infinity exactly", function()
+      exactly(math.huge, back(math.huge))
+      exactly(-math.huge, back(-math.huge))
+    end)
+
+    it("refuses NaN", function()
+      db:exec("create table t(x real)")
+      errors.expect("range", db.run, db, "insert into t values (?)", 0 / 0)
+      errors.expect("range", db.insert, db, "t", { x = 0 / 0 })
+      assert.are.equal(0, db:value("select count(*) from t"))
+    end)
+
+    it("finds an integer key by a float with an integral value", function()
+      db:exec("create table t(id integer primary key, name text); insert into t values (3, 'c')")
+      assert.are.equal("c", db:value("select name from t where id = ?", 3.0))
+      assert.are.equal("c", db:value("select name from t where id in ?", { 3.0 }))
+      assert.is_nil(db:value("select name from t where id = ?", 3.5))
+    end)
+
+    it("stores a float with an integral value as an integer key", function()
+      db:exec("create table t(id integer primary key)")
+      exactly(7, db:insert("t", { id = 7.0 }))
+      exactly(7, db:value("select id from t"))
+    end)
+
+    it("refuses a float with a fraction as an integer key", function()
+      db:exec("create table t(id integer primary key)")
+      errors.expect("type", db.run, db, "insert into t values (?)", 1.5)
+      errors.expect("type", db.insert, db, "t", { id = 1.5 })
+      assert.are.equal(0, db:value("select count(*) from t"))
+    end)
+  end)
+
+  describe("nothing", function()
+    it("stores nil and tuff.null as NULL", function()
+      assert.are.equal("null", kind(nil))
+      assert.are.equal("null", kind(tuff.null))
+    end)
+
+    it("leaves a NULL column out of a named row", function()
+      local row = db:row("select 1 as a, null as b")
+      assert.are.same({ a = 1 }, row)
+      assert.is_nil(rawget(row, "b"))
+    end)
+
+    it("gives NULL as nil where it is a single value or part of a tuple", function()
+      assert.is_nil(db:value("select null"))
+      for n, a, b, c in db:tuples("select 1, null, 3") do
+        assert.are.equal(1, n)
+        assert.are.same({ 1, nil, 3 }, { a, b, c })
+      end
+    end)
+
+    it("gives NULL as tuff.null in arrays, so that their length holds", function()
+      local sql = "select 1 as x union all select null union all select 3 union all select null"
+      assert.are.same({ 1, tuff.null, 3, tuff.null }, db:column(sql))
+      local arrays = db:arrays(sql)
+      assert.are.equal(4, arrays.n)
+      assert.are.equal(4, #arrays.x)
+      assert.are.equal(tuff.null, arrays.x[4])
+    end)
+
+    it("keeps nil among positional arguments, also the last", function()
+      assert.are.same({ b = 2 }, db:row("select ? as a, ? as b, ? as c", nil, 2, nil))
+    end)
+  end)
+
+  describe("booleans", function()
+    it("are 1 and 0 where no column says more", function()
+      exactly(1, back(true))
+      exactly(0, back(false))
+    end)
+
+    it("come back as booleans from a column declared BOOLEAN", function()
+      db:exec("create table t(a boolean, b BOOLEAN INTEGER, c integer)")
+      db:insert("t", { a = true, b = false, c = true })
+      db:run("insert into t values (?, ?, ?)", false, true, false)
+      assert.are.same({ { a = true, b = false, c = 1 }, { a = false, b = true, c = 0 } },
+        db:all("select * from t order by rowid"))
+      assert.are.same({ a = true, b = false, c = 1 }, db:row("select * from t order by rowid"))
+      assert.are.equal(true, db:value("select a from t order by rowid"))
+      assert.are.same({ true, false }, db:column("select a from t order by rowid"))
+      assert.are.same({ false, true }, db:arrays("select b from t order by rowid").b)
+      for n, a, b in db:tuples("select a, b from t order by rowid") do
+        assert.are.equal(n == 1, a)
+        assert.are.equal(n == 2, b)
+      end
+      for row in db:rows("select b as flag from t order by rowid limit 1") do
+        assert.are.equal(false, row.flag)
+      end
+    end)
+
+    it("are found by a boolean, alone and in a list", function()
+      db:exec("create table t(id integer primary key, done boolean)")
+      db:insert_many("t", { { done = true }, { done = false }, { done = true } })
+      assert.are.same({ 1, 3 }, db:column("select id from t where done = ? order by id", true))
+      assert.are.same({ 2 }, db:column("select id from t where done in ?", { false }))
+    end)
+
+    it("are all that a column declared BOOLEAN takes", function()
+      db:exec("create table t(done BOOLEAN INTEGER)")
+      errors.expect("type", db.insert, db, "t", { done = "yes" })
+      assert.are.equal(0, db:value("select count(*) from t"))
+    end)
+
+    it("stay absent when NULL", function()
+      db:exec("create table t(done boolean); insert into t values (null)")
+      assert.are.same({}, db:row("select done from t"))
+    end)
+  end)
+
+  describe("text", function()
+    it("comes back byte for byte", function()
+      for _, text in ipairs { "", "a", "größe", "画像", "😀", "it's \"quoted\"", "a\nb\r\n\t",
+        "\u{FEFF}bom", "\u{10FFFF}", "1", "1e5", "007", ("long "):rep(200000) } do
+        assert.is_true(text == back(text))
+        assert.are.equal("text", kind(text))
+      end
+    end)
+
+    it("is not NULL when it is empty", function()
+      assert.is_false(db:value("select ? is null", "") == 1)
+    end)
+
+    it("is refused with a NUL byte, which only a blob may hold", function()
+      db:exec("create table t(x text)")
+      local err = errors.expect("type", db.run, db, "insert into t values (?)", "a\0b")
+      errors.mentions(err, "blob")
+      errors.expect("type", db.insert, db, "t", { x = "a\0b" })
+      assert.are.equal(0, db:value("select count(*) from t"))
+    end)
+
+    it("is refused when it is no UTF-8", function()
+      for _, bytes in ipairs { "\xff", "a\x80", "\xc3", "\xc0\xaf", "\xed\xa0\x80",
+        "\xf5\x80\x80\x80", "\xf4\x90\x80\x80", "\xe2\x82", ("x"):rep(5000) .. "\xfe" } do
+        errors.expect("type", back, bytes)
+      end
+    end)
+
+    it("is read whole when another program stored a NUL in it", function()
+      assert.are.equal("a\0b", db:value("select cast(x'610062' as text)"))
+    end)
+  end)
+
+  describe("blobs", function()
+    local every = {}
+    for byte = 0, 255 do every[#every + 1] = string.char(byte) end
+    every = table.concat(every)
+
+    it("come back as strings, byte for byte", function()
+      assert.are.equal("blob", kind(tuff.blob(every)))
+      assert.is_true(every == back(tuff.blob(every)))
+    end)
+
+    it("are not NULL when they are empty", function()
+      assert.are.equal("blob", kind(tuff.blob("")))
+      assert.are.equal("", back(tuff.blob("")))
+    end)
+
+    it("are made from a string for a column declared BLOB", function()
+      db:exec("create table t(id integer primary key, data blob)")
+      db:insert("t", { data = every })
+      db:insert_many("t", { { data = "plain" }, { data = tuff.blob("wrapped") } })
+      assert.are.same({ "blob", "blob", "blob" },
+        db:column("select typeof(data) from t order by id"))
+      assert.is_true(every == db:value("select data from t where id = 1"))
+      assert.are.equal("plain", db:value("select data from t where id = 2"))
+    end)
+  end)
+
+  describe("declared types", function()
+    it("keeps JSON as text that reads back as the same table", function()
+      db:exec("create table t(id integer primary key, doc JSON TEXT)")
+      local doc = { nodes = { { type = "vae", id = 9007199254740993 }, { type = "sampler" } },
+        scale = 0.5, on = true, none = tuff.null, text = "a\"b\\c\n" }
+      db:insert("t", { doc = doc })
+      assert.are.equal("text", db:value("select typeof(doc) from t"))
+      assert.are.same(doc, db:value("select doc from t"))
+      exactly(9007199254740993, db:row("select doc from t").doc.nodes[1].id)
+      assert.are.equal(9007199254740993,
+        db:value("select json_extract(doc, '$.nodes[0].id') from t"))
+    end)
+
+    it("encodes numbers and booleans for a JSON column", function()
+      db:exec("create table t(id integer primary key, doc JSON TEXT)")
+      for id, value in ipairs { 5, 1.0, true, false } do
+        db:insert("t", { doc = value })
+        exactly(value, db:value("select doc from t where id = ?", id))
+      end
+      assert.are.same({ "5", "1.0", "true", "false" },
+        db:column("select doc || '' from t order by id"))
+    end)
+
+    it("takes a string for a JSON column as JSON, and refuses one that is not", function()
+      db:exec("create table t(doc JSON TEXT)")
+      db:insert("t", { doc = '{"a": [1, 2.50, null]}' })
+      assert.are.same({ a = { 1, 2.5, tuff.null } }, db:value("select doc from t"))
+      assert.are.equal('{"a": [1, 2.50, null]}', db:value("select doc || '' from t"))
+      for _, wrong in ipairs { "{", "plain", "{'a': 1}", "[1,]", "" } do
+        errors.expect("type", db.insert, db, "t", { doc = wrong })
+      end
+      assert.are.equal(1, db:value("select count(*) from t"))
+    end)
+
+    it("keeps decimals as scaled integers, and gives them back as they were", function()
+      db:exec("create table t(id integer primary key, price DECIMAL INTEGER(10,2))")
+      for id, price in ipairs { "12.34", "0.05", "-0.05", "-12.30", "0.00", "99999999.99" } do
+        db:insert("t", { price = price })
+        exactly(price, db:value("select price from t where id = ?", id))
+      end
+      assert.are.same({ 1234, 5, -5, -1230, 0, 9999999999 },
+        db:column("select price + 0 from t order by id"))
+      db:insert("t", { price = "5" })
+      exactly("5.00", db:value("select price from t where id = 7"))
+    end)
+
+    it("refuses a decimal with too many digits, and what is no decimal", function()
+      db:exec("create table t(price DECIMAL INTEGER(10,2))")
+      for _, price in ipairs { "1.234", "123456789.00", "999999999999999999999999" } do
+        errors.expect("range", db.insert, db, "t", { price = price })
+      end
+      for _, price in ipairs { "abc", "", "1.2.3", "0x10", "1e2", "NaN", " 1" } do
+        errors.expect("type", db.insert, db, "t", { price = price })
+      end
+      assert.are.equal(0, db:value("select count(*) from t"))
+    end)
+
+    it("keeps timestamps of 27 characters", function()
+      db:exec("create table t(at TIMESTAMP TEXT)")
+      db:insert("t", { at = "2026-11-21T10:00:00.000001Z" })
+      exactly("2026-11-21T10:00:00.000001Z", db:value("select at from t"))
+      for _, wrong in ipairs { "yesterday", "2026-13-01T10:00:00.000000Z",
+        "2026-02-30T10:00:00.000000Z", "2026-11-21T25:00:00.000000Z", "" } do
+        errors.expect("type", db.insert, db, "t", { at = wrong })
+      end
+      assert.are.equal(1, db:value("select count(*) from t"))
+    end)
+
+    it("keeps text that looks like a number in a column declared UUID TEXT", function()
+      db:exec("create table t(u UUID TEXT)")
+      local uuid = "00000000-0000-1e50-8000-000000000000"
+      db:insert("t", { u = uuid })
+      exactly(uuid, db:value("select u from t"))
+    end)
+  end)
+
+  describe("names of columns", function()
+    it("numbers the second column of one name", function()
+      assert.are.same({ a = 1, a_2 = 2, a_3 = 3 }, db:row("select 1 as a, 2 as a, 3 as a"))
+      assert.are.same({ "a", "a_2", "b" }, db:prepare("select 1 as a, 2 as a, 3 as b"):names())
+    end)
+
+    it("loses no column when a numbered name is taken already", function()
+      local row = db:row("select 1 as a, 2 as a, 3 as a_2")
+      local values = {}
+      for _, value in pairs(row) do values[#values + 1] = value end
+      table.sort(values)
+      assert.are.same({ 1, 2, 3 }, values)
+    end)
+
+    it("takes a name as it stands in the statement", function()
+      assert.are.same({ ["Größe"] = 1, ["a b"] = 2, ["1+1"] = 2 },
+        db:row([[select 1 as "Größe", 2 as [a b], 1+1]]))
+    end)
+  end)
+
+  describe("what no column can hold", function()
+    it("refuses functions, coroutines and foreign userdata", function()
+      local thread = coroutine.create(print)
+      for _, wrong in ipairs { print, thread, io.stdout } do
+        errors.expect("type", db.value, db, "select ?", wrong)
+        errors.expect("type", db.value, db, "select :x", { x = wrong })
+      end
+      assert.are.equal(1, back(1))
+    end)
+  end)
+end)
