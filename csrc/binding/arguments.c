@@ -1,5 +1,7 @@
 /* arguments.c: from the stack of a call to the parameters of a statement. Everything
  * that is refused here is the caller's mistake, and nothing has been sent yet. */
+#include <stdio.h>
+
 #include "binding/binding.h"
 
 static bool no_room(tuff_error *err) {
@@ -107,15 +109,30 @@ static bool positional(lua_State *L, binding_arguments *arguments,
   return true;
 }
 
-static bool surplus(lua_State *L, int key, tuff_error *err) {
+/* ":a, :b, :c" */
+static void hint_names(const tuff_statement *statement, tuff_error *err) {
+  char names[200] = "";
+  size_t used = 0;
+  for (unsigned i = 0; i < statement->tokenized.count; i++) {
+    const tuff_parameter *parameter = &statement->tokenized.parameters[i];
+    int size = snprintf(names + used, sizeof names - used, "%s:%.*s", i ? ", " : "",
+                        (int)parameter->name_size, statement->source + parameter->name);
+    if (size < 0 || (size_t)size >= sizeof names - used) break;
+    used += (size_t)size;
+  }
+  names[used] = '\0';
+  tuff_error_hint(err, "its parameters are %s", names);
+}
+
+static bool surplus(lua_State *L, const tuff_statement *statement, int key,
+                    tuff_error *err) {
   if (lua_type(L, key) == LUA_TSTRING)
     tuff_fail(err, TUFF_MISUSE, "the statement has no parameter :%s",
               lua_tostring(L, key));
   else
-    tuff_fail(err, TUFF_MISUSE,
-              "the statement takes its values by name, in one table, but the "
-              "table has a key of type %s",
+    tuff_fail(err, TUFF_MISUSE, "the table of values has a key of type %s",
               luaL_typename(L, key));
+  hint_names(statement, err);
   return false;
 }
 
@@ -155,7 +172,7 @@ static bool named(lua_State *L, binding_arguments *arguments, int connection,
   lua_pushnil(L);
   while (lua_next(L, first)) {
     int number = binding_keys_find(L, keys, k++, at, key);
-    if (TUFF_UNLIKELY(number < 0)) return surplus(L, key, err);
+    if (TUFF_UNLIKELY(number < 0)) return surplus(L, statement, key, err);
     const tuff_parameter *parameter = &tokenized->parameters[number];
     if (TUFF_UNLIKELY(
             !read_one(L, parameter, key + 1, &arguments->values[number], err))) {

@@ -127,20 +127,26 @@ static void assign_tuple(tuff_targets *targets, unsigned number) {
   targets->pending = (int)number;
 }
 
+/* How many tokens before the parameter are an operator that compares: `=`, `<=`, `in`,
+ * `not in`; 0: it is none. */
+static unsigned operator_length(const tuff_token *last) {
+  if (tuff_token_is(&last[0], "in")) return tuff_token_is(&last[1], "not") ? 2 : 1;
+  if (!is_comparison(&last[0])) return 0;
+  return is_comparison(&last[1]) || tuff_token_is_char(&last[1], '!') ? 2 : 1;
+}
+
 /* The tokens before are `column operator`, perhaps with a table in front. */
-static void assign_named(tuff_targets *targets, unsigned number) {
+static void assign_named(tuff_targets *targets, unsigned number, unsigned length) {
   tuff_target *target = &targets->all[number];
-  const tuff_token *last = targets->last;
-  unsigned at = 1;
-  /* <=, >=, <>, !=, == are two characters */
-  if (is_comparison(&last[1]) || tuff_token_is_char(&last[1], '!')) at = 2;
-  if (!is_name(&last[at])) return;
-  bool set = targets->clause == TUFF_CLAUSE_SET && targets->depth == 0 && at == 1;
-  target->column = name_of(&last[at]);
+  const tuff_token *column = &targets->last[length];
+  if (!is_name(column)) return;
+  bool set = targets->clause == TUFF_CLAUSE_SET && targets->depth == 0 &&
+             tuff_token_is_char(&targets->last[0], '=') && length == 1;
+  target->column = name_of(column);
   target->compared = !set;
   target->table = targets->table;
-  if (!set && at == 1 && tuff_token_is_char(&last[2], '.') && is_name(&last[3]))
-    target->table = name_of(&last[3]);
+  if (!set && length == 1 && tuff_token_is_char(&column[1], '.') && is_name(&column[2]))
+    target->table = name_of(&column[2]);
   if (set) targets->pending = (int)number;
 }
 
@@ -149,12 +155,13 @@ void tuff_targets_parameter(tuff_targets *targets, const tuff_token *token,
   targets->all = all;
   confirm(targets, token);
   const tuff_token *before = &targets->last[0];
+  unsigned length = operator_length(targets->last);
   if (all[number].table.size == 0) {
     if (targets->clause == TUFF_CLAUSE_VALUES && targets->depth == 1) {
       if (tuff_token_is_char(before, '(') || tuff_token_is_char(before, ','))
         assign_tuple(targets, number);
-    } else if (is_comparison(before)) {
-      assign_named(targets, number);
+    } else if (length > 0) {
+      assign_named(targets, number, length);
     }
   }
   remember(targets, token);

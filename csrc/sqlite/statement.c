@@ -4,8 +4,6 @@
 
 #include "sqlite/database.h"
 
-typedef tuff_sqlite_statement statement_;
-
 static bool no_memory(tuff_error *err) {
   tuff_sqlite_host->fail(err, TUFF_MEMORY, "out of memory");
   return false;
@@ -14,7 +12,8 @@ static bool no_memory(tuff_error *err) {
 /* ---- shape ---- */
 
 /* Types of the columns; most results have none that matter. */
-static bool load_types(statement_ *statement, unsigned columns, tuff_error *err) {
+static bool load_types(tuff_sqlite_statement *statement, unsigned columns,
+                       tuff_error *err) {
   bool needed = false;
   for (unsigned i = 0; i < columns && !needed; i++) {
     const char *declaration = sqlite3_column_decltype(statement->handle, (int)i);
@@ -37,7 +36,7 @@ static bool load_types(statement_ *statement, unsigned columns, tuff_error *err)
   return true;
 }
 
-static bool load_shape(statement_ *statement, tuff_error *err) {
+static bool load_shape(tuff_sqlite_statement *statement, tuff_error *err) {
   tuff_sqlite_database *database = statement->database;
   unsigned columns = (unsigned)sqlite3_column_count(statement->handle);
   if (columns > statement->names_room) {
@@ -60,12 +59,13 @@ static bool load_shape(statement_ *statement, tuff_error *err) {
 }
 
 const tuff_shape *tuff_sqlite_shape(void *context) {
-  return &((statement_ *)context)->shape;
+  return &((tuff_sqlite_statement *)context)->shape;
 }
 
 /* ---- prepare ---- */
 
-static bool load_targets(statement_ *statement, const tuff_sql *sql, tuff_error *err) {
+static bool load_targets(tuff_sqlite_statement *statement, const tuff_sql *sql,
+                         tuff_error *err) {
   tuff_sqlite_database *database = statement->database;
   const tuff_host *host = tuff_sqlite_host;
   for (unsigned i = 0; i < sql->parameters; i++) {
@@ -100,12 +100,12 @@ static void hint_quotes(const tuff_sql *sql, tuff_error *err) {
 void *tuff_sqlite_prepare(void *context, const tuff_sql *sql, unsigned flags,
                           tuff_error *err) {
   tuff_sqlite_database *database = context;
-  statement_ *statement = tuff_sqlite_host->alloc(NULL, sizeof *statement);
+  tuff_sqlite_statement *statement = tuff_sqlite_host->alloc(NULL, sizeof *statement);
   if (!statement) {
     no_memory(err);
     return NULL;
   }
-  *statement = (statement_){.database = database};
+  *statement = (tuff_sqlite_statement){.database = database};
   if (sql->size > INT32_MAX) {
     tuff_sqlite_host->fail(err, TUFF_RANGE, "the SQL text is longer than 2 GB");
     goto failed;
@@ -152,8 +152,8 @@ static bool is_text(const tuff_value *value) {
   return tuff_sqlite_host->valid_text(value->bytes, value->size);
 }
 
-static bool bind_text(statement_ *statement, int number, const tuff_value *value,
-                      tuff_error *err) {
+static bool bind_text(tuff_sqlite_statement *statement, int number,
+                      const tuff_value *value, tuff_error *err) {
   if (!is_text(value)) return refuse_text(number, err);
   statement->bound = true;
   int result = sqlite3_bind_text64(statement->handle, number, value->bytes, value->size,
@@ -168,8 +168,8 @@ static bool check_item(const tuff_value *item, int number, tuff_error *err) {
   return true;
 }
 
-static bool bind_other(statement_ *statement, int number, const tuff_value *value,
-                       tuff_error *err) {
+static bool bind_other(tuff_sqlite_statement *statement, int number,
+                       const tuff_value *value, tuff_error *err) {
   int result;
   statement->bound = true;
   switch (value->kind) {
@@ -190,13 +190,14 @@ static bool bind_other(statement_ *statement, int number, const tuff_value *valu
   return result == SQLITE_OK || tuff_sqlite_fail(statement->database, result, err);
 }
 
-static bool bind_real(statement_ *statement, int number, double real, tuff_error *err) {
+static bool bind_real(tuff_sqlite_statement *statement, int number, double real,
+                      tuff_error *err) {
   if (TUFF_UNLIKELY(real != real)) return refuse_nan(number, err);
   sqlite3_bind_double(statement->handle, number, real);
   return true;
 }
 
-static inline bool bind_value(statement_ *statement, int number,
+static inline bool bind_value(tuff_sqlite_statement *statement, int number,
                               const tuff_value *value, tuff_error *err) {
   switch (value->kind) {
     case TUFF_BOOLEAN:
@@ -209,10 +210,36 @@ static inline bool bind_value(statement_ *statement, int number,
   }
 }
 
-static bool bind_typed(statement_ *statement, unsigned index, const tuff_value *value,
-                       tuff_error *err) {
-  if (value->kind == TUFF_ARRAY)
+static void free_list(void *list) { tuff_sqlite_host->alloc(list, 0); }
+
+/* A list for a column of decimals or blobs: SQLite frees the converted copy. */
+static bool bind_typed_list(tuff_sqlite_statement *statement, unsigned index,
+                            const tuff_value *value, tuff_error *err) {
+  const tuff_type *type = &statement->targets[index];
+  if (type->declared != TUFF_AS_DECIMAL && type->declared != TUFF_AS_BLOB)
     return bind_other(statement, (int)index + 1, value, err);
+  tuff_value *list = tuff_sqlite_host->alloc(NULL, (value->size + 1) * sizeof *list);
+  if (!list) return no_memory(err);
+  tuff_value *items = list + 1;
+  *list = (tuff_value){.kind = TUFF_ARRAY, .items = items, .size = value->size};
+  for (size_t i = 0; i < value->size; i++) {
+    items[i] = value->items[i];
+    if (tuff_sqlite_store(statement->database, type, true, &items[i], NULL, err) &&
+        check_item(&items[i], (int)index + 1, err))
+      continue;
+    err->offset = (int)index;
+    free_list(list);
+    return false;
+  }
+  statement->bound = true;
+  int result = sqlite3_bind_pointer(statement->handle, (int)index + 1, list,
+                                    tuff_sqlite_array_type, free_list);
+  return result == SQLITE_OK || tuff_sqlite_fail(statement->database, result, err);
+}
+
+static bool bind_typed(tuff_sqlite_statement *statement, unsigned index,
+                       const tuff_value *value, tuff_error *err) {
+  if (value->kind == TUFF_ARRAY) return bind_typed_list(statement, index, value, err);
   tuff_value stored = *value;
   if (!tuff_sqlite_store(statement->database, &statement->targets[index],
                          statement->compared[index], &stored,
@@ -225,7 +252,7 @@ static bool bind_typed(statement_ *statement, unsigned index, const tuff_value *
 
 bool tuff_sqlite_bind(void *context, const tuff_value *values, unsigned count,
                       tuff_error *err) {
-  statement_ *statement = context;
+  tuff_sqlite_statement *statement = context;
   if (TUFF_UNLIKELY(statement->targets != NULL)) {
     for (unsigned i = 0; i < count; i++)
       if (!bind_typed(statement, i, &values[i], err)) return false;
@@ -264,7 +291,7 @@ static void fill_value(sqlite3_value *from, tuff_value *to) {
 }
 
 void tuff_sqlite_row(void *context, tuff_value *row) {
-  statement_ *statement = context;
+  tuff_sqlite_statement *statement = context;
   unsigned columns = statement->shape.columns;
   for (unsigned i = 0; i < columns; i++)
     fill_value(sqlite3_column_value(statement->handle, (int)i), &row[i]);
@@ -276,7 +303,8 @@ void tuff_sqlite_row(void *context, tuff_value *row) {
 
 /* Somebody changed the schema, and SQLite has prepared the statement again: its columns
  * may be others than before. */
-static tuff_result first_row(statement_ *statement, tuff_value *row, tuff_error *err) {
+static tuff_result first_row(tuff_sqlite_statement *statement, tuff_value *row,
+                             tuff_error *err) {
   statement->running = true;
   int reprepared =
       sqlite3_stmt_status(statement->handle, SQLITE_STMTSTATUS_REPREPARE, 0);
@@ -288,7 +316,7 @@ static tuff_result first_row(statement_ *statement, tuff_value *row, tuff_error 
   return load_shape(statement, err) ? TUFF_ROW : TUFF_FAILED;
 }
 
-static tuff_result done(statement_ *statement) {
+static tuff_result done(tuff_sqlite_statement *statement) {
   tuff_sqlite_database *database = statement->database;
   if (statement->shape.readonly) return TUFF_DONE;
   int64_t total = sqlite3_total_changes64(database->handle);
@@ -303,7 +331,7 @@ static tuff_result done(statement_ *statement) {
 }
 
 tuff_result tuff_sqlite_step(void *context, tuff_value *row, tuff_error *err) {
-  statement_ *statement = context;
+  tuff_sqlite_statement *statement = context;
   int result = sqlite3_step(statement->handle);
   if (TUFF_LIKELY(result == SQLITE_ROW)) {
     if (TUFF_UNLIKELY(!statement->running)) {
@@ -322,24 +350,26 @@ tuff_result tuff_sqlite_step(void *context, tuff_value *row, tuff_error *err) {
   return TUFF_FAILED;
 }
 
-int64_t tuff_sqlite_changes(void *context) { return ((statement_ *)context)->changed; }
+int64_t tuff_sqlite_changes(void *context) {
+  return ((tuff_sqlite_statement *)context)->changed;
+}
 
 void tuff_sqlite_reset(void *context) {
-  statement_ *statement = context;
+  tuff_sqlite_statement *statement = context;
   sqlite3_reset(statement->handle);
   statement->running = false;
   statement->changed = 0;
 }
 
 void tuff_sqlite_forget(void *context) {
-  statement_ *statement = context;
+  tuff_sqlite_statement *statement = context;
   if (!statement->bound) return;
   sqlite3_clear_bindings(statement->handle);
   statement->bound = false;
 }
 
 void tuff_sqlite_finish(void *context) {
-  statement_ *statement = context;
+  tuff_sqlite_statement *statement = context;
   if (!statement) return;
   const tuff_host *host = tuff_sqlite_host;
   sqlite3_finalize(statement->handle);

@@ -175,26 +175,23 @@ end
 
 -- ---- running a function ------------------------------------------------------------------
 
---- Runs fn once in a transaction. True and its results, or false and the error.
+--- Runs fn once in a transaction. True and its results, or false and the error. Ctrl-C may
+--- strike between any two lines here: then the end of the scope rolls back.
 local function attempt(db, mode, timeout, fn)
-  local tx = core.begin(db, mode, timeout)
+  local tx <close> = core.begin(db, mode, timeout)
+  local depth = core.depth(db)
   local results = table.pack(pcall(fn, db))
   if results[1] then
-    local depth = core.depth(db)
     local good, err = pcall(core.commit, tx)
     if good then
       -- An error out of these is the caller's: the transaction is committed already.
       ended(db, depth, "commit")
       return results
     end
-    if core.depth(db) < depth then
-      ended(db, depth, "rollback")
-    else
-      tx:rollback() -- something inside of it was left open
-    end
-    return { false, err, n = 2 }
+    results = { false, err, n = 2 }
+    if not core.is_open(tx) then ended(db, depth, "rollback") end
   end
-  pcall(tx.rollback, tx) -- the first error is the one to be seen
+  if core.is_open(tx) then pcall(tx.rollback, tx) end -- the first error is the one to be seen
   return results
 end
 

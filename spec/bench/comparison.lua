@@ -68,7 +68,7 @@ local function times_faster_than_peer(results, contenders)
   local line = new_line(results, contenders, work, {
     title = "  times faster than " .. peer.title .. instead,
     target = ">= 3.5",
-  }, "%.1fx", function(contender)
+  }, "%.2fx", function(contender)
     local own = contender.name == "tuff" and median_of(results, work, "tuff")
     return own and median / own
   end)

@@ -89,8 +89,17 @@ function Database:in_transaction() end
 ---@return boolean
 function Database:supports(feature) end
 
---- What this connection has done. `time` is in seconds, estimated from one run of sixteen.
----@return { statements: integer, rows: integer, changes: integer, transactions: integer, cache_hits: integer, waits: integer, time: number }
+---@class tuff.Stats
+---@field statements integer run
+---@field rows integer read
+---@field changes integer rows changed
+---@field transactions integer begun, without nested ones
+---@field cache_hits integer statements that were prepared already
+---@field waits integer how often a lock was waited for
+---@field time number seconds spent in statements, estimated from one of sixteen
+
+--- What this connection has done.
+---@return tuff.Stats
 function Database:stats() end
 
 ---@class tuff.Statement
