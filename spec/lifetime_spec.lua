@@ -195,6 +195,42 @@ describe("lifetimes", function()
     end)
   end)
 
+  describe("of the ground under a loop", function()
+    it("end when the connection is closed in its body, which raises closed", function()
+      local own = tuff.open(path)
+      local count = 0
+      errors.expect("closed", function()
+        for _ in own:rows("select id from t") do
+          count = count + 1
+          own:close()
+        end
+      end)
+      assert.are.equal(1, count)
+    end)
+
+    it("may end with its statement, which raises closed, or last for every row", function()
+      local stmt = db:prepare("select id from t")
+      local seen = 0
+      local ok, err = pcall(function()
+        for _ in stmt:rows() do
+          seen = seen + 1
+          stmt:close()
+        end
+      end)
+      assert.is_true(ok and seen == 3 or not ok and err.code == "closed")
+      errors.expect("closed", stmt.all, stmt)
+      assert.are.equal(3, db:value("select count(*) from t"))
+    end)
+
+    it("end with the transaction in which it began, which raises closed", function()
+      errors.expect("closed", function()
+        local tx = db:begin()
+        for _ in db:rows("select id from t") do tx:rollback() end
+      end)
+      assert.is_false(db:in_transaction())
+    end)
+  end)
+
   describe("of the program", function()
     local everything = [[
       local tuff = require "tuff"

@@ -345,41 +345,7 @@ describe("a loop over rows", function()
     end)
   end)
 
-  describe("whose ground is taken away", function()
-    it("raises closed when the connection is closed in it", function()
-      local own = tuff.open(path)
-      local count = 0
-      errors.expect("closed", function()
-        for _ in own:rows("select id from t") do
-          count = count + 1
-          own:close()
-        end
-      end)
-      assert.are.equal(1, count)
-    end)
-
-    it("raises closed or sees every row when its statement is closed in it", function()
-      local stmt = db:prepare("select id from t")
-      local seen = 0
-      local ok, err = pcall(function()
-        for _ in stmt:rows() do
-          seen = seen + 1
-          stmt:close()
-        end
-      end)
-      assert.is_true(ok and seen == many or not ok and err.code == "closed")
-      errors.expect("closed", stmt.all, stmt)
-      assert.are.equal(many, db:value("select count(*) from t"))
-    end)
-
-    it("raises closed when the transaction is over in which it began", function()
-      errors.expect("closed", function()
-        local tx = db:begin()
-        for _ in db:rows("select id from t") do tx:rollback() end
-      end)
-      assert.is_false(db:in_transaction())
-    end)
-
+  describe("in trouble", function()
     it("goes on when a transaction ends that began in its body", function()
       local seen = {}
       for row in db:rows("select n from t order by n") do

@@ -1,5 +1,7 @@
 /* query.c: the vocabulary of queries, once for a database and once for a prepared
  * statement. One call of Lua is one call of C: check, bind, step, fetch, release. */
+#include <string.h>
+
 #include "binding/binding.h"
 
 /* One call. The statement is the connection's `active` one until it is released. */
@@ -240,13 +242,18 @@ static int arrays(call *call) {
   }
   finish(call);
   lua_createtable(L, 0, columns + 1);
-  lua_pushinteger(L, count);
-  lua_setfield(L, -2, "n");
   for (int i = 0; i < columns; i++) {
     lua_pushvalue(L, names + i);
+    /* `n` is the count, and so a column of that name is the second one. */
+    if (strcmp(lua_tostring(L, -1), "n") == 0) {
+      lua_pop(L, 1);
+      lua_pushliteral(L, "n_2");
+    }
     lua_pushvalue(L, first + i);
     lua_rawset(L, -3);
   }
+  lua_pushinteger(L, count);
+  lua_setfield(L, -2, "n");
   return 1;
 }
 

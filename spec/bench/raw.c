@@ -305,6 +305,7 @@ static const struct work {
   bool reads;
 } works[] = {
     {"insert", insert_rows, false},
+    {"insert_named", insert_rows, false},
     {"insert_many", insert_rows, false},
     {"tuples", scan, true},
     {"rows", scan, true},

@@ -15,7 +15,6 @@ M.sql = {
   insert = "INSERT INTO t(id, name, score, tag, n) VALUES(?, ?, ?, ?, ?)",
   insert_named = "INSERT INTO t(id, name, score, tag, n) VALUES(:id, :name, :score, :tag, :n)",
   scan = "SELECT id, name, score, tag, n FROM t",
-  scan_arrays = "SELECT id, name, score, tag, n AS number FROM t",   -- `n` is the count there
   get = "SELECT id, name, score, tag, n FROM t WHERE id = ?",
   update = "UPDATE t SET n = ?, score = ? WHERE id = ?",
   warm = "SELECT sum(length(name)), sum(score) FROM t",
@@ -70,6 +69,8 @@ end
 M.works = {
   { name = "insert", data = "empty", target = 1.5,
     title = "200 k inserts from tables, prepared" },
+  { name = "insert_named", data = "empty",
+    title = "the same, values by name" },
   { name = "insert_many", data = "empty", target = 1.22,
     title = "the same with insert_many" },
   { name = "tuples", data = "large", target = 1.5,

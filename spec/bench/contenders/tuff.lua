@@ -27,6 +27,21 @@ function works.insert(path, watch)
   local db = open(path)
   watch:start()
   db:transaction(function()
+    local insert <close> = db:prepare(sql.insert)
+    for i = 1, #rows do
+      local row = rows[i]
+      insert:run(row.id, row.name, row.score, row.tag, row.n)
+    end
+  end)
+  db:close()
+  watch:stop()
+end
+
+function works.insert_named(path, watch)
+  local rows = workload.rows(workload.inserts)
+  local db = open(path)
+  watch:start()
+  db:transaction(function()
     local insert <close> = db:prepare(sql.insert_named)
     for i = 1, #rows do insert:run(rows[i]) end
   end)
@@ -129,11 +144,11 @@ end
 function works.arrays(path, watch)
   local db <close> = open_warm(path)
   watch:start()
-  local columns = db:arrays(sql.scan_arrays)
+  local columns = db:arrays(sql.scan)
   watch:stop()
   local integers, reals = 0, 0.0
   for i = 1, columns.n do
-    integers = integers + columns.id[i] + #columns.name[i] + #columns.tag[i] + columns.number[i]
+    integers = integers + columns.id[i] + #columns.name[i] + #columns.tag[i] + columns.n_2[i]
     reals = reals + columns.score[i]
   end
   return integers, reals
