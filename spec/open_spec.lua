@@ -383,4 +383,32 @@ describe("opening", function()
       errors.expect("closed", seen.value, seen, "select 1")
     end)
   end)
+
+  describe("costs the same", function()
+    --- Bytes that this process has read so far, from files or anywhere else.
+    local function bytes_read()
+      local file = io.open("/proc/self/io")
+      if not file then return nil end
+      local text = file:read("a")
+      file:close()
+      return tonumber(text:match("rchar: (%d+)"))
+    end
+
+    it("for a large database as for a small one", function()
+      if not bytes_read() then return pending("there is no /proc/self/io here") end
+      local cost = {}
+      for _, megabytes in ipairs { 1, 64 } do
+        local file = ("%s.%d"):format(path, megabytes)
+        local made = tuff.open(file, { durability = "normal" })
+        made:exec("create table t(b blob)")
+        for _ = 1, megabytes do made:run("insert into t values (zeroblob(1000000))") end
+        made:close()
+        local before = bytes_read()
+        tuff.open(file):close()
+        cost[#cost + 1] = bytes_read() - before
+      end
+      -- The counters themselves are a few hundred bytes of text.
+      assert.is_true(math.abs(cost[2] - cost[1]) < 4096, cost[1] .. ", " .. cost[2])
+    end)
+  end)
 end)

@@ -3,9 +3,13 @@
 
 #include "sqlite/database.h"
 
-enum { BEGIN_WRITE, BEGIN_READ, COMMIT, ROLLBACK };
+enum { BEGIN_WRITE, BEGIN_READ, SNAPSHOT, COMMIT, ROLLBACK };
 
-static const char *const text[] = {"BEGIN IMMEDIATE", "BEGIN", "COMMIT", "ROLLBACK"};
+static const char *const text[] = {[BEGIN_WRITE] = "BEGIN IMMEDIATE",
+                                   [BEGIN_READ] = "BEGIN",
+                                   [SNAPSHOT] = "SELECT 1 FROM sqlite_schema LIMIT 1",
+                                   [COMMIT] = "COMMIT",
+                                   [ROLLBACK] = "ROLLBACK"};
 
 static bool run(tuff_sqlite_database *database, int which, tuff_error *err) {
   sqlite3_stmt **statement = &database->control[which];
@@ -13,22 +17,18 @@ static bool run(tuff_sqlite_database *database, int which, tuff_error *err) {
   if (!*statement)
     result = sqlite3_prepare_v3(database->handle, text[which], -1,
                                 SQLITE_PREPARE_PERSISTENT, statement, NULL);
-  if (result == SQLITE_OK) {
-    result = sqlite3_step(*statement);
-    if (result != SQLITE_DONE) tuff_sqlite_fail(database, result, err);
-    sqlite3_reset(*statement);
-  } else {
-    tuff_sqlite_fail(database, result, err);
-  }
+  if (result == SQLITE_OK) result = sqlite3_step(*statement);
+  bool done = result == SQLITE_DONE || result == SQLITE_ROW;
+  if (!done) tuff_sqlite_fail(database, result, err);
+  sqlite3_reset(*statement);
   tuff_sqlite_wait_done(database);
-  return result == SQLITE_DONE;
+  return done;
 }
 
 /* BEGIN alone reads nothing: the snapshot is taken by the first read. */
 static bool begin_read(tuff_sqlite_database *database, tuff_error *err) {
   if (!run(database, BEGIN_READ, err)) return false;
-  if (tuff_sqlite_exec(database, "SELECT 1 FROM sqlite_schema LIMIT 1", err))
-    return true;
+  if (run(database, SNAPSHOT, err)) return true;
   run(database, ROLLBACK, NULL);
   return false;
 }

@@ -34,7 +34,7 @@ typedef struct tuff_sqlite_database {
   int64_t total_changes;
   uint64_t generation; /* of shapes, the last that was given */
   unsigned schema;     /* counts the statements prepared that change tables */
-  sqlite3_stmt *control[4], *json_valid;
+  sqlite3_stmt *control[5], *json_valid;
 } tuff_sqlite_database;
 
 typedef struct tuff_sqlite_statement {

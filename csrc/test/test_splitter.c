@@ -1,6 +1,6 @@
 /* test_splitter.c: where a script is cut into statements, and the tokens below it. Each
- * text stands at the end of a block of memory, without a terminator, so that a sanitizer
- * sees every byte that is read behind it. */
+ * text stands at the end of a block of memory, without a terminator, so that a
+ * sanitizer sees every byte that is read behind it. */
 #include "core/splitter.h"
 #include "test/tap.h"
 
@@ -17,8 +17,8 @@ static char *copy_exactly(const char *text, size_t size) {
 }
 
 /* The parts of a script, '|' between them, and how many there are. */
-static int split(const char *script, size_t size, const tuff_dialect *dialect, char *out,
-                 size_t room) {
+static int split(const char *script, size_t size, const tuff_dialect *dialect,
+                 char *out, size_t room) {
   char *copy = copy_exactly(script, size);
   tuff_splitter splitter;
   tuff_part part;
@@ -123,8 +123,7 @@ static void ends_a_trigger_at_its_end(void) {
         &sqlite,
         "create trigger a after insert on t begin select 1; -- end;\n select 2; end|x");
   check("create/**/trigger a after insert on t begin select 1;/* end */end/**/;x",
-        &sqlite,
-        "create/**/trigger a after insert on t begin select 1;/* end */end|x");
+        &sqlite, "create/**/trigger a after insert on t begin select 1;/* end */end|x");
   check("create trigger a after insert on t begin select 'x; end;'; end; x", &sqlite,
         "create trigger a after insert on t begin select 'x; end;'; end|x");
   check("create trigger a after insert on t begin select 1; end", &sqlite,
@@ -210,8 +209,7 @@ static void knows_the_other_dialect(void) {
   check("select a$b; c$d", &postgres, "select a$b|c$d");
   check("select e'\\';'; x", &postgres, "select e'\\';'|x");
   check("select e'\\\\'; x", &postgres, "select e'\\\\'|x");
-  check("select /* a /* b; */ c; */ 1; x", &postgres,
-        "select /* a /* b; */ c; */ 1|x");
+  check("select /* a /* b; */ c; */ 1; x", &postgres, "select /* a /* b; */ c; */ 1|x");
   check("select a[1;2]", &postgres, "select a[1|2]");
   check("select $$a; b", &postgres, "select $$a; b");
   check("select $a$a; $$", &postgres, "select $a$a; $$");
@@ -228,9 +226,9 @@ static tuff_effect effect_of(const char *script) {
 
 static void tells_what_ends_or_avoids_transactions(void) {
   static const char *const control[] = {
-      "begin", "BEGIN IMMEDIATE",          "commit",      "End transaction", "rollback",
-      "rollback to a", "savepoint a",      "RELEASE a",   "/* x */ commit",
-      "-- x\n;commit",  "start transaction"};
+      "begin",          "BEGIN IMMEDIATE", "commit",           "End transaction",
+      "rollback",       "rollback to a",   "savepoint a",      "RELEASE a",
+      "/* x */ commit", "-- x\n;commit",   "start transaction"};
   static const char *const none[] = {"select 1",
                                      "beginning",
                                      "\"begin\"",
@@ -239,7 +237,8 @@ static void tells_what_ends_or_avoids_transactions(void) {
                                      "explain commit",
                                      "replace into t values (1)"};
   for (size_t i = 0; i < sizeof control / sizeof *control; i++)
-    if (!expect_equal(effect_of(control[i]), TUFF_EFFECT_CONTROL)) say("%s", control[i]);
+    if (!expect_equal(effect_of(control[i]), TUFF_EFFECT_CONTROL))
+      say("%s", control[i]);
   for (size_t i = 0; i < sizeof none / sizeof *none; i++)
     if (!expect_equal(effect_of(none[i]), TUFF_EFFECT_NONE)) say("%s", none[i]);
   expect_equal(effect_of("vacuum"), TUFF_EFFECT_OUTSIDE);
@@ -260,7 +259,8 @@ static void reads_no_byte_outside_of_the_text(void) {
   for (size_t d = 0; d < 2; d++) {
     for (size_t cut = 0; cut <= size; cut++) {
       expect(split(everything, cut, dialects[d], parts, sizeof parts) >= 0);
-      expect(split(everything + cut, size - cut, dialects[d], parts, sizeof parts) >= 0);
+      expect(split(everything + cut, size - cut, dialects[d], parts, sizeof parts) >=
+             0);
     }
   }
   for (int a = 0; a < 256; a++) {
@@ -295,7 +295,8 @@ static void check_token(const char *text, const tuff_dialect *dialect,
                         tuff_token_kind kind, size_t size) {
   tuff_lexer lexer = {text, text + strlen(text), dialect};
   tuff_token token = tuff_lexer_next(&lexer);
-  if (!expect_equal(token.kind, kind) || !expect_equal(token.size, size)) say("%s", text);
+  if (!expect_equal(token.kind, kind) || !expect_equal(token.size, size))
+    say("%s", text);
 }
 
 static void tells_the_kinds_of_tokens(void) {
@@ -346,7 +347,8 @@ int main(void) {
   it("keeps quoted names whole", keeps_quoted_names_whole);
   it("keeps comments whole", keeps_comments_whole);
   it("ends a trigger at its end", ends_a_trigger_at_its_end);
-  it("tells CASE … END in a trigger from its end", tells_case_in_a_trigger_from_its_end);
+  it("tells CASE … END in a trigger from its end",
+     tells_case_in_a_trigger_from_its_end);
   it("takes names like end and trigger for names", takes_names_for_names);
   it("follows EXPLAIN to the trigger behind it", follows_explain);
   it("gives all of what is unclosed", gives_all_of_what_is_unclosed);

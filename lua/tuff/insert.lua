@@ -35,7 +35,7 @@ local function describe(db, name)
   return known
 end
 
---- The columns of a row, in the order of the table.
+--- The columns of a row, sorted, so that equal sets of columns give equal SQL.
 local function columns_of(known, name, row, number)
   if type(row) ~= "table" then
     errors.raise("misuse", ("a row must be a table keyed by column, not a %s"):format(type(row)),
@@ -53,7 +53,7 @@ local function columns_of(known, name, row, number)
     end
     columns[#columns + 1] = column
   end
-  table.sort(columns, function(a, b) return known.columns[a] < known.columns[b] end)
+  table.sort(columns)
   return columns
 end
 
@@ -90,11 +90,16 @@ local function conflict_clause(known, name, columns, options)
   return " on conflict" .. target .. " do update set " .. table.concat(set, ", ")
 end
 
-local function insert_sql(known, name, columns, options, returning)
-  local signature = table.concat({
-    table.concat(columns, "\0"), options.on_conflict or "",
-    options.key and table.concat(options.key, "\0") or "", table.concat(returning or {}, "\0"),
+--- What of the SQL does not depend on the columns of a row.
+local function variant_of(options, returning)
+  return table.concat({
+    options.on_conflict or "", options.key and table.concat(options.key, "\0") or "",
+    returning and table.concat(returning, "\0") or "",
   }, "\1")
+end
+
+local function insert_sql(known, name, columns, options, returning, variant)
+  local signature = table.concat(columns, "\0") .. "\1" .. variant
   local sql = known.sql[signature]
   if sql then return sql end
   local values = "default values"
@@ -121,7 +126,7 @@ function M.one(db, name, row)
   local columns = columns_of(known, name, row)
   local values = {}
   for i, column in ipairs(columns) do values[i] = row[column] end
-  local sql = insert_sql(known, name, columns, {}, known.key)
+  local sql = insert_sql(known, name, columns, {}, known.key, "key")
   local inserted = db:row(sql, table.unpack(values, 1, #columns))
   local key = {}
   for i, column in ipairs(known.key) do key[i] = inserted[column] end
@@ -155,6 +160,7 @@ local function insert_runs(db, name, rows, options, results)
   local returning = options.returning
   if type(returning) == "string" then returning = { returning } end
   if returning then check_columns(known, name, returning, "the option returning") end
+  local variant = variant_of(options, returning)
   local pending = nil
   local source = rows
   if type(rows) == "function" then
@@ -171,7 +177,7 @@ local function insert_runs(db, name, rows, options, results)
   if type(rows) == "table" then row = rows[1] end
   while row ~= nil do
     local columns = columns_of(known, name, row, number)
-    local sql = insert_sql(known, name, columns, options, returning)
+    local sql = insert_sql(known, name, columns, options, returning, variant)
     local changed, reached, stopped = core.insert_rows(db, sql, columns, source, number, results)
     if stopped ~= nil and reached == number then
       errors.raise("misuse", ("row %d changed while it was read"):format(number))
