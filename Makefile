@@ -34,7 +34,7 @@ ifeq ($(VARIANT),fuzz)
   CC        := clang
   fuzz_main := -fsanitize=fuzzer
 else
-  fuzz_main := scripts/replay.c
+  fuzz_main := csrc/test/replay.c
 endif
 
 # ---- Sources and what becomes of them ------------------------------------------------

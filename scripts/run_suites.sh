@@ -35,7 +35,8 @@ run() (
   case $variant in
     asan)
       preload=$("${CC:-cc}" -print-file-name=libasan.so)
-      export ASAN_OPTIONS="$report:detect_leaks=1:allocator_may_return_null=1"
+      export ASAN_OPTIONS="$report:detect_leaks=1:detect_stack_use_after_return=1"
+      ASAN_OPTIONS="$ASAN_OPTIONS:allocator_may_return_null=1"
       export UBSAN_OPTIONS="$report:print_stacktrace=1"
       export LSAN_OPTIONS="suppressions=$PWD/scripts/leaks.supp:print_suppressions=0"
       ;;
