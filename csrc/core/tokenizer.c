@@ -209,5 +209,11 @@ size_t tuff_tokenized_source(const tuff_tokenized *tokenized, size_t result) {
   unsigned i = tokenized->runs;
   while (i > 1 && tokenized->run[i - 1].result > result) i--;
   if (i == 0) return result;
-  return tokenized->run[i - 1].source + (result - tokenized->run[i - 1].result);
+  size_t source =
+      tokenized->run[i - 1].source + (result - tokenized->run[i - 1].result);
+  /* Inside of what was written differently, and longer, the end is as near as it gets.
+   */
+  if (i < tokenized->runs && source > tokenized->run[i].source)
+    return tokenized->run[i].source;
+  return source;
 }

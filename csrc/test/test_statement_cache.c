@@ -253,8 +253,9 @@ static void survives_random_use(void) {
   close_it();
 }
 
+static void leaves_no_memory_behind(void) { expect_equal(tuff_alloc_blocks(), 0); }
+
 int main(void) {
-  long blocks = tuff_alloc_blocks();
   it("gives the same statement again", gives_the_same_statement_again);
   it("drops the least recently used", drops_the_least_recently_used);
   it("does not hand one out twice", does_not_hand_one_out_twice);
@@ -268,6 +269,6 @@ int main(void) {
      prepares_again_after_a_change_of_tables);
   it("forgets values when a statement is released", forgets_values_when_it_is_released);
   it("survives random use", survives_random_use);
-  printf("# %ld blocks are left\n", tuff_alloc_blocks() - blocks);
+  it("leaves no memory behind", leaves_no_memory_behind);
   return tap_end();
 }
