@@ -139,14 +139,15 @@ BINDING_RAISES binding_argument(lua_State *L, int index, const char *expected) {
     lua_getinfo(L, "n", &at);
     if (at.name) name = at.name;
   }
-  const char *got = luaL_typename(L, index);
+  const char *got =
+      lua_type(L, index) == LUA_TNONE ? "nothing" : luaL_typename(L, index);
   if (index == 1)
     binding_misuse(L,
-                   "%s is a method of %s, and was called on a %s; is a dot written "
+                   "%s is a method of %s, and was called on %s; is a dot written "
                    "where a colon is meant?",
                    name, expected, got);
   binding_misuse(L, "argument %d of %s must be %s, not %s", index - 1, name, expected,
-                 lua_type(L, index) == LUA_TNONE ? "nothing" : got);
+                 got);
 }
 
 int binding_error_install(lua_State *L) {

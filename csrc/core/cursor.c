@@ -205,12 +205,13 @@ tuff_result tuff_cursor_step(tuff_cursor *cursor, tuff_error *err) {
     cursor->primed = false;
     return TUFF_ROW;
   }
-  tuff_result result;
-  if (TUFF_LIKELY(cursor->statement != NULL)) {
-    tuff_connection_limit(cursor->connection, cursor->timeout_us, cursor->busy_us);
+  tuff_result result = cursor->first ? next_kept(cursor) : TUFF_DONE;
+  if (result == TUFF_DONE && cursor->statement) {
+    tuff_connection *connection = cursor->connection;
+    tuff_connection_limit(connection, cursor->timeout_us, cursor->busy_us);
+    connection->watch.started_us = 0; /* the body of the loop does not count */
     result = tuff_statement_step(cursor->statement, err);
-  } else {
-    result = next_kept(cursor);
+    cursor->row = cursor->statement->row;
   }
   if (TUFF_UNLIKELY(result != TUFF_ROW)) tuff_cursor_close(cursor, NULL);
   return result;

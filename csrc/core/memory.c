@@ -1,19 +1,20 @@
 /* memory.c: realloc with a count of live blocks and a switch that makes it fail. */
 #include "core/memory.h"
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 static atomic_long blocks;
-static atomic_long countdown; /* 0: off; 1: the next one fails; below 0: failing now */
+static atomic_long countdown = LONG_MIN; /* to 0, then failing; LONG_MIN: off */
 static atomic_long failures;
 
 static int refused(void) {
-  if (atomic_load_explicit(&countdown, memory_order_relaxed) == 0) return 0;
+  if (atomic_load_explicit(&countdown, memory_order_relaxed) == LONG_MIN) return 0;
   long left = atomic_fetch_sub(&countdown, 1) - 1;
   if (left > 0) return 0;
-  if (-left >= atomic_load(&failures)) atomic_store(&countdown, 0);
+  if (-left >= atomic_load(&failures)) atomic_store(&countdown, LONG_MIN);
   return 1;
 }
 
@@ -39,7 +40,7 @@ void tuff_free(void *block) { tuff_alloc(block, 0); }
 
 void tuff_alloc_fail(unsigned long n, unsigned long persistent) {
   atomic_store(&failures, (long)persistent);
-  atomic_store(&countdown, (long)n);
+  atomic_store(&countdown, n ? (long)n : LONG_MIN);
 }
 
 long tuff_alloc_blocks(void) { return atomic_load(&blocks); }

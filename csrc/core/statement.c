@@ -268,7 +268,6 @@ tuff_result tuff_statement_step(tuff_statement *statement, tuff_error *err) {
     statement->changed = 0;
     return TUFF_DONE;
   }
-  connection->watch.started_us = 0;
   uint64_t generation = statement->shape->generation;
   tuff_result result = connection->driver->step(statement->native, statement->row, err);
   if (TUFF_LIKELY(result == TUFF_ROW)) {

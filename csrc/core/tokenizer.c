@@ -138,6 +138,9 @@ static bool take(pass *pass, const tuff_token *token) {
       if (!take_parameter(pass, token)) return false;
       break;
     case TUFF_TOKEN_ESCAPED:
+      if (pass->dialect->placeholder == '?')
+        return refuse(pass, token, TUFF_SYNTAX,
+                      "this engine has no operator with a question mark");
       tuff_buffer_append(&pass->out->text, "?", 1);
       if (!start_run(pass, (size_t)(token->start + token->size - pass->source)))
         return false;

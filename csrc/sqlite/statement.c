@@ -1,5 +1,6 @@
 /* statement.c: prepared statements. Rows are filled by one sqlite3_column_value a
  * column: the value functions behind it take no lock, the column functions do. */
+#include <stdio.h>
 #include <string.h>
 
 #include "sqlite/database.h"
@@ -70,7 +71,7 @@ static bool load_targets(tuff_sqlite_statement *statement, const tuff_sql *sql,
   const tuff_host *host = tuff_sqlite_host;
   for (unsigned i = 0; i < sql->parameters; i++) {
     tuff_type type = tuff_sqlite_target_type(database, &sql->targets[i]);
-    if (type.declared == TUFF_AS_STORED || type.declared == TUFF_AS_REAL) continue;
+    if (type.declared == TUFF_AS_STORED) continue;
     if (!statement->targets) {
       unsigned count = sql->parameters;
       statement->targets = host->alloc(NULL, count * sizeof *statement->targets);
@@ -85,6 +86,35 @@ static bool load_targets(tuff_sqlite_statement *statement, const tuff_sql *sql,
     statement->compared[i] = sql->targets[i].compared;
   }
   return true;
+}
+
+/* SQLite knows more forms of parameters than scripts may use, such as #x and $::x: what
+ * was not numbered by the core would be NULL in silence. */
+static bool check_parameters(tuff_sqlite_statement *statement, unsigned count,
+                             tuff_error *err) {
+  bool known = (unsigned)sqlite3_bind_parameter_count(statement->handle) == count;
+  for (unsigned i = 1; known && i <= count; i++) {
+    char wanted[16];
+    snprintf(wanted, sizeof wanted, "?%u", i);
+    const char *name = sqlite3_bind_parameter_name(statement->handle, (int)i);
+    known = name && strcmp(name, wanted) == 0;
+  }
+  if (known) return true;
+  tuff_sqlite_host->fail(err, TUFF_MISUSE,
+                         "the SQL text has a form of parameter that is not used here");
+  tuff_sqlite_host->hint(err,
+                         "write ? for a positional parameter, :name for a named one");
+  return false;
+}
+
+/* The engine names what it misses, but not where it stands. */
+static void locate_name(const tuff_sql *sql, tuff_error *err) {
+  const char *name = strrchr(err->message, ':');
+  if (err->code != TUFF_NOT_FOUND || err->offset >= 0 || !name) return;
+  name += strspn(name, ": ");
+  if (strncmp(name, "main.", 5) == 0) name += 5;
+  const char *at = *name ? strstr(sql->text, name) : NULL;
+  if (at) err->offset = (int)(at - sql->text);
 }
 
 /* An old schema may rely on "text" in double quotes being a string. */
@@ -118,8 +148,10 @@ void *tuff_sqlite_prepare(void *context, const tuff_sql *sql, unsigned flags,
   if (result != SQLITE_OK) {
     tuff_sqlite_fail(database, result, err);
     hint_quotes(sql, err);
+    locate_name(sql, err);
     goto failed;
   }
+  if (!check_parameters(statement, sql->parameters, err)) goto failed;
   statement->shape.schema = database->schema != schema;
   statement->shape.parameters = sql->parameters;
   if (load_shape(statement, err) && load_targets(statement, sql, err)) return statement;
@@ -237,6 +269,14 @@ static bool bind_typed_list(tuff_sqlite_statement *statement, unsigned index,
   return result == SQLITE_OK || tuff_sqlite_fail(statement->database, result, err);
 }
 
+/* An integer that no float holds would be rounded in a column of floats. */
+static bool fits_real(const tuff_value *value) {
+  int64_t integer = value->integer;
+  return value->kind != TUFF_INTEGER ||
+         (integer >= -(INT64_C(1) << 53) && integer <= INT64_C(1) << 53) ||
+         (integer != INT64_MAX && (int64_t)(double)integer == integer);
+}
+
 static bool bind_typed(tuff_sqlite_statement *statement, unsigned index,
                        const tuff_value *value, tuff_error *err) {
   if (value->kind == TUFF_ARRAY) return bind_typed_list(statement, index, value, err);
@@ -250,12 +290,29 @@ static bool bind_typed(tuff_sqlite_statement *statement, unsigned index,
   return bind_value(statement, (int)index + 1, &stored, err);
 }
 
+static inline bool bind_targeted(tuff_sqlite_statement *statement, unsigned index,
+                                 const tuff_value *value, tuff_error *err) {
+  switch (statement->targets[index].declared) {
+    case TUFF_AS_REAL:
+      if (TUFF_UNLIKELY(!fits_real(value) && !statement->compared[index])) {
+        tuff_sqlite_host->fail(err, TUFF_RANGE,
+                               "this integer has no exact form as a float, which its "
+                               "column holds");
+        err->offset = (int)index;
+        return false;
+      }
+      return bind_value(statement, (int)index + 1, value, err);
+    case TUFF_AS_STORED: return bind_value(statement, (int)index + 1, value, err);
+    default: return bind_typed(statement, index, value, err);
+  }
+}
+
 bool tuff_sqlite_bind(void *context, const tuff_value *values, unsigned count,
                       tuff_error *err) {
   tuff_sqlite_statement *statement = context;
   if (TUFF_UNLIKELY(statement->targets != NULL)) {
     for (unsigned i = 0; i < count; i++)
-      if (!bind_typed(statement, i, &values[i], err)) return false;
+      if (!bind_targeted(statement, i, &values[i], err)) return false;
     return true;
   }
   for (unsigned i = 0; i < count; i++)

@@ -21,14 +21,14 @@ static bool take_word(const char **at, const char *word) {
   return true;
 }
 
+/* A precision of 0 says that the declaration is not understood. */
 static tuff_type decimal_type(const char *arguments) {
   tuff_type type = {TUFF_AS_DECIMAL, true, 18, 0};
   unsigned precision = 0, scale = 0;
-  if (sscanf(arguments, "( %u , %u )", &precision, &scale) >= 1 && precision >= 1 &&
-      precision <= 18 && scale <= precision) {
-    type.precision = (uint8_t)precision;
-    type.scale = (uint8_t)scale;
-  }
+  if (sscanf(arguments, "( %u , %u )", &precision, &scale) < 1) return type;
+  bool good = precision >= 1 && precision <= 18 && scale <= precision;
+  type.precision = good ? (uint8_t)precision : 0;
+  type.scale = good ? (uint8_t)scale : 0;
   return type;
 }
 
@@ -185,6 +185,10 @@ static bool store_decimal_text(const tuff_type *type, tuff_value *value,
 }
 
 static bool store_decimal(const tuff_type *type, tuff_value *value, tuff_error *err) {
+  if (type->precision == 0)
+    return refuse(err, TUFF_TYPE,
+                  "the column's DECIMAL INTEGER(p, s) is not understood",
+                  "p must be 1 to 18, and s 0 to p");
   if (value->kind == TUFF_TEXT) return store_decimal_text(type, value, err);
   if (value->kind != TUFF_INTEGER)
     return refuse(err, TUFF_TYPE, "this column holds decimals",
@@ -306,7 +310,8 @@ void tuff_sqlite_load(const tuff_type *type, tuff_value *value, char *text) {
         value->kind = TUFF_BOOLEAN;
       break;
     case TUFF_AS_DECIMAL:
-      if (value->kind == TUFF_INTEGER) load_decimal(type, value, text);
+      if (value->kind == TUFF_INTEGER && type->precision > 0)
+        load_decimal(type, value, text);
       break;
     case TUFF_AS_JSON:
       if (value->kind == TUFF_TEXT) value->kind = TUFF_JSON;

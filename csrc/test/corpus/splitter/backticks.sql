@@ -1,0 +1,1 @@
+select `end` from t; select 1 as `a``;b`

@@ -1,0 +1,1 @@
+select x'41', X'ff'; select 'é', "é"

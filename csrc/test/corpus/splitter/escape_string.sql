@@ -1,0 +1,1 @@
+select e'\';'; select e'\\'; select '\'; x

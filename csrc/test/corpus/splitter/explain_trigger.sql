@@ -1,0 +1,1 @@
+explain create trigger a after insert on t begin select 1; end; select 1

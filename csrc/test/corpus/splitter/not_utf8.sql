@@ -1,0 +1,1 @@
+select 'ÿ;'; select Ã; €

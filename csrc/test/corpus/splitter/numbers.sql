@@ -1,0 +1,1 @@
+select 1e5, 1.5e-3, .5, 0x1F, 1 .e; select 5

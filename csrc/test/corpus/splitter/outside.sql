@@ -1,0 +1,1 @@
+vacuum; detach x; reindex; analyze

@@ -1,0 +1,1 @@
+begin immediate; insert into t(a) values (1); savepoint s; rollback to s; release s; end; commit

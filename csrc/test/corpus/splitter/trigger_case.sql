@@ -1,0 +1,1 @@
+create trigger a after update on t when case new.a when 1 then 1 end begin select case when 1 then case 2 when 3 then 4 end end; end; select 1

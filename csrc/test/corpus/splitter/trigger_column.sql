@@ -1,0 +1,1 @@
+select "trigger" from t; create table w("trigger", "end"); drop table w

@@ -1,0 +1,1 @@
+create trigger "end" after insert on t begin select a as "end" from t; end; end

@@ -1,0 +1,1 @@
+create trigger a after insert on t begin update t set "end" = 1; select [end], new."end" from t; end; select 1

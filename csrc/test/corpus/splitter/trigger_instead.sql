@@ -1,0 +1,1 @@
+create trigger a instead of insert on v begin insert into t(a) values (new.a); end; select a from v

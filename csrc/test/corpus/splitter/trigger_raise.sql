@@ -1,0 +1,1 @@
+create trigger a before insert on t begin select raise(abort, 'no; end;'); end;

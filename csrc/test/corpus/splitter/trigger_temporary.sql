@@ -1,0 +1,1 @@
+create temporary trigger main_a after update of a, b on t begin update u set a = new.a where b = old.b; end ; select 1

@@ -1,0 +1,1 @@
+create trigger a after insert on t begin select 1; end; create trigger b after insert on u begin select 2; end;

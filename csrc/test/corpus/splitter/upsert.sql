@@ -1,0 +1,1 @@
+insert into t(a) values (1) on conflict do update set b = excluded.b; select 1

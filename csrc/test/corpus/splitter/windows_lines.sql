@@ -1,0 +1,3 @@
+select 1;
+-- two
+select 2;

@@ -1,0 +1,1 @@
+with recursive n(x) as (select 1 union all select x + 1 from n limit 3) select x from n; select 1

@@ -1,0 +1,1 @@
+select * from t as x where x.c = ?

@@ -1,0 +1,1 @@
+delete from t where a = ? and b <> ? and c != ? and d == ?

@@ -1,0 +1,2 @@
+select 1 where 1 not /* a */ in -- b
+ ?

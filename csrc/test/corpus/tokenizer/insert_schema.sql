@@ -1,0 +1,1 @@
+insert into main.t (a) values (?)

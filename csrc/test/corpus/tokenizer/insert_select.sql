@@ -1,0 +1,1 @@
+insert into t (a) select ? from u where b = ?

@@ -1,0 +1,1 @@
+select * from t join u using (a) where c = ?

@@ -1,0 +1,1 @@
+select * from (select id as c from t) where c = ?

@@ -1,0 +1,1 @@
+update or ignore t set a = ? where t.c >= ?

@@ -1,0 +1,1 @@
+insert into t (id, a) values (?, ?) on conflict (id) do update set a = ?, b = excluded.b where c < ?
