@@ -152,7 +152,7 @@ static void points_at_a_mistake_in_the_script_s_own_text(void) {
                   {"select 1 where 1 in ? and missing", TUFF_NOT_FOUND, 26},
                   {"select * from missing", TUFF_NOT_FOUND, -1},
                   {"select 1 in ? +", TUFF_SYNTAX, -1},
-                  {"select ?? 1", TUFF_SYNTAX, 10}};
+                  {"select ?, ?? 1", TUFF_SYNTAX, 10}};
   begin();
   for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
     tuff_error err = {.code = TUFF_OK};

@@ -107,10 +107,18 @@ static void leaves_alone_what_only_looks_like_one(void) {
 }
 
 static void writes_a_question_mark_for_two(void) {
-  check("select a ?? 'b'", &sqlite, 0, "select a ? 'b'");
-  check("select ???", &sqlite, 1, "select ??1");
+  check("select a ?? 'b'", &postgres, 0, "select a ? 'b'");
+  check("select ???", &postgres, 1, "select ?$1");
   check("select a ??| ?", &postgres, 1, "select a ?| $1");
   check("select a ??& b ???", &postgres, 1, "select a ?& b ?$1");
+}
+
+/* No operator of SQLite has one, and the engine would take it for a parameter. */
+static void refuses_one_where_no_operator_has_it(void) {
+  refused("select ??", TUFF_SYNTAX, 7);
+  refused("select ?, ??1", TUFF_SYNTAX, 10);
+  check("select '?\?', \"??\" -- ??\n, ?", &sqlite, 1,
+        "select '?\?', \"??\" -- ??\n, ?1");
 }
 
 static void writes_lists(void) {
@@ -230,7 +238,7 @@ static void maps_offsets_back(void) {
   check_offset("select a in ?, zzz", &sqlite, "zzz");
   check_offset("select a not /* c */ in /* d */ ?, zzz from t", &sqlite, "zzz");
   check_offset("select ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, zzz, ?", &sqlite, "zzz");
-  check_offset("select ? ??, zzz", &sqlite, "zzz");
+  check_offset("select ? ??, zzz", &postgres, "zzz");
   check_offset("select :a, :a, :a, zzz", &postgres, "zzz");
   check_offset("select zzz, a in ?", &sqlite, "zzz");
 }
@@ -239,7 +247,7 @@ static void maps_offsets_back(void) {
 static void maps_placeholders_back(void) {
   check_offset("select ?", &sqlite, "?");
   tuff_tokenized result =
-      tokenized("select :name, ?? , :b", &sqlite, "select ?1, ? , ?2");
+      tokenized("select :name, ?? , :b", &postgres, "select $1, ? , $2");
   if (expect_equal(result.count, 2)) {
     expect_equal(tuff_tokenized_source(&result, 7), 7);
     expect_equal(tuff_tokenized_source(&result, 11), 14);
@@ -316,6 +324,8 @@ int main(void) {
   it("tells the style of the parameters", tells_the_style);
   it("leaves alone what only looks like one", leaves_alone_what_only_looks_like_one);
   it("writes a question mark for two", writes_a_question_mark_for_two);
+  it("refuses a question mark where no operator has one",
+     refuses_one_where_no_operator_has_it);
   it("writes `in ?` and `not in ?` as the engine wants it", writes_lists);
   it("tells lists from values", tells_lists_from_values);
   it("refuses ?1, $1, $name and @name, and points at them", refuses_other_forms);
