@@ -35,22 +35,28 @@ enum { BINDING_UPVALUE_COLUMNS = 200 };
 
 /* ---- userdata ---- */
 
+/* The statement of a call that runs, and where on the C stack the call stands. */
+typedef struct binding_running {
+  tuff_statement *statement;
+  const void *frame;
+} binding_running;
+
 /* A connection. User value 1: names of columns and parameters by the slot of their
  * statement; 2: a table for the Lua layer. */
 typedef struct binding_connection {
   tuff_connection core;
   bool open;
-  int objects;   /* open ones that belong to it */
-  int callbacks; /* functions of the script that are called from within it */
-  bool limited;  /* the next call has limits of its own: */
+  int objects;  /* open ones that belong to it */
+  bool limited; /* the next call has limits of its own: */
   int64_t timeout_us, busy_us;
   lua_State *main;  /* whose hook Ctrl-C sets */
   lua_Hook hook;    /* the one that was set when the current call began */
   lua_State *owner; /* the coroutine that began the outermost transaction; its handle
                        anchors it */
-  /* The statement of the call that is running. A Lua error that leaves the call behind
-   * (no memory, say) leaves it set, and the next call releases it. */
-  tuff_statement *active;
+  /* The call that runs. A finaliser or a metamethod may make another call meanwhile,
+   * which keeps it and puts it back. A Lua error that leaves the call behind (no
+   * memory, say) leaves it set, and a later call releases it. */
+  binding_running active;
 } binding_connection;
 
 /* A prepared statement. User value 1: its connection. */
@@ -202,6 +208,14 @@ static inline int binding_keys_find(lua_State *L, binding_keys *keys, unsigned k
 /* Makes a connection ready for a call; raises where it cannot be used. */
 void binding_begin(lua_State *L, binding_connection *connection);
 
+/* Makes the statement the one of the call that runs; gives the call that waits for it.
+ */
+binding_running binding_activate(binding_connection *connection,
+                                 tuff_statement *statement);
+
+/* Whether a call on this connection is waiting for the one that asks. */
+bool binding_is_busy(const binding_connection *connection);
+
 /* The connection at this index, ready for a call. */
 binding_connection *binding_enter(lua_State *L, int index);
 
@@ -253,7 +267,8 @@ void binding_cursor_install(lua_State *L);
  * object at index 1, a connection or a prepared statement, lives as long as the loop,
  * and ends it when it is closed. */
 int binding_cursor_new(lua_State *L, int connection, tuff_statement *statement,
-                       const binding_arguments *arguments, bool named);
+                       binding_running outer, const binding_arguments *arguments,
+                       bool named);
 
 /* Whether a generic `for` closes its closing value here. */
 bool binding_for_closes(lua_State *L);

@@ -94,11 +94,25 @@ void binding_reenter(lua_State *L, binding_connection *box) {
     box->hook = NULL;
 }
 
+binding_running binding_activate(binding_connection *box, tuff_statement *statement) {
+  binding_running outer = box->active;
+  box->active = (binding_running){statement, __builtin_frame_address(0)};
+  return outer;
+}
+
+/* The stack grows down, also through coroutines, which Lua runs on the same stack: a
+ * call that still waits stands above us. One that an error has left behind may do so
+ * too; it is told apart, at the latest, by the next call from where it was made. */
+bool binding_is_busy(const binding_connection *box) {
+  return box->active.statement &&
+         (const char *)__builtin_frame_address(0) < (const char *)box->active.frame;
+}
+
 void binding_begin(lua_State *L, binding_connection *box) {
   binding_reenter(L, box);
-  if (TUFF_UNLIKELY(box->active != NULL)) {
-    tuff_statement_release(box->active);
-    box->active = NULL;
+  if (TUFF_UNLIKELY(box->active.statement != NULL) && !binding_is_busy(box)) {
+    tuff_statement_release(box->active.statement);
+    box->active = (binding_running){0};
   }
   if (TUFF_UNLIKELY(box->limited)) {
     box->limited = false;
@@ -227,6 +241,14 @@ static int64_t integer(lua_State *L, const char *field, int64_t otherwise) {
   return value;
 }
 
+/* Given in milliseconds. */
+static int64_t microseconds(lua_State *L, const char *field, int64_t otherwise) {
+  lua_getfield(L, 1, field);
+  int64_t value = lua_isnil(L, -1) ? otherwise : (int64_t)(lua_tonumber(L, -1) * 1000);
+  lua_pop(L, 1);
+  return value;
+}
+
 /* core.open(options): a table of options that the Lua layer has checked. */
 static int open_connection(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -253,8 +275,8 @@ static int open_connection(lua_State *L) {
   box->main = lua_tothread(L, -1);
   lua_pop(L, 1);
   box->hook = lua_gethook(box->main);
-  tuff_connection_options own = {.timeout_us = integer(L, "timeout", 0) * 1000,
-                                 .busy_us = integer(L, "busy_timeout", 5000) * 1000,
+  tuff_connection_options own = {.timeout_us = microseconds(L, "timeout", 0),
+                                 .busy_us = microseconds(L, "busy_timeout", 5000000),
                                  .statement_cache =
                                      (unsigned)integer(L, "statement_cache", 128),
                                  .result_rows = (uint64_t)integer(L, "result_rows", 0),
@@ -274,7 +296,7 @@ static int open_connection(lua_State *L) {
 static void close_connection(binding_connection *box, bool collected) {
   if (!box->open) return;
   box->open = false;
-  box->active = NULL;
+  box->active = (binding_running){0};
   box->owner = NULL;
   tuff_connection_close(&box->core, collected);
   atomic_fetch_sub(&instances, 1 + box->objects);
@@ -283,9 +305,9 @@ static void close_connection(binding_connection *box, bool collected) {
 static int close_method(lua_State *L) {
   binding_connection *box = binding_test(L, 1, BINDING_CONNECTION);
   if (!box) return binding_argument(L, 1, "a tuff connection");
-  if (box->open && box->callbacks > 0)
+  if (box->open && binding_is_busy(box))
     return binding_misuse(
-        L, "a connection cannot be closed by a function that it has called");
+        L, "a connection cannot be closed in the middle of a call on it");
   close_connection(box, false);
   return 0;
 }
@@ -314,7 +336,7 @@ static int exec(lua_State *L) {
 
 static int in_transaction(lua_State *L) {
   binding_connection *box = binding_enter(L, 1);
-  lua_pushboolean(L, box->core.transaction.depth > 0 ||
+  lua_pushboolean(L, box->core.transaction.depth > 0 || box->core.transaction.manual ||
                          tuff_connection_in_transaction(&box->core));
   return 1;
 }
@@ -325,7 +347,6 @@ static void set_count(lua_State *L, const char *field, uint64_t count) {
 }
 
 static int stats(lua_State *L) {
-  enum { SAMPLED = 16 }; /* the core times one statement of so many */
   const binding_connection *box = binding_enter(L, 1);
   const tuff_counters *counters = &box->core.counters;
   lua_createtable(L, 0, 7);
@@ -335,7 +356,10 @@ static int stats(lua_State *L) {
   set_count(L, "transactions", counters->transactions);
   set_count(L, "cache_hits", counters->cache_hits);
   set_count(L, "waits", box->core.watch.waits);
-  lua_pushnumber(L, (lua_Number)(counters->sampled_us * SAMPLED) / 1e6);
+  lua_Number each = counters->samples ? (lua_Number)counters->sampled_us /
+                                            (lua_Number)counters->samples
+                                      : 0;
+  lua_pushnumber(L, each * (lua_Number)counters->statements / 1e6);
   lua_setfield(L, -2, "time");
   return 1;
 }

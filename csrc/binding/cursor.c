@@ -105,7 +105,8 @@ static void push_iterator(lua_State *L, int connection, int cursor, bool named) 
 }
 
 int binding_cursor_new(lua_State *L, int connection, tuff_statement *statement,
-                       const binding_arguments *arguments, bool named) {
+                       binding_running outer, const binding_arguments *arguments,
+                       bool named) {
   luaL_checkstack(L, 8, NULL);
   binding_connection *owner = lua_touserdata(L, connection);
   lua_pushlstring(L, statement->source, statement->size);
@@ -118,7 +119,7 @@ int binding_cursor_new(lua_State *L, int connection, tuff_statement *statement,
   lua_setiuservalue(L, cursor, 2);
   tuff_error err;
   tuff_error_clear(&err);
-  owner->active = NULL; /* the cursor has it now */
+  owner->active = outer; /* the cursor has the statement now */
   box->connection = owner;
   box->core.source = lua_touserdata(L, 1);
   binding_opened(owner);

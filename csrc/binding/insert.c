@@ -3,7 +3,7 @@
 
 #include "binding/binding.h"
 
-enum { MOST_COLUMNS = 128 };
+enum { MOST_COLUMNS = 2000 }; /* SQLite's own limit */
 
 /* One call of insert_rows. Indexes on the stack: */
 enum { CONNECTION = 1, SQL, COLUMNS, SOURCE, FIRST, RESULTS, KEYS, ROW };
@@ -12,6 +12,7 @@ typedef struct insertion {
   lua_State *L;
   binding_connection *box;
   tuff_statement *statement;
+  binding_running outer; /* the call that waits for this one */
   binding_keys *keys;
   tuff_value values[MOST_COLUMNS];
   lua_Integer number; /* of the row, from 1 */
@@ -20,7 +21,7 @@ typedef struct insertion {
 } insertion;
 
 static void release(insertion *insertion) {
-  insertion->box->active = NULL;
+  insertion->box->active = insertion->outer;
   tuff_statement_release(insertion->statement);
 }
 
@@ -72,12 +73,8 @@ static void call_iterator(insertion *insertion) {
   lua_State *L = insertion->L;
   binding_connection *box = insertion->box;
   uint64_t transaction = tuff_transaction_current(&box->core);
-  box->active = NULL;
-  box->callbacks++;
   lua_pushvalue(L, SOURCE);
   int status = lua_pcall(L, 0, 1, 0);
-  box->callbacks--;
-  box->active = insertion->statement;
   if (status != LUA_OK) {
     release(insertion);
     lua_error(L);
@@ -144,7 +141,7 @@ static void begin(lua_State *L, insertion *insertion) {
   insertion->statement =
       tuff_statement_checkout(&insertion->box->core, sql, size, &insertion->err);
   if (!insertion->statement) fail(insertion);
-  insertion->box->active = insertion->statement;
+  insertion->outer = binding_activate(insertion->box, insertion->statement);
   if (insertion->statement->tokenized.count == insertion->keys->count) return;
   tuff_fail(&insertion->err, TUFF_MISUSE,
             "the statement has another number of columns");

@@ -10,6 +10,7 @@ typedef struct call {
   binding_connection *box;
   int connection; /* index of its userdata */
   tuff_statement *statement;
+  binding_running outer;       /* the call that waits for this one */
   int first, last;             /* indexes of the values */
   binding_arguments arguments; /* borrowed by the driver until the release */
   tuff_error err;
@@ -26,13 +27,13 @@ static BINDING_RAISES fail(call *call) {
   lua_pushlstring(L, statement->source, statement->size); /* outlives the statement */
   size_t size;
   const char *sql = lua_tolstring(L, -1, &size);
-  call->box->active = NULL;
+  call->box->active = call->outer;
   tuff_statement_release(statement);
   binding_fail(L, call->connection, &call->err, sql, size);
 }
 
 static void finish(call *call) {
-  call->box->active = NULL;
+  call->box->active = call->outer;
   tuff_statement_release(call->statement);
 }
 
@@ -47,7 +48,7 @@ static void begin_database(lua_State *L, call *call) {
   const char *sql = binding_sql(L, 2, &size);
   call->statement = tuff_statement_checkout(&call->box->core, sql, size, &call->err);
   if (TUFF_UNLIKELY(!call->statement)) fail(call);
-  call->box->active = call->statement;
+  call->outer = binding_activate(call->box, call->statement);
 }
 
 /* A statement that is running already, in a loop around this call, runs as a copy. */
@@ -76,7 +77,7 @@ static void begin_prepared(lua_State *L, call *call) {
   }
   statement->busy = true;
   call->statement = statement;
-  call->box->active = statement;
+  call->outer = binding_activate(call->box, statement);
 }
 
 /* Reads the arguments and binds them. They stay on the stack until the call returns. */
@@ -263,8 +264,8 @@ static int loop(call *call, bool named) {
   if (!binding_arguments_read(L, &call->arguments, call->connection, call->statement,
                               call->first, call->last, &call->err))
     return fail(call);
-  return binding_cursor_new(L, call->connection, call->statement, &call->arguments,
-                            named);
+  return binding_cursor_new(L, call->connection, call->statement, call->outer,
+                            &call->arguments, named);
 }
 
 static int rows(call *call) { return loop(call, true); }

@@ -116,6 +116,13 @@ static int collect(lua_State *L) {
   return 0;
 }
 
+/* core.is_busy(tx): whether its connection is in the middle of a call. */
+static int is_busy(lua_State *L) {
+  const binding_transaction *box = check(L);
+  lua_pushboolean(L, box->connection && binding_is_busy(box->connection));
+  return 1;
+}
+
 /* core.is_open(tx) */
 static int is_open(lua_State *L) {
   const binding_transaction *box = check(L);
@@ -141,10 +148,15 @@ static int depth(lua_State *L) {
 }
 
 void binding_transaction_install(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"begin", begin},     {"commit", commit},   {"rollback", rollback},
-      {"collect", collect}, {"is_open", is_open}, {"connection_of", connection_of},
-      {"depth", depth},     {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"begin", begin},
+                                       {"commit", commit},
+                                       {"rollback", rollback},
+                                       {"collect", collect},
+                                       {"is_open", is_open},
+                                       {"is_busy", is_busy},
+                                       {"connection_of", connection_of},
+                                       {"depth", depth},
+                                       {NULL, NULL}};
   binding_add(L, functions);
   luaL_getmetatable(L,
                     BINDING_TRANSACTION_TYPE); /* the Lua layer gives it its methods */

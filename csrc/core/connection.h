@@ -10,7 +10,7 @@
 /* What db:stats() reports. */
 typedef struct tuff_counters {
   uint64_t statements, rows, changes, transactions, cache_hits;
-  uint64_t sampled_us; /* time spent in one statement of sixteen */
+  uint64_t samples, sampled_us; /* statements that were timed, and their time */
 } tuff_counters;
 
 typedef struct tuff_connection {

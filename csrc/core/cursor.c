@@ -211,7 +211,7 @@ tuff_result tuff_cursor_step(tuff_cursor *cursor, tuff_error *err) {
     tuff_connection_limit(connection, cursor->timeout_us, cursor->busy_us);
     connection->watch.started_us = 0; /* the body of the loop does not count */
     result = tuff_statement_step(cursor->statement, err);
-    cursor->row = cursor->statement->row;
+    if (result == TUFF_ROW) cursor->row = cursor->statement->row;
   }
   if (TUFF_UNLIKELY(result != TUFF_ROW)) tuff_cursor_close(cursor, NULL);
   return result;

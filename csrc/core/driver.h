@@ -68,6 +68,7 @@ typedef struct tuff_error {
   int native;       /* the engine's extended result code, 0 where there is none */
   char sqlstate[6]; /* "" where the engine has none */
   int offset;       /* byte of the SQL text that the error points at, -1 for none */
+  int parameter;    /* number, from 0, of the one whose value was refused; -1: none */
   bool retryable;   /* running the whole transaction again may succeed */
   bool unknown;     /* the commit may have happened */
   char constraint_name[128];
@@ -140,7 +141,7 @@ typedef struct tuff_sql {
   const char *text; /* terminated */
   size_t size;
   unsigned parameters;
-  const tuff_target *targets; /* one for each parameter */
+  const tuff_target *targets; /* one for each parameter; they outlive the statement */
 } tuff_sql;
 
 /* How a driver wants placeholders and lists to be written. */
@@ -272,8 +273,7 @@ typedef struct tuff_driver {
 
   void *(*prepare)(void *db, const tuff_sql *sql, unsigned flags, tuff_error *err);
   const tuff_shape *(*shape)(void *stmt);
-  /* Values are borrowed until forget. err->offset holds the parameter's number, from 0,
-   * where one value is at fault. */
+  /* Values are borrowed until forget. err->parameter tells which one is at fault. */
   bool (*bind)(void *stmt, const tuff_value *values, unsigned count, tuff_error *err);
   /* Fills `row`, which has room for shape()->columns values as they were before the
    * step, with views that live until the next call on the statement. Where the shape

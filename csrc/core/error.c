@@ -21,7 +21,7 @@ void tuff_fail(tuff_error *err, tuff_code code, const char *format, ...) {
   if (!err || err->code != TUFF_OK) return;
   memset(err, 0, offsetof(tuff_error, message));
   err->code = code;
-  err->offset = -1;
+  err->offset = err->parameter = -1;
   va_list args;
   va_start(args, format);
   print(err->message, sizeof err->message, format, args);

@@ -80,8 +80,6 @@ static bool prepare_native(tuff_statement *statement, unsigned flags, tuff_error
   }
   statement->shape = connection->driver->shape(statement->native);
   tuff_buffer_free(&tokenized->text);
-  tuff_free(tokenized->targets);
-  tokenized->targets = NULL;
   return fit_row(statement, err);
 }
 
@@ -180,6 +178,7 @@ static bool admit(tuff_statement *statement, tuff_error *err) {
   } else if (transaction->failed) {
     return refuse_aborted(connection, err);
   }
+  connection->watch.started_us = 0;
   if (connection->watch.deadline_us && tuff_watch_stop(&connection->watch, err))
     return false;
   if (statement->shape->readonly && statement->tokenized.effect != TUFF_EFFECT_OUTSIDE)
@@ -198,15 +197,14 @@ static bool admit(tuff_statement *statement, tuff_error *err) {
 
 /* Names the parameter whose value the driver refused. */
 static bool refused_value(const tuff_statement *statement, tuff_error *err) {
-  if (err->offset < 0) return false;
-  unsigned number = (unsigned)err->offset;
+  if (err->parameter < 0) return false;
+  unsigned number = (unsigned)err->parameter;
   const tuff_parameter *parameter = &statement->tokenized.parameters[number];
   if (parameter->name_size)
     tuff_error_context(err, "parameter :%.*s: ", (int)parameter->name_size,
                        statement->source + parameter->name);
   else
     tuff_error_context(err, "parameter %u: ", number + 1);
-  err->offset = -1;
   return false;
 }
 
@@ -220,8 +218,10 @@ bool tuff_statement_start(tuff_statement *statement, const tuff_value *values,
   if (!plain && !admit(statement, err)) return false;
   statement->rows = 0;
   connection->watch.started_us = 0;
-  if (TUFF_UNLIKELY(connection->counters.statements++ % SAMPLE == 0))
+  if (TUFF_UNLIKELY(connection->counters.statements++ % SAMPLE == 0)) {
+    connection->counters.samples++;
     statement->sampled_us = tuff_now_us();
+  }
   if (count == 0 && !statement->shape->parameters) return true;
   return connection->driver->bind(statement->native, values, count, err) ||
          refused_value(statement, err);
@@ -240,18 +240,6 @@ static tuff_result reached_limit(tuff_statement *statement, tuff_error *err) {
   return TUFF_FAILED;
 }
 
-/* What the statements know of their parameters' columns is no longer true. */
-static void forget_cached(tuff_connection *connection) {
-  tuff_statement_cache *cache = &connection->cache;
-  for (tuff_statement *statement = cache->newest, *next; statement; statement = next) {
-    next = statement->older;
-    if (statement->busy)
-      tuff_statement_cache_remove(cache, statement); /* finished when it is released */
-    else
-      tuff_statement_finish(statement);
-  }
-}
-
 static void done(tuff_statement *statement) {
   tuff_connection *connection = statement->connection;
   statement->changed =
@@ -259,7 +247,6 @@ static void done(tuff_statement *statement) {
   connection->counters.changes += (uint64_t)statement->changed;
   if (statement->tokenized.effect == TUFF_EFFECT_CONTROL)
     tuff_transaction_note_control(connection);
-  if (statement->shape->schema) forget_cached(connection);
 }
 
 tuff_result tuff_statement_step(tuff_statement *statement, tuff_error *err) {
@@ -271,7 +258,9 @@ tuff_result tuff_statement_step(tuff_statement *statement, tuff_error *err) {
   uint64_t generation = statement->shape->generation;
   tuff_result result = connection->driver->step(statement->native, statement->row, err);
   if (TUFF_LIKELY(result == TUFF_ROW)) {
-    if (TUFF_UNLIKELY(statement->rows++ >= connection->result_rows))
+    /* What a statement has written cannot be refused any more. */
+    if (TUFF_UNLIKELY(statement->rows++ >= connection->result_rows) &&
+        statement->shape->readonly)
       return reached_limit(statement, err);
     if (TUFF_UNLIKELY(statement->shape->generation != generation)) {
       if (!fit_row(statement, err)) return TUFF_FAILED;

@@ -135,6 +135,7 @@ bool tuff_transaction_rollback(tuff_connection *connection, uint64_t serial,
 }
 
 static bool keep(tuff_connection *connection, unsigned index, tuff_error *err) {
+  connection->watch.started_us = 0;
   if (connection->watch.deadline_us && tuff_watch_stop(&connection->watch, err))
     return false;
   if (!connection->transaction.levels[index].engine) return true;

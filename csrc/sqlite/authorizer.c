@@ -116,13 +116,6 @@ static int authorize(void *context, int action, const char *a, const char *b,
       if (a && a[0] == '\0') return SQLITE_OK; /* VACUUM does this */
       return deny(database, "ATTACH and VACUUM INTO are not allowed in plain SQL", "",
                   "");
-    case SQLITE_ALTER_TABLE:
-    case SQLITE_CREATE_TABLE:
-    case SQLITE_CREATE_TEMP_TABLE:
-    case SQLITE_CREATE_VTABLE:
-    case SQLITE_DROP_TABLE:
-    case SQLITE_DROP_TEMP_TABLE:
-    case SQLITE_DROP_VTABLE: database->schema++; return SQLITE_OK;
     default: return SQLITE_OK;
   }
 }

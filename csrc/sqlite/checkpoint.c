@@ -55,10 +55,9 @@ static void passive(sqlite3 *handle) {
 
 static void checkpoint_under(tuff_sqlite_database *database, sqlite3 *second,
                              const char *lock) {
-  if (!run(database->handle, lock))
-    return; /* somebody writes: the next commit tries again */
-  passive(second);
-  run(database->handle, "ROLLBACK");
+  /* Where somebody writes, the next commit tries again. */
+  if (run(database->handle, lock)) passive(second);
+  if (!sqlite3_get_autocommit(database->handle)) run(database->handle, "ROLLBACK");
 }
 
 void tuff_sqlite_checkpoint(tuff_sqlite_database *database) {

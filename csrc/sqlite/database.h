@@ -33,24 +33,24 @@ typedef struct tuff_sqlite_database {
 
   int64_t total_changes;
   uint64_t generation; /* of shapes, the last that was given */
-  unsigned schema;     /* counts the statements prepared that change tables */
   sqlite3_stmt *control[5], *json_valid;
 } tuff_sqlite_database;
 
 typedef struct tuff_sqlite_statement {
   tuff_sqlite_database *database;
   sqlite3_stmt *handle;
+  tuff_sql sql; /* its text is a copy: a change of the schema prepares it again */
   tuff_shape shape;
   const char **names;
   unsigned names_room;
-  tuff_type *types;   /* of the columns; NULL: all as stored */
-  char *scratch;      /* decimals of one row as text */
-  tuff_type *targets; /* of the parameters; NULL: all as stored */
-  bool *compared;
-  char *texts;  /* converted arguments of one run */
-  bool running; /* stepped since it was reset */
-  bool bound;   /* holds views of the caller's values */
-  int reprepared;
+  tuff_type *types;          /* of the columns; NULL: all as stored */
+  char *scratch;             /* decimals of one row as text */
+  const tuff_target *target; /* where the parameters go */
+  tuff_type *targets;        /* of these columns; NULL: all as stored */
+  char *texts;               /* converted arguments of one run */
+  const tuff_value *values;  /* of this run, borrowed */
+  bool running;              /* stepped since it was reset */
+  bool bound;                /* holds views of the caller's values */
   int64_t changed;
 } tuff_sqlite_statement;
 
@@ -86,7 +86,7 @@ bool tuff_sqlite_control(void *database, tuff_verb verb, tuff_mode mode, unsigne
                          tuff_error *err);
 void tuff_sqlite_control_close(tuff_sqlite_database *database);
 
-/* statement.c */
+/* bind.c and statement.c */
 void *tuff_sqlite_prepare(void *database, const tuff_sql *sql, unsigned flags,
                           tuff_error *err);
 const tuff_shape *tuff_sqlite_shape(void *statement);

@@ -1,5 +1,10 @@
 /* statement.c: prepared statements. Rows are filled by one sqlite3_column_value a
- * column: the value functions behind it take no lock, the column functions do. */
+ * column: the value functions behind it take no lock, the column functions do.
+ *
+ * They are prepared by the old sqlite3_prepare, on purpose. The newer ones prepare a
+ * statement again behind our back when the schema has changed, and run it at once: with
+ * other columns than the names we know, and with values that were converted for types
+ * that the columns no longer have. The old one says SQLITE_SCHEMA instead. */
 #include <stdio.h>
 #include <string.h>
 
@@ -65,25 +70,22 @@ const tuff_shape *tuff_sqlite_shape(void *context) {
 
 /* ---- prepare ---- */
 
-static bool load_targets(tuff_sqlite_statement *statement, const tuff_sql *sql,
-                         tuff_error *err) {
-  tuff_sqlite_database *database = statement->database;
+static bool load_targets(tuff_sqlite_statement *statement, tuff_error *err) {
   const tuff_host *host = tuff_sqlite_host;
-  for (unsigned i = 0; i < sql->parameters; i++) {
-    tuff_type type = tuff_sqlite_target_type(database, &sql->targets[i]);
-    if (type.declared == TUFF_AS_STORED) continue;
+  unsigned count = statement->shape.parameters;
+  bool needed = statement->targets != NULL;
+  for (unsigned i = 0; i < count; i++) {
+    tuff_type type =
+        tuff_sqlite_target_type(statement->database, &statement->target[i]);
+    if (type.declared == TUFF_AS_STORED && !needed) continue;
     if (!statement->targets) {
-      unsigned count = sql->parameters;
       statement->targets = host->alloc(NULL, count * sizeof *statement->targets);
-      statement->compared = host->alloc(NULL, count * sizeof *statement->compared);
       statement->texts = host->alloc(NULL, count * TUFF_SQLITE_SCRATCH);
-      if (!statement->targets || !statement->compared || !statement->texts)
-        return no_memory(err);
+      if (!statement->targets || !statement->texts) return no_memory(err);
       memset(statement->targets, 0, count * sizeof *statement->targets);
-      memset(statement->compared, 0, count * sizeof *statement->compared);
+      needed = true;
     }
     statement->targets[i] = type;
-    statement->compared[i] = sql->targets[i].compared;
   }
   return true;
 }
@@ -127,198 +129,47 @@ static void hint_quotes(const tuff_sql *sql, tuff_error *err) {
                          "accepts the double quotes of an old schema");
 }
 
-void *tuff_sqlite_prepare(void *context, const tuff_sql *sql, unsigned flags,
-                          tuff_error *err) {
-  tuff_sqlite_database *database = context;
-  tuff_sqlite_statement *statement = tuff_sqlite_host->alloc(NULL, sizeof *statement);
-  if (!statement) {
-    no_memory(err);
-    return NULL;
-  }
-  *statement = (tuff_sqlite_statement){.database = database};
-  if (sql->size > INT32_MAX) {
-    tuff_sqlite_host->fail(err, TUFF_RANGE, "the SQL text is longer than 2 GB");
-    goto failed;
-  }
-  unsigned lasting = flags & TUFF_PREPARE_ONCE ? 0 : SQLITE_PREPARE_PERSISTENT;
-  unsigned schema = database->schema;
-  int result = sqlite3_prepare_v3(database->handle, sql->text, (int)sql->size + 1,
-                                  lasting, &statement->handle, NULL);
+/* Gives the statement a handle, and all that is known of it. */
+static bool load(tuff_sqlite_statement *statement, tuff_error *err) {
+  tuff_sqlite_database *database = statement->database;
+  const tuff_sql *sql = &statement->sql;
+  int result = sqlite3_prepare(database->handle, sql->text, (int)sql->size + 1,
+                               &statement->handle, NULL);
   tuff_sqlite_wait_done(database);
   if (result != SQLITE_OK) {
     tuff_sqlite_fail(database, result, err);
     hint_quotes(sql, err);
     locate_name(sql, err);
-    goto failed;
+    return false;
   }
-  if (!check_parameters(statement, sql->parameters, err)) goto failed;
-  statement->shape.schema = database->schema != schema;
-  statement->shape.parameters = sql->parameters;
-  if (load_shape(statement, err) && load_targets(statement, sql, err)) return statement;
-failed:
+  return check_parameters(statement, sql->parameters, err) &&
+         load_shape(statement, err) && load_targets(statement, err);
+}
+
+void *tuff_sqlite_prepare(void *context, const tuff_sql *sql, unsigned flags,
+                          tuff_error *err) {
+  (void)flags;
+  if (sql->size >= INT32_MAX) {
+    tuff_sqlite_host->fail(err, TUFF_RANGE, "the SQL text is longer than 2 GB");
+    return NULL;
+  }
+  tuff_sqlite_statement *statement = tuff_sqlite_host->alloc(NULL, sizeof *statement);
+  char *text = tuff_sqlite_host->alloc(NULL, sql->size + 1);
+  if (!statement || !text) {
+    tuff_sqlite_host->alloc(statement, 0);
+    tuff_sqlite_host->alloc(text, 0);
+    no_memory(err);
+    return NULL;
+  }
+  memcpy(text, sql->text, sql->size + 1);
+  *statement = (tuff_sqlite_statement){.database = context,
+                                       .sql = *sql,
+                                       .target = sql->targets,
+                                       .shape.parameters = sql->parameters};
+  statement->sql.text = text;
+  if (load(statement, err)) return statement;
   tuff_sqlite_finish(statement);
   return NULL;
-}
-
-/* ---- bind ---- */
-
-static bool refuse_text(int number, tuff_error *err) {
-  const tuff_host *host = tuff_sqlite_host;
-  host->fail(err, TUFF_TYPE, "the text is not valid UTF-8, or holds a NUL byte");
-  host->hint(err,
-             "bytes that are no text are stored by tuff.blob(string), or in a column "
-             "declared BLOB");
-  err->offset = number - 1;
-  return false;
-}
-
-static bool refuse_nan(int number, tuff_error *err) {
-  const tuff_host *host = tuff_sqlite_host;
-  host->fail(err, TUFF_RANGE, "NaN cannot be stored: SQLite would make it NULL");
-  host->hint(err, "give nil or tuff.null if NULL is meant");
-  err->offset = number - 1;
-  return false;
-}
-
-static bool is_text(const tuff_value *value) {
-  return tuff_sqlite_host->valid_text(value->bytes, value->size);
-}
-
-static bool bind_text(tuff_sqlite_statement *statement, int number,
-                      const tuff_value *value, tuff_error *err) {
-  if (!is_text(value)) return refuse_text(number, err);
-  statement->bound = true;
-  int result = sqlite3_bind_text64(statement->handle, number, value->bytes, value->size,
-                                   SQLITE_STATIC, SQLITE_UTF8);
-  return result == SQLITE_OK || tuff_sqlite_fail(statement->database, result, err);
-}
-
-static bool check_item(const tuff_value *item, int number, tuff_error *err) {
-  if (item->kind == TUFF_TEXT && !is_text(item)) return refuse_text(number, err);
-  if (item->kind == TUFF_REAL && item->real != item->real)
-    return refuse_nan(number, err);
-  return true;
-}
-
-static bool bind_other(tuff_sqlite_statement *statement, int number,
-                       const tuff_value *value, tuff_error *err) {
-  int result;
-  statement->bound = true;
-  switch (value->kind) {
-    case TUFF_BLOB:
-      /* A NULL pointer would bind NULL. */
-      result = sqlite3_bind_blob64(statement->handle, number,
-                                   value->size ? value->bytes : "", value->size,
-                                   SQLITE_STATIC);
-      break;
-    case TUFF_ARRAY:
-      for (size_t i = 0; i < value->size; i++)
-        if (!check_item(&value->items[i], number, err)) return false;
-      result = sqlite3_bind_pointer(statement->handle, number, (void *)(uintptr_t)value,
-                                    tuff_sqlite_array_type, NULL);
-      break;
-    default: result = sqlite3_bind_null(statement->handle, number); break;
-  }
-  return result == SQLITE_OK || tuff_sqlite_fail(statement->database, result, err);
-}
-
-static bool bind_real(tuff_sqlite_statement *statement, int number, double real,
-                      tuff_error *err) {
-  if (TUFF_UNLIKELY(real != real)) return refuse_nan(number, err);
-  sqlite3_bind_double(statement->handle, number, real);
-  return true;
-}
-
-static inline bool bind_value(tuff_sqlite_statement *statement, int number,
-                              const tuff_value *value, tuff_error *err) {
-  switch (value->kind) {
-    case TUFF_BOOLEAN:
-    case TUFF_INTEGER:
-      return sqlite3_bind_int64(statement->handle, number, value->integer) == SQLITE_OK;
-    case TUFF_REAL: return bind_real(statement, number, value->real, err);
-    case TUFF_JSON:
-    case TUFF_TEXT: return bind_text(statement, number, value, err);
-    default: return bind_other(statement, number, value, err);
-  }
-}
-
-static void free_list(void *list) { tuff_sqlite_host->alloc(list, 0); }
-
-/* A list for a column of decimals or blobs: SQLite frees the converted copy. */
-static bool bind_typed_list(tuff_sqlite_statement *statement, unsigned index,
-                            const tuff_value *value, tuff_error *err) {
-  const tuff_type *type = &statement->targets[index];
-  if (type->declared != TUFF_AS_DECIMAL && type->declared != TUFF_AS_BLOB)
-    return bind_other(statement, (int)index + 1, value, err);
-  tuff_value *list = tuff_sqlite_host->alloc(NULL, (value->size + 1) * sizeof *list);
-  if (!list) return no_memory(err);
-  tuff_value *items = list + 1;
-  *list = (tuff_value){.kind = TUFF_ARRAY, .items = items, .size = value->size};
-  for (size_t i = 0; i < value->size; i++) {
-    items[i] = value->items[i];
-    if (tuff_sqlite_store(statement->database, type, true, &items[i], NULL, err) &&
-        check_item(&items[i], (int)index + 1, err))
-      continue;
-    err->offset = (int)index;
-    free_list(list);
-    return false;
-  }
-  statement->bound = true;
-  int result = sqlite3_bind_pointer(statement->handle, (int)index + 1, list,
-                                    tuff_sqlite_array_type, free_list);
-  return result == SQLITE_OK || tuff_sqlite_fail(statement->database, result, err);
-}
-
-/* An integer that no float holds would be rounded in a column of floats. */
-static bool fits_real(const tuff_value *value) {
-  int64_t integer = value->integer;
-  return value->kind != TUFF_INTEGER ||
-         (integer >= -(INT64_C(1) << 53) && integer <= INT64_C(1) << 53) ||
-         (integer != INT64_MAX && (int64_t)(double)integer == integer);
-}
-
-static bool bind_typed(tuff_sqlite_statement *statement, unsigned index,
-                       const tuff_value *value, tuff_error *err) {
-  if (value->kind == TUFF_ARRAY) return bind_typed_list(statement, index, value, err);
-  tuff_value stored = *value;
-  if (!tuff_sqlite_store(statement->database, &statement->targets[index],
-                         statement->compared[index], &stored,
-                         statement->texts + index * TUFF_SQLITE_SCRATCH, err)) {
-    err->offset = (int)index;
-    return false;
-  }
-  return bind_value(statement, (int)index + 1, &stored, err);
-}
-
-static inline bool bind_targeted(tuff_sqlite_statement *statement, unsigned index,
-                                 const tuff_value *value, tuff_error *err) {
-  switch (statement->targets[index].declared) {
-    case TUFF_AS_REAL:
-      if (TUFF_UNLIKELY(!fits_real(value) && !statement->compared[index])) {
-        tuff_sqlite_host->fail(err, TUFF_RANGE,
-                               "this integer has no exact form as a float, which its "
-                               "column holds");
-        err->offset = (int)index;
-        return false;
-      }
-      return bind_value(statement, (int)index + 1, value, err);
-    case TUFF_AS_STORED: return bind_value(statement, (int)index + 1, value, err);
-    default: return bind_typed(statement, index, value, err);
-  }
-}
-
-bool tuff_sqlite_bind(void *context, const tuff_value *values, unsigned count,
-                      tuff_error *err) {
-  tuff_sqlite_statement *statement = context;
-  if (TUFF_UNLIKELY(statement->targets != NULL)) {
-    for (unsigned i = 0; i < count; i++)
-      if (!bind_targeted(statement, i, &values[i], err)) return false;
-    return true;
-  }
-  for (unsigned i = 0; i < count; i++)
-    if (TUFF_UNLIKELY(!bind_value(statement, (int)i + 1, &values[i], err)))
-      return false;
-  return true;
 }
 
 /* ---- step ---- */
@@ -358,19 +209,31 @@ void tuff_sqlite_row(void *context, tuff_value *row) {
                      statement->scratch + i * TUFF_SQLITE_SCRATCH);
 }
 
-/* Somebody changed the schema, and SQLite has prepared the statement again: its columns
- * may be others than before. */
-static tuff_result first_row(tuff_sqlite_statement *statement, tuff_value *row,
-                             tuff_error *err) {
-  statement->running = true;
-  int reprepared =
-      sqlite3_stmt_status(statement->handle, SQLITE_STMTSTATUS_REPREPARE, 0);
-  if (reprepared == statement->reprepared) {
-    tuff_sqlite_row(statement, row);
-    return TUFF_ROW;
+/* The schema has changed since it was prepared. Nothing of it has run yet. */
+static bool renew(tuff_sqlite_statement *statement, tuff_error *err) {
+  sqlite3_stmt *old = statement->handle;
+  statement->handle = NULL;
+  statement->bound = false;
+  sqlite3_finalize(old);
+  return load(statement, err) &&
+         (!statement->values || tuff_sqlite_bind(statement, statement->values,
+                                                 statement->shape.parameters, err));
+}
+
+/* The first step of a run; it may wait for a lock. */
+static int first_step(tuff_sqlite_statement *statement, tuff_error *err) {
+  enum { MOST_CHANGES = 50 }; /* of the schema, meanwhile */
+  int result = SQLITE_SCHEMA;
+  for (int tries = 0; result == SQLITE_SCHEMA && tries < MOST_CHANGES; tries++) {
+    if (TUFF_UNLIKELY(!statement->handle || tries > 0) && !renew(statement, err)) break;
+    result = sqlite3_step(statement->handle);
+    /* Only reset says what went wrong. */
+    if (TUFF_UNLIKELY(result != SQLITE_ROW && result != SQLITE_DONE))
+      result = sqlite3_reset(statement->handle);
   }
-  statement->reprepared = reprepared;
-  return load_shape(statement, err) ? TUFF_ROW : TUFF_FAILED;
+  tuff_sqlite_wait_done(statement->database);
+  statement->running = true;
+  return result;
 }
 
 static tuff_result done(tuff_sqlite_statement *statement) {
@@ -387,24 +250,51 @@ static tuff_result done(tuff_sqlite_statement *statement) {
   return TUFF_DONE;
 }
 
-tuff_result tuff_sqlite_step(void *context, tuff_value *row, tuff_error *err) {
-  tuff_sqlite_statement *statement = context;
-  int result = sqlite3_step(statement->handle);
-  if (TUFF_LIKELY(result == SQLITE_ROW)) {
-    if (TUFF_UNLIKELY(!statement->running)) {
-      tuff_sqlite_wait_done(statement->database);
-      return first_row(statement, row, err);
+/* Values of the script do not belong into a message, which may be logged. */
+static void mask_values(const tuff_sqlite_statement *statement, tuff_error *err) {
+  for (unsigned i = 0; statement->values && i < statement->shape.parameters; i++) {
+    const tuff_value *value = &statement->values[i];
+    if (value->kind != TUFF_TEXT || value->size < 2 ||
+        value->size >= sizeof err->message)
+      continue;
+    for (char *at = err->message; (at = strchr(at, value->bytes[0])) != NULL; at++) {
+      if (strncmp(at, value->bytes, value->size) != 0) continue;
+      memmove(at + 1, at + value->size, strlen(at + value->size) + 1);
+      *at = '?';
     }
-    tuff_sqlite_row(statement, row);
-    return TUFF_ROW;
   }
-  tuff_sqlite_wait_done(statement->database);
-  if (TUFF_LIKELY(result == SQLITE_DONE)) return done(statement);
+}
+
+static tuff_result failed(tuff_sqlite_statement *statement, int result,
+                          tuff_error *err) {
+  int reason = sqlite3_reset(statement->handle); /* only that says what went wrong */
+  if (reason != SQLITE_OK) result = reason;
   tuff_sqlite_fail(statement->database, result, err);
   bool wrote =
       !statement->shape.readonly && sqlite3_get_autocommit(statement->database->handle);
   if (err->code == TUFF_IO && wrote) err->unknown = true;
+  if ((result & 0xFF) == SQLITE_ERROR) mask_values(statement, err);
   return TUFF_FAILED;
+}
+
+tuff_result tuff_sqlite_step(void *context, tuff_value *row, tuff_error *err) {
+  tuff_sqlite_statement *statement = context;
+  int result;
+  if (TUFF_LIKELY(statement->running)) {
+    result = sqlite3_step(statement->handle);
+  } else {
+    uint64_t generation = statement->shape.generation;
+    result = first_step(statement, err);
+    if (TUFF_UNLIKELY(statement->shape.generation != generation &&
+                      result == SQLITE_ROW))
+      return TUFF_ROW; /* the core asks for it when it has made room */
+  }
+  if (TUFF_LIKELY(result == SQLITE_ROW)) {
+    tuff_sqlite_row(statement, row);
+    return TUFF_ROW;
+  }
+  if (TUFF_LIKELY(result == SQLITE_DONE)) return done(statement);
+  return failed(statement, result, err);
 }
 
 int64_t tuff_sqlite_changes(void *context) {
@@ -420,6 +310,7 @@ void tuff_sqlite_reset(void *context) {
 
 void tuff_sqlite_forget(void *context) {
   tuff_sqlite_statement *statement = context;
+  statement->values = NULL;
   if (!statement->bound) return;
   sqlite3_clear_bindings(statement->handle);
   statement->bound = false;
@@ -434,7 +325,7 @@ void tuff_sqlite_finish(void *context) {
   host->alloc(statement->types, 0);
   host->alloc(statement->scratch, 0);
   host->alloc(statement->targets, 0);
-  host->alloc(statement->compared, 0);
+  host->alloc((void *)(uintptr_t)statement->sql.text, 0);
   host->alloc(statement->texts, 0);
   host->alloc(statement, 0);
 }

@@ -108,7 +108,52 @@ static void finds_what_is_compared(void) {
   check("select * from t where \"a\" = ?", "t.\"a\"?");
 }
 
+static void knows_other_ways_to_compare(void) {
+  check("select * from t where ? < a and ? = t.b", "t.a? -");
+  check("select * from t where a is ? or b is not ?", "t.a? t.b?");
+  check("select * from t where a in ? and b not in ?", "t.a? t.b?");
+  check("select * from t where a in (?, ?) and b not in (?)", "t.a? t.a? t.b?");
+  check("select * from t where a between ? and ? and b = ?", "t.a? t.a? t.b?");
+  check("select * from t where a not between ? and ?", "t.a? t.a?");
+  check("select * from t where a between ? and ? and ? = b", "t.a? t.a? t.b?");
+  check("select * from t as u where u.a = ? and a = ?", "t.a? t.a?");
+  check("select * from t u where u.a = ?", "t.a?");
+  check("delete from t where a in (?, 1, ?)", "t.a? t.a?");
+}
+
+static void knows_tuples_and_results(void) {
+  check("update t set (a, b) = (?, ?)", "t.a t.b");
+  check("update t set a = ?, (b, c) = (?, ?), d = ? where e = ?",
+        "t.a t.b t.c t.d t.e?");
+  check("insert into t (a, b) select ?, ?", "t.a t.b");
+  check("insert into t select 1, ?", "t[1]");
+  check("insert into t (a, b) select ?, c from u", "t.a");
+  check("insert into t (a, b) select c, ? from u where d = ?", "t.b -");
+}
+
+static void is_not_led_astray(void) {
+  check("select * from t where a in (select ? from u)", "-");
+  check("select * from t where a in (select b from u where c = ?)", "-");
+  check("select * from t where a in (abs(?), ?)", "- t.a?");
+  check("select * from t where max(a, ?) = ?", "- -");
+  check("select * from t where abs(a) = ?", "-");
+  check("select * from t where f(b, a) in (?)", "-");
+  check("select * from t where ? = f(a)", "-");
+  check("select * from t where ? < u.a", "-");
+  check("select * from t where not a = ?", "t.a?");
+  check("update t set a = (select b from u where c = ?)", "-");
+  check("update t set a = b = ?", "-");
+  check("insert into t (a) select b = ? from u", "-");
+  check("insert into t (a, b) select max(c, ?), ? from u", "- t.b");
+}
+
 static void says_nothing_of_an_expression(void) {
+  check("select * from t where a = ? + 1", "-");
+  check("select * from t where a = ? || 'x' and b = ?", "- t.b?");
+  check("select * from t where a in (? + 1, ?)", "- t.a?");
+  check("select * from t where a between ? - 1 and ? + 1", "- -");
+  check("select * from t where ? + 1 < a", "-");
+  check("select * from t where 1 + ? < a", "-");
   check("insert into t (a) values (? || 'x')", "-");
   check("insert into t (a) values ('x' || ?)", "-");
   check("insert into t (a) values (abs(?))", "-");
@@ -174,6 +219,9 @@ int main(void) {
   it("finds the columns of an UPDATE", finds_columns_of_an_update);
   it("finds the columns of an upsert", finds_columns_of_an_upsert);
   it("finds what is compared", finds_what_is_compared);
+  it("knows other ways to compare", knows_other_ways_to_compare);
+  it("knows tuples and results", knows_tuples_and_results);
+  it("is not led astray", is_not_led_astray);
   it("says nothing of an expression", says_nothing_of_an_expression);
   it("says nothing where the table is uncertain",
      says_nothing_where_tables_are_uncertain);

@@ -124,8 +124,13 @@ function core.transaction:__close()
   if core.is_open(self) then self:rollback() end
 end
 
---- A transaction that nobody can end any more.
+--- A transaction that nobody can end any more. The collector may find it in the middle of a
+--- call on its connection: then the next cycle ends it.
 function core.transaction:__gc()
+  if core.is_busy(self) then
+    setmetatable({}, { __gc = function() core.transaction.__gc(self) end })
+    return
+  end
   local open, db = core.is_open(self), core.connection_of(self)
   core.collect(self)
   if open then ended(db, core.depth(db) + 1, "rollback") end

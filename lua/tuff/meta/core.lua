@@ -200,6 +200,11 @@ function core.is_open(tx) end
 ---@return tuff.Database
 function core.connection_of(tx) end
 
+--- Whether its connection is in the middle of a call.
+---@param tx tuff.Transaction
+---@return boolean
+function core.is_busy(tx) end
+
 --- How many transactions are open inside one another.
 ---@param db tuff.Database
 ---@return integer

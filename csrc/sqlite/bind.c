@@ -1,0 +1,173 @@
+/* bind.c: values of a script as parameters of SQLite. What it would change in silence
+ * is refused here. */
+#include "sqlite/database.h"
+
+static inline bool check(tuff_sqlite_statement *statement, int result,
+                         tuff_error *err) {
+  return TUFF_LIKELY(result == SQLITE_OK) ||
+         tuff_sqlite_fail(statement->database, result, err);
+}
+
+static bool refuse_text(int number, tuff_error *err) {
+  const tuff_host *host = tuff_sqlite_host;
+  host->fail(err, TUFF_TYPE, "the text is not valid UTF-8, or holds a NUL byte");
+  host->hint(err,
+             "bytes that are no text are stored by tuff.blob(string), or in a column "
+             "declared BLOB");
+  err->parameter = number - 1;
+  return false;
+}
+
+static bool refuse_nan(int number, tuff_error *err) {
+  const tuff_host *host = tuff_sqlite_host;
+  host->fail(err, TUFF_RANGE, "NaN cannot be stored: SQLite would make it NULL");
+  host->hint(err, "give nil or tuff.null if NULL is meant");
+  err->parameter = number - 1;
+  return false;
+}
+
+static bool is_text(const tuff_value *value) {
+  return tuff_sqlite_host->valid_text(value->bytes, value->size);
+}
+
+static bool bind_text(tuff_sqlite_statement *statement, int number,
+                      const tuff_value *value, tuff_error *err) {
+  if (!is_text(value)) return refuse_text(number, err);
+  statement->bound = true;
+  int result = sqlite3_bind_text64(statement->handle, number, value->bytes, value->size,
+                                   SQLITE_STATIC, SQLITE_UTF8);
+  return check(statement, result, err);
+}
+
+static bool check_item(const tuff_value *item, int number, tuff_error *err) {
+  if (item->kind == TUFF_TEXT && !is_text(item)) return refuse_text(number, err);
+  if (item->kind == TUFF_REAL && item->real != item->real)
+    return refuse_nan(number, err);
+  return true;
+}
+
+static bool bind_other(tuff_sqlite_statement *statement, int number,
+                       const tuff_value *value, tuff_error *err) {
+  int result;
+  statement->bound = true;
+  switch (value->kind) {
+    case TUFF_BLOB:
+      /* A NULL pointer would bind NULL. */
+      result = sqlite3_bind_blob64(statement->handle, number,
+                                   value->size ? value->bytes : "", value->size,
+                                   SQLITE_STATIC);
+      break;
+    case TUFF_ARRAY:
+      for (size_t i = 0; i < value->size; i++)
+        if (!check_item(&value->items[i], number, err)) return false;
+      result = sqlite3_bind_pointer(statement->handle, number, (void *)(uintptr_t)value,
+                                    tuff_sqlite_array_type, NULL);
+      break;
+    default: result = sqlite3_bind_null(statement->handle, number); break;
+  }
+  return check(statement, result, err);
+}
+
+static bool bind_real(tuff_sqlite_statement *statement, int number, double real,
+                      tuff_error *err) {
+  if (TUFF_UNLIKELY(real != real)) return refuse_nan(number, err);
+  return check(statement, sqlite3_bind_double(statement->handle, number, real), err);
+}
+
+static inline bool bind_value(tuff_sqlite_statement *statement, int number,
+                              const tuff_value *value, tuff_error *err) {
+  switch (value->kind) {
+    case TUFF_BOOLEAN:
+    case TUFF_INTEGER:
+      return check(statement,
+                   sqlite3_bind_int64(statement->handle, number, value->integer), err);
+    case TUFF_REAL: return bind_real(statement, number, value->real, err);
+    case TUFF_JSON:
+    case TUFF_TEXT: return bind_text(statement, number, value, err);
+    default: return bind_other(statement, number, value, err);
+  }
+}
+
+static void free_list(void *list) { tuff_sqlite_host->alloc(list, 0); }
+
+/* A list for a column of decimals or blobs: SQLite frees the converted copy. */
+static bool bind_typed_list(tuff_sqlite_statement *statement, unsigned index,
+                            const tuff_value *value, tuff_error *err) {
+  const tuff_type *type = &statement->targets[index];
+  if (type->declared != TUFF_AS_DECIMAL && type->declared != TUFF_AS_BLOB)
+    return bind_other(statement, (int)index + 1, value, err);
+  tuff_value *list = tuff_sqlite_host->alloc(NULL, (value->size + 1) * sizeof *list);
+  if (!list) {
+    tuff_sqlite_host->fail(err, TUFF_MEMORY, "out of memory");
+    return false;
+  }
+  tuff_value *items = list + 1;
+  *list = (tuff_value){.kind = TUFF_ARRAY, .items = items, .size = value->size};
+  for (size_t i = 0; i < value->size; i++) {
+    items[i] = value->items[i];
+    if (tuff_sqlite_store(statement->database, type, true, &items[i], NULL, err) &&
+        check_item(&items[i], (int)index + 1, err))
+      continue;
+    err->parameter = (int)index;
+    free_list(list);
+    return false;
+  }
+  statement->bound = true;
+  int result = sqlite3_bind_pointer(statement->handle, (int)index + 1, list,
+                                    tuff_sqlite_array_type, free_list);
+  return check(statement, result, err);
+}
+
+/* An integer that no float holds would be rounded in a column of floats. */
+static bool fits_real(const tuff_value *value) {
+  int64_t integer = value->integer;
+  return value->kind != TUFF_INTEGER ||
+         (integer >= -(INT64_C(1) << 53) && integer <= INT64_C(1) << 53) ||
+         (integer != INT64_MAX && (int64_t)(double)integer == integer);
+}
+
+static bool bind_typed(tuff_sqlite_statement *statement, unsigned index,
+                       const tuff_value *value, tuff_error *err) {
+  if (value->kind == TUFF_ARRAY) return bind_typed_list(statement, index, value, err);
+  tuff_value stored = *value;
+  if (!tuff_sqlite_store(statement->database, &statement->targets[index],
+                         statement->target[index].compared, &stored,
+                         statement->texts + index * TUFF_SQLITE_SCRATCH, err)) {
+    err->parameter = (int)index;
+    return false;
+  }
+  return bind_value(statement, (int)index + 1, &stored, err);
+}
+
+static inline bool bind_targeted(tuff_sqlite_statement *statement, unsigned index,
+                                 const tuff_value *value, tuff_error *err) {
+  switch (statement->targets[index].declared) {
+    case TUFF_AS_REAL:
+      if (TUFF_UNLIKELY(!fits_real(value) && !statement->target[index].compared)) {
+        tuff_sqlite_host->fail(err, TUFF_RANGE,
+                               "this integer has no exact form as a float, which its "
+                               "column holds");
+        err->parameter = (int)index;
+        return false;
+      }
+      return bind_value(statement, (int)index + 1, value, err);
+    case TUFF_AS_STORED: return bind_value(statement, (int)index + 1, value, err);
+    default: return bind_typed(statement, index, value, err);
+  }
+}
+
+bool tuff_sqlite_bind(void *context, const tuff_value *values, unsigned count,
+                      tuff_error *err) {
+  tuff_sqlite_statement *statement = context;
+  statement->values = values;
+  if (TUFF_UNLIKELY(!statement->handle)) return true; /* renewing it binds them */
+  if (TUFF_UNLIKELY(statement->targets != NULL)) {
+    for (unsigned i = 0; i < count; i++)
+      if (!bind_targeted(statement, i, &values[i], err)) return false;
+    return true;
+  }
+  for (unsigned i = 0; i < count; i++)
+    if (TUFF_UNLIKELY(!bind_value(statement, (int)i + 1, &values[i], err)))
+      return false;
+  return true;
+}
