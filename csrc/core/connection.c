@@ -30,8 +30,9 @@ bool tuff_connection_check(const tuff_connection *connection, tuff_error *err) {
   }
   if (TUFF_UNLIKELY(connection->forks != tuff_fork_generation())) {
     tuff_fail(err, TUFF_CONNECTION, "this connection was opened before a fork");
-    tuff_error_hint(err, "open a new one in the child: a connection belongs to the "
-                         "process that opened it");
+    tuff_error_hint(
+        err, "close it before the fork, and open one in the child: it belongs to the "
+             "process that opened it");
     return false;
   }
   return true;
@@ -81,14 +82,17 @@ static bool run_part(tuff_connection *connection, const tuff_part *part,
 /* What a script holds, before anything of it is run. */
 typedef struct contents {
   unsigned count;
-  bool control, outside;
+  bool control; /* it begins or ends transactions */
+  bool stray;   /* it ends one that it has not begun */
+  bool outside; /* some of it cannot run in a transaction */
 } contents;
 
 static contents read_through(tuff_splitter splitter) {
   contents contents = {0};
   tuff_part part;
   for (; tuff_splitter_next(&splitter, &part); contents.count++) {
-    contents.control = contents.control || part.effect == TUFF_EFFECT_CONTROL;
+    if (part.effect == TUFF_EFFECT_END && !contents.control) contents.stray = true;
+    contents.control = contents.control || tuff_effect_is_control(part.effect);
     contents.outside = contents.outside || part.effect == TUFF_EFFECT_OUTSIDE;
   }
   return contents;
@@ -136,9 +140,14 @@ bool tuff_connection_exec(tuff_connection *connection, const char *script, size_
   if (contents.control && connection->transaction.depth > 0)
     return tuff_statement_refuse_control(err);
   bool nested = tuff_connection_in_transaction(connection);
+  if (contents.stray && contents.count > 1 && !connection->transaction.manual) {
+    tuff_fail(err, TUFF_MISUSE, "the script ends a transaction that it has not begun");
+    return false;
+  }
   if (contents.count < 2 || contents.control || (contents.outside && !nested))
     return run_bare(connection, splitter, script, err);
-  tuff_mode mode = connection->readonly ? TUFF_READ : TUFF_WRITE;
+  bool reads = connection->readonly || connection->transaction.readonly;
+  tuff_mode mode = reads ? TUFF_READ : TUFF_WRITE;
   uint64_t serial = tuff_transaction_begin(connection, mode, 0, err);
   if (!serial) return false;
   if (run_parts(connection, splitter, script, err))

@@ -199,6 +199,7 @@ typedef struct tuff_host {
   const tuff_files *files;
   int64_t (*now_us)(void); /* monotonic */
   void (*sleep_us)(int64_t us);
+  unsigned (*forks)(void); /* how often this process or an ancestor has forked */
   /* Whether to stop now. Fills err, which may be NULL, with the reason. */
   bool (*stop)(tuff_watch *watch, tuff_error *err);
   /* Whether it is UTF-8 without NUL: text that both engines store exactly. */

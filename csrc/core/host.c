@@ -64,6 +64,7 @@ static void prepare_host(void) {
                      .files = tuff_files_current,
                      .now_us = tuff_now_us,
                      .sleep_us = sleep_us,
+                     .forks = tuff_fork_generation,
                      .stop = tuff_watch_stop,
                      .valid_text = tuff_text_is_valid,
                      .fail = tuff_fail,

@@ -120,9 +120,15 @@ static tuff_token dollar_or_at(tuff_lexer *lexer) {
   return token_to(lexer, TUFF_TOKEN_PUNCTUATION, next);
 }
 
+/* The byte order mark, which editors put in front of a file, is white space. */
+static bool is_mark(const tuff_lexer *lexer, const char *at) {
+  return lexer->end - at >= 3 && memcmp(at, "\xEF\xBB\xBF", 3) == 0;
+}
+
 tuff_token tuff_lexer_next(tuff_lexer *lexer) {
   const char *at = lexer->at;
   if (at >= lexer->end) return (tuff_token){TUFF_TOKEN_END, lexer->end, 0};
+  if (is_mark(lexer, at)) return token_to(lexer, TUFF_TOKEN_SPACE, at + 3);
   char c = *at, next = peek(lexer, at + 1);
   if (is_space(c)) {
     while (at < lexer->end && is_space(*at)) at++;

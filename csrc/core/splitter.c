@@ -10,15 +10,24 @@ void tuff_splitter_begin(tuff_splitter *splitter, const char *script, size_t siz
   splitter->lexer = (tuff_lexer){script, script + size, dialect};
 }
 
+static bool is_one_of(const tuff_token *word, const char *const *keywords) {
+  for (; *keywords; keywords++)
+    if (tuff_token_is(word, *keywords)) return true;
+  return false;
+}
+
 tuff_effect tuff_effect_of(const tuff_token *word) {
-  static const char *const control[] = {"begin",     "commit",  "end",   "rollback",
-                                        "savepoint", "release", "start", "abort"};
-  static const char *const outside[] = {"vacuum", "detach"};
-  for (size_t i = 0; i < sizeof control / sizeof *control; i++)
-    if (tuff_token_is(word, control[i])) return TUFF_EFFECT_CONTROL;
-  for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
-    if (tuff_token_is(word, outside[i])) return TUFF_EFFECT_OUTSIDE;
-  return TUFF_EFFECT_NONE;
+  static const char *const begins[] = {"begin", "start", "savepoint", NULL};
+  static const char *const ends[] = {"commit",  "end",   "rollback",
+                                     "release", "abort", NULL};
+  static const char *const outside[] = {"vacuum", "detach", NULL};
+  if (is_one_of(word, begins)) return TUFF_EFFECT_BEGIN;
+  if (is_one_of(word, ends)) return TUFF_EFFECT_END;
+  return is_one_of(word, outside) ? TUFF_EFFECT_OUTSIDE : TUFF_EFFECT_NONE;
+}
+
+bool tuff_effect_is_control(tuff_effect effect) {
+  return effect == TUFF_EFFECT_BEGIN || effect == TUFF_EFFECT_END;
 }
 
 /* Follows the head of a statement until it is known whether it makes a trigger. */

@@ -12,8 +12,9 @@ typedef struct tuff_splitter {
 /* What a statement does to transactions, by its first word. */
 typedef enum tuff_effect {
   TUFF_EFFECT_NONE,
-  TUFF_EFFECT_CONTROL, /* BEGIN, COMMIT, END, ROLLBACK, SAVEPOINT, RELEASE, … */
-  TUFF_EFFECT_OUTSIDE  /* VACUUM, DETACH: cannot run inside a transaction */
+  TUFF_EFFECT_BEGIN,  /* BEGIN, START, SAVEPOINT */
+  TUFF_EFFECT_END,    /* COMMIT, END, ROLLBACK, RELEASE, ABORT */
+  TUFF_EFFECT_OUTSIDE /* VACUUM, DETACH: cannot run inside a transaction */
 } tuff_effect;
 
 typedef struct tuff_part {
@@ -30,5 +31,8 @@ bool tuff_splitter_next(tuff_splitter *splitter, tuff_part *part);
 
 /* By the first word of a statement. */
 tuff_effect tuff_effect_of(const tuff_token *word);
+
+/* Whether it begins or ends a transaction. */
+bool tuff_effect_is_control(tuff_effect effect);
 
 #endif

@@ -173,7 +173,7 @@ static bool settle(tuff_connection *connection, tuff_error *err) {
 static bool admit(tuff_statement *statement, tuff_error *err) {
   tuff_connection *connection = statement->connection;
   const tuff_transaction *transaction = &connection->transaction;
-  if (statement->tokenized.effect == TUFF_EFFECT_CONTROL) {
+  if (tuff_effect_is_control(statement->tokenized.effect)) {
     if (!admit_control(statement, err)) return false;
   } else if (transaction->failed) {
     return refuse_aborted(connection, err);
@@ -245,7 +245,7 @@ static void done(tuff_statement *statement) {
   statement->changed =
       statement->shape->readonly ? 0 : connection->driver->changes(statement->native);
   connection->counters.changes += (uint64_t)statement->changed;
-  if (statement->tokenized.effect == TUFF_EFFECT_CONTROL)
+  if (tuff_effect_is_control(statement->tokenized.effect))
     tuff_transaction_note_control(connection);
 }
 

@@ -79,7 +79,16 @@ static bool number_of(pass *pass, const tuff_token *token, unsigned *number) {
   return true;
 }
 
+/* `limit?` must not become the name limit$1. */
+static bool is_glued(const tuff_buffer *text) {
+  if (text->size == 0) return false;
+  unsigned char last = (unsigned char)text->bytes[text->size - 1];
+  return last >= 0x80 || last == '_' || last == '$' || (last >= '0' && last <= '9') ||
+         ((last | 0x20) >= 'a' && (last | 0x20) <= 'z');
+}
+
 static void write_placeholder(pass *pass, unsigned number) {
+  if (is_glued(&pass->out->text)) tuff_buffer_append(&pass->out->text, " ", 1);
   tuff_buffer_append(&pass->out->text, &pass->dialect->placeholder, 1);
   tuff_buffer_append_number(&pass->out->text, number + 1ul);
 }
@@ -102,7 +111,7 @@ static bool take_parameter(pass *pass, const tuff_token *token) {
     return refuse(pass, token, TUFF_MISUSE,
                   "? and :name cannot be mixed in one statement");
   out->style = style;
-  unsigned number;
+  unsigned number = 0;
   if (!number_of(pass, token, &number)) return false;
   tuff_targets_parameter(&pass->targets, token, out->targets, number);
   if (tuff_token_is(&pass->last[0], "in")) {

@@ -14,6 +14,7 @@ typedef struct tuff_sqlite_database {
   tuff_watch *watch;
   char *path; /* absolute and without links, or ":memory:" */
   bool file;  /* not in memory */
+  struct tuff_sqlite_open_file *open_file; /* its entry in inherited.c */
   bool wal, readonly, normal, legacy_quotes;
 
   /* waiting (wait.c) */
@@ -60,6 +61,11 @@ bool tuff_sqlite_fail(tuff_sqlite_database *database, int result, tuff_error *er
 /* open.c */
 void *tuff_sqlite_open(const tuff_options *options, tuff_watch *watch, tuff_error *err);
 void tuff_sqlite_close(void *database, bool collected);
+
+/* inherited.c: refuses a file that was open when the process forked, and remembers that
+ * this one is open. */
+bool tuff_sqlite_inherited_enter(tuff_sqlite_database *database, tuff_error *err);
+void tuff_sqlite_inherited_leave(tuff_sqlite_database *database);
 
 /* Our own statement, without parameters and result. */
 bool tuff_sqlite_exec(tuff_sqlite_database *database, const char *sql, tuff_error *err);

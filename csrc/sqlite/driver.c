@@ -1,4 +1,6 @@
 /* driver.c: the table of functions that makes this folder a driver. */
+#include <pthread.h>
+
 #include "sqlite/database.h"
 #include "sqlite/sqlite.h"
 
@@ -50,6 +52,10 @@ const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
       .forget = tuff_sqlite_forget,
       .finish = tuff_sqlite_finish,
   };
-  tuff_sqlite_host = lent;
+  /* The same for every caller; but threads may open their first database at once. */
+  static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+  pthread_mutex_lock(&mutex);
+  if (!tuff_sqlite_host) tuff_sqlite_host = lent;
+  pthread_mutex_unlock(&mutex);
   return &driver;
 }

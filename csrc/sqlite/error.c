@@ -127,6 +127,9 @@ bool tuff_sqlite_fail(tuff_sqlite_database *database, int result, tuff_error *er
     extended = result; /* the handle has moved on, or there is none */
     message = sqlite3_errstr(result);
   }
+  /* A statement with RETURNING that breaks a foreign key is told so in words only. */
+  if (extended == SQLITE_ERROR && strcmp(message, "FOREIGN KEY constraint failed") == 0)
+    extended = SQLITE_CONSTRAINT_FOREIGNKEY;
   bool waited = (extended & 0xFF) == SQLITE_BUSY && database->gave_up;
   if ((extended & 0xFF) == SQLITE_INTERRUPT || waited)
     host->stop(database->watch, err); /* it was the watch, which knows why */

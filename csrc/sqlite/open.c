@@ -257,7 +257,8 @@ void *tuff_sqlite_open(const tuff_options *options, tuff_watch *watch,
   database->readonly = options->readonly;
   database->normal = options->normal;
   watch->started_us = 0;
-  if (open_file(database, options, err)) return database;
+  if (tuff_sqlite_inherited_enter(database, err) && open_file(database, options, err))
+    return database;
   add_context(options, err);
   tuff_sqlite_close(database, false);
   return NULL;
@@ -274,6 +275,7 @@ void tuff_sqlite_close(void *context, bool collected) {
   if (collected)
     sqlite3_db_config(database->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
   sqlite3_close_v2(database->handle);
+  tuff_sqlite_inherited_leave(database);
   tuff_sqlite_host->alloc(database->path, 0);
   tuff_sqlite_host->alloc(database, 0);
 }

@@ -113,8 +113,9 @@ static void keeps_several_loops_apart(void) {
   tuff_cursor cursor[CURSORS];
   int64_t id[CURSORS] = {0};
   for (int i = 0; i < CURSORS; i++) {
+    int64_t some = i * INT64_C(100);
     expect(open_cursor(&cursor[i], all, NULL, 0));
-    expect(read_to(&cursor[i], &id[i], i * 100));
+    expect(read_to(&cursor[i], &id[i], some));
   }
   expect(run(&connection, "update t set text = 'b'"));
   for (int i = 0; i < CURSORS; i++) expect(read_to(&cursor[i], &id[i], 500));

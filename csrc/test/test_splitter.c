@@ -224,25 +224,36 @@ static tuff_effect effect_of(const char *script) {
   return tuff_splitter_next(&splitter, &part) ? part.effect : TUFF_EFFECT_NONE;
 }
 
-static void tells_what_ends_or_avoids_transactions(void) {
-  static const char *const control[] = {
-      "begin",          "BEGIN IMMEDIATE", "commit",           "End transaction",
-      "rollback",       "rollback to a",   "savepoint a",      "RELEASE a",
-      "/* x */ commit", "-- x\n;commit",   "start transaction"};
-  static const char *const none[] = {"select 1",
-                                     "beginning",
-                                     "\"begin\"",
-                                     "'commit'",
-                                     "insert into begin values (1)",
-                                     "explain commit",
-                                     "replace into t values (1)"};
-  for (size_t i = 0; i < sizeof control / sizeof *control; i++)
-    if (!expect_equal(effect_of(control[i]), TUFF_EFFECT_CONTROL))
-      say("%s", control[i]);
-  for (size_t i = 0; i < sizeof none / sizeof *none; i++)
-    if (!expect_equal(effect_of(none[i]), TUFF_EFFECT_NONE)) say("%s", none[i]);
-  expect_equal(effect_of("vacuum"), TUFF_EFFECT_OUTSIDE);
-  expect_equal(effect_of("Detach x"), TUFF_EFFECT_OUTSIDE);
+static void tells_what_it_does_to_transactions(void) {
+  static const struct {
+    const char *script;
+    tuff_effect effect;
+  } known[] = {{"begin", TUFF_EFFECT_BEGIN},
+               {"BEGIN IMMEDIATE", TUFF_EFFECT_BEGIN},
+               {"savepoint a", TUFF_EFFECT_BEGIN},
+               {"start transaction", TUFF_EFFECT_BEGIN},
+               {"commit", TUFF_EFFECT_END},
+               {"End transaction", TUFF_EFFECT_END},
+               {"rollback", TUFF_EFFECT_END},
+               {"rollback to a", TUFF_EFFECT_END},
+               {"RELEASE a", TUFF_EFFECT_END},
+               {"/* x */ commit", TUFF_EFFECT_END},
+               {"-- x\n;commit", TUFF_EFFECT_END},
+               {"vacuum", TUFF_EFFECT_OUTSIDE},
+               {"Detach x", TUFF_EFFECT_OUTSIDE},
+               {"select 1", TUFF_EFFECT_NONE},
+               {"beginning", TUFF_EFFECT_NONE},
+               {"\"begin\"", TUFF_EFFECT_NONE},
+               {"'commit'", TUFF_EFFECT_NONE},
+               {"insert into begin values (1)", TUFF_EFFECT_NONE},
+               {"explain commit", TUFF_EFFECT_NONE},
+               {"replace into t values (1)", TUFF_EFFECT_NONE}};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    tuff_effect effect = effect_of(known[i].script);
+    if (!expect_equal(effect, known[i].effect)) say("%s", known[i].script);
+    bool control = effect == TUFF_EFFECT_BEGIN || effect == TUFF_EFFECT_END;
+    expect_equal(tuff_effect_is_control(effect), control);
+  }
 }
 
 static const char everything[] =
@@ -353,7 +364,7 @@ int main(void) {
   it("follows EXPLAIN to the trigger behind it", follows_explain);
   it("gives all of what is unclosed", gives_all_of_what_is_unclosed);
   it("knows dollar quotes, escapes and nested comments", knows_the_other_dialect);
-  it("tells what ends or avoids transactions", tells_what_ends_or_avoids_transactions);
+  it("tells what it does to transactions", tells_what_it_does_to_transactions);
   it("reads no byte outside of the text", reads_no_byte_outside_of_the_text);
   it("gives tokens without a gap", gives_tokens_without_a_gap);
   it("tells the kinds of tokens", tells_the_kinds_of_tokens);

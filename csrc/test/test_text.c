@@ -73,7 +73,7 @@ static void knows_every_pair(void) {
     for (size_t at = 0; at <= 9; at++) {
       memcpy(text + at, bytes, 2);
       compare(text, sizeof text);
-      memcpy(text + at, "aa", 2);
+      memset(text + at, 'a', 2);
     }
   }
 }
@@ -83,7 +83,7 @@ static const unsigned char edges[] = {0x00, 0x01, 0x41, 0x7F, 0x80, 0x81, 0x8F, 
                                       0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0,
                                       0xE1, 0xEC, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF3,
                                       0xF4, 0xF5, 0xF7, 0xF8, 0xFB, 0xFC, 0xFE, 0xFF};
-enum { EDGES = sizeof edges };
+static const size_t EDGES = sizeof edges;
 
 static void knows_three_bytes(void) {
   for (unsigned first = 0xC0; first < 256; first++) {
@@ -156,8 +156,7 @@ static void knows_mixtures_at_every_alignment(void) {
     while (size < wanted) {
       /* Broken pieces are rarer, or nothing would be valid. */
       const char *piece = pieces[random_number() % (random_number() % 8 ? 7 : 10)];
-      memcpy(block + start + size, piece, strlen(piece));
-      size += strlen(piece);
+      while (*piece) block[start + size++] = (unsigned char)*piece++;
     }
     compare(block + start, size);
     compare(block + start, wanted < size ? wanted : size);

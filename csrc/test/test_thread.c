@@ -8,10 +8,10 @@ enum { THREADS = 8, TRANSACTIONS = 200 };
 
 typedef struct worker {
   pthread_t thread;
-  int number;
   bool (*work)(struct worker *worker);
   tuff_connection connection;
   tuff_error err;
+  int number;
   bool done;
 } worker;
 
@@ -154,37 +154,31 @@ static void makes_a_new_database(void) {
 
 /* ---- one connection, interrupted by another thread ---- */
 
+static bool stopped;
+
+static bool is_stopped(void) { return __atomic_load_n(&stopped, __ATOMIC_ACQUIRE); }
+
+/* The first thread runs what never ends, all others interrupt it. That has an effect
+ * only while it runs, so they go on until it has. */
 static bool run_or_interrupt(worker *worker) {
-  static tuff_connection *running;
-  static pthread_barrier_t opened, ended;
-  static bool stopped;
-  tuff_error *err = &worker->err;
-  if (worker->number == 0) {
-    pthread_barrier_init(&opened, NULL, 2);
-    pthread_barrier_init(&ended, NULL, 2);
-  }
+  tuff_connection *running = &workers[0].connection;
+  bool done = true;
+  if (worker->number == 0)
+    done = open_path(running, ":memory:", &scratch_own, &worker->err);
   pthread_barrier_wait(&start);
-  if (worker->number > 1) return true;
   if (worker->number == 0) {
-    bool done = open_path(&worker->connection, ":memory:", &scratch_own, err);
-    running = &worker->connection;
-    pthread_barrier_wait(&opened);
     done = done && !try_run(running,
                             "with recursive n(x) as (select 1 union all select x + 1 "
                             "from n) select count(*) from n",
-                            err);
+                            &worker->err);
     __atomic_store_n(&stopped, true, __ATOMIC_RELEASE);
-    pthread_barrier_wait(&ended);
-    tuff_connection_close(running, false);
-    return done && err->code == TUFF_INTERRUPTED;
+    done = done && worker->err.code == TUFF_INTERRUPTED;
+  } else if (running->native) {
+    while (!is_stopped()) running->driver->interrupt(running->native);
   }
-  pthread_barrier_wait(&opened);
-  /* It has an effect only while the statement runs. */
-  while (!__atomic_load_n(&stopped, __ATOMIC_ACQUIRE)) {
-    if (running->native) running->driver->interrupt(running->native);
-  }
-  pthread_barrier_wait(&ended);
-  return true;
+  pthread_barrier_wait(&start);
+  if (worker->number == 0) tuff_connection_close(running, false);
+  return done;
 }
 
 static void is_interrupted_by_another_thread(void) { run_all(run_or_interrupt); }

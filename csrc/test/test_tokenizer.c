@@ -202,7 +202,7 @@ static void tells_the_effect(void) {
   tuff_tokenized commit = tokenized("/* x */ commit", &sqlite, "commit");
   tuff_tokenized vacuum = tokenized("vacuum", &sqlite, "vacuum");
   tuff_tokenized select = tokenized("select 1", &sqlite, "select 1");
-  expect_equal(commit.effect, TUFF_EFFECT_CONTROL);
+  expect_equal(commit.effect, TUFF_EFFECT_END);
   expect_equal(vacuum.effect, TUFF_EFFECT_OUTSIDE);
   expect_equal(select.effect, TUFF_EFFECT_NONE);
   tuff_tokenized_free(&commit);
@@ -286,8 +286,9 @@ static void takes_as_many_parameters_as_the_engine(void) {
   size_t size = 7 + 2 * (MOST + 1);
   char *source = malloc(size);
   if (!expect(source != NULL)) return;
-  memcpy(source, "select ", 7);
-  for (size_t i = 7; i < size; i += 2) memcpy(source + i, "?,", 2);
+  memset(source, ' ', size);
+  memset(source, 'x', 6);
+  for (size_t i = 7; i < size; i += 2) source[i] = '?', source[i + 1] = ',';
   tuff_tokenized result;
   tuff_error err = {.code = TUFF_OK};
   if (expect(tuff_tokenize(&result, source, size - 3, &sqlite, &err))) {

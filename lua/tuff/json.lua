@@ -20,44 +20,41 @@ codec.decode_max_depth(DEEPEST)
 codec.encode_sparse_array(false, 0)
 codec.decode_invalid_numbers(false)
 
---- A prefix that no string of the text begins with.
-local function marker_for(text)
-  local marker = "\1n"
-  while text:find(marker, 1, true) or text:find("\\u0001n", 1, true) do
-    marker = marker .. "n"
-    if not text:find(marker, 1, true) then break end
-  end
-  return marker
-end
+-- On its way through cjson every string carries a letter in front: `s` before a string and a
+-- key, `n` before a number, `a` for an empty array.
 
--- ---- reading ----------------------------------------------------------------------------
-
---- Puts every number and empty array of the text into a marked string.
-local function mark_text(text, marker)
+--- Calls `quoted` for each string literal of the text and `plain` for what is between them, and
+--- joins what they return.
+local function each_literal(text, plain, quoted)
   local out, at = {}, 1
-  local escaped = '"' .. marker:gsub("\1", "\\u0001")
   while true do
     local quote = text:find('"', at, true)
-    local plain = text:sub(at, (quote or 0) - 1)
-    if plain:find("\0", 1, true) then error("a NUL byte", 0) end
-    if plain:find("%d%s*:") then error("a key that is a number", 0) end
-    plain = plain:gsub("-?%d[%d.eE+-]*", function(number)
-      return escaped .. number .. '"'
-    end)
-    out[#out + 1] = plain:gsub("%[%s*%]", escaped .. '[]"')
+    out[#out + 1] = plain(text:sub(at, (quote or 0) - 1))
     if not quote then return table.concat(out) end
     local close = quote + 1
     while true do
       close = text:find('["\\]', close)
-      if not close then return table.concat(out) .. text:sub(quote) end
+      if not close then error("a string without an end", 0) end
       if text:byte(close) == 34 then break end
       close = close + 2
     end
-    local quoted = text:sub(quote, close)
-    if quoted:find("[\0-\31]") then error("a control character in a string", 0) end
-    out[#out + 1] = quoted
+    out[#out + 1] = quoted(text:sub(quote, close))
     at = close + 1
   end
+end
+
+-- ---- reading ----------------------------------------------------------------------------
+
+local function mark_plain(plain)
+  if plain:find("\0", 1, true) then error("a NUL byte", 0) end
+  if plain:find("%d%s*:") then error("a key that is a number", 0) end
+  plain = plain:gsub("-?%d[%d.eE+-]*", '"n%0"')
+  return (plain:gsub("%[%s*%]", '"a"'))
+end
+
+local function mark_quoted(quoted)
+  if quoted:find("[\0-\31]") then error("a control character in a string", 0) end
+  return '"s' .. quoted:sub(2)
 end
 
 --- The number that stands in JSON; raises a reason where it is none, or no Lua number.
@@ -75,20 +72,27 @@ local function read_number(text)
   return number
 end
 
-local function unmark(value, marker)
-  if type(value) == "string" then
-    if value:sub(1, #marker) ~= marker then return value end
-    local marked = value:sub(#marker + 1)
-    if marked == "[]" then return setmetatable({}, M.array) end
-    return read_number(marked)
-  elseif type(value) == "table" then
+local function unmark(value)
+  if type(value) == "table" then
+    local result = {}
     for key, item in pairs(value) do
-      if type(item) == "string" or type(item) == "table" then
-        value[key] = unmark(item, marker)
-      end
+      result[type(key) == "string" and key:sub(2) or key] = unmark(item)
     end
+    return result
+  elseif type(value) == "string" then
+    local mark = value:sub(1, 1)
+    if mark == "s" then return value:sub(2) end
+    if mark == "a" then return setmetatable({}, M.array) end
+    return read_number(value:sub(2))
   end
   return value
+end
+
+--- Why a call failed, without the place in this file. No memory is another matter.
+local function reason_of(err)
+  if errors.is_error(err) then error(err, 0) end
+  if err == "not enough memory" then errors.raise("memory", "out of memory") end
+  return (tostring(err):gsub("^[^\n]-:%d+: ", ""))
 end
 
 --- Reads JSON.
@@ -97,13 +101,12 @@ end
 function M.decode(text)
   errors.check(text, "string", "the text given to json.decode")
   if not utf8.len(text) then errors.raise("type", "this text is no valid UTF-8") end
-  local marker = marker_for(text)
   local good, value = pcall(function()
-    return unmark(codec.decode(mark_text(text, marker)), marker)
+    return unmark(codec.decode(each_literal(text, mark_plain, mark_quoted)))
   end)
   if good then return value end
   -- Positions in the marked text would mislead.
-  local reason = tostring(value):gsub("^[^\n]-:%d+: ", ""):gsub(" at character %d+$", "")
+  local reason = reason_of(value):gsub(" at character %d+$", "")
   errors.raise("type", "this text is no valid JSON: " .. reason:sub(1, 200))
 end
 
@@ -123,53 +126,51 @@ local function write_number(value)
 end
 
 local function refuse_key(key)
-  errors.raise("type", ("a table with the key %s is neither a list nor an object of JSON")
-    :format(tostring(key)), { hint = "its keys must be 1 to n, or all strings" })
+  errors.raise("type", ("a table with a key of type %s is neither a list nor an object of JSON")
+    :format(type(key)), { hint = "its keys must be 1 to n, or all strings" })
 end
 
---- A copy of the value whose numbers and empty arrays are marked strings.
-local function mark(value, marker, depth)
+--- A copy of the value in which every string, number and empty array is marked.
+local function mark(value, depth)
   if depth > DEEPEST then
     errors.raise("range", ("the value is nested deeper than %d"):format(DEEPEST))
   end
   local kind = type(value)
-  if kind == "number" then return marker .. write_number(value) end
+  if kind == "number" then return "n" .. write_number(value) end
+  if kind == "string" then return "s" .. value end
   if kind ~= "table" then return value end
-  local count = #value
-  if next(value) == nil and getmetatable(value) == M.array then return marker .. "[]" end
+  local count = rawlen(value)
+  if next(value) == nil and getmetatable(value) == M.array then return "a" end
   local copy = {}
   for key, item in next, value do
     local is_index = math.type(key) == "integer" and key >= 1 and key <= count
     if not is_index and (count > 0 or type(key) ~= "string") then refuse_key(key) end
-    copy[key] = mark(item, marker, depth + 1)
+    copy[is_index and key or "s" .. key] = mark(item, depth + 1)
   end
   return copy
 end
 
-local function holds(value, marker, depth)
-  if type(value) == "string" then return value:find(marker, 1, true) ~= nil end
-  if type(value) ~= "table" or depth > DEEPEST then return false end
-  for key, item in next, value do
-    if holds(key, marker, depth + 1) or holds(item, marker, depth + 1) then return true end
-  end
-  return false
+local function unmark_quoted(quoted)
+  local letter = quoted:sub(2, 2)
+  if letter == "s" then return '"' .. quoted:sub(3) end
+  return letter == "a" and "[]" or quoted:sub(3, -2)
 end
+
+local function keep(plain) return plain end
 
 --- Writes JSON. A table is an array if its keys are 1 to n, an object if all are strings;
 --- an empty one is an object unless its metatable is `json.array`.
 ---@param value any
 ---@return string
 function M.encode(value)
-  local marker = "\1n"
-  while holds(value, marker, 0) do marker = marker .. "n" end
-  local good, text = pcall(function() return codec.encode(mark(value, marker, 0)) end)
+  local good, text = pcall(function()
+    return each_literal(codec.encode(mark(value, 0)), keep, unmark_quoted)
+  end)
   if not good then
-    if errors.is_error(text) then error(text, 0) end
-    errors.raise("type", "this value has no form in JSON: " .. tostring(text))
+    errors.raise("type", "this value has no form in JSON: " .. reason_of(text))
   end
   if not utf8.len(text) then errors.raise("type", "a string in it is no valid UTF-8") end
-  local escaped = marker:gsub("\1", "\\u0001")
-  return (text:gsub('"' .. escaped .. '([^"]*)"', "%1"))
+  return text
 end
 
 return M
