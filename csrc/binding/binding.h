@@ -46,8 +46,10 @@ typedef struct binding_running {
 typedef struct binding_connection {
   tuff_connection core;
   bool open;
-  int objects;  /* open ones that belong to it */
-  bool limited; /* the next call has limits of its own: */
+  int objects;       /* open ones that belong to it */
+  int callbacks;     /* iterators of insert_many that run */
+  uint64_t failures; /* of transactions: the last one whose error was raised */
+  bool limited;      /* the next call has limits of its own: */
   int64_t timeout_us, busy_us;
   lua_State *main;  /* whose hook Ctrl-C sets */
   lua_Hook hook;    /* the one that was set when the current call began */
@@ -208,13 +210,20 @@ static inline int binding_keys_find(lua_State *L, binding_keys *keys, unsigned k
 /* Makes a connection ready for a call; raises where it cannot be used. */
 void binding_begin(lua_State *L, binding_connection *connection);
 
-/* Makes the statement the one of the call that runs; gives the call that waits for it.
- */
-binding_running binding_activate(binding_connection *connection,
-                                 tuff_statement *statement);
+/* Makes the statement (NULL: a loop's) the one of the call that runs; gives the call
+ * that waits for it, to be put back into ->active. */
+static inline binding_running binding_activate(binding_connection *connection,
+                                               tuff_statement *statement) {
+  binding_running outer = connection->active;
+  connection->active = (binding_running){statement, __builtin_frame_address(0)};
+  return outer;
+}
 
 /* Whether a call on this connection is waiting for the one that asks. */
 bool binding_is_busy(const binding_connection *connection);
+
+/* Raises `misuse` if it is: for what would end what the waiting call reads. */
+void binding_refuse_busy(lua_State *L, const binding_connection *connection);
 
 /* The connection at this index, ready for a call. */
 binding_connection *binding_enter(lua_State *L, int index);

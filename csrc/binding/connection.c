@@ -94,23 +94,23 @@ void binding_reenter(lua_State *L, binding_connection *box) {
     box->hook = NULL;
 }
 
-binding_running binding_activate(binding_connection *box, tuff_statement *statement) {
-  binding_running outer = box->active;
-  box->active = (binding_running){statement, __builtin_frame_address(0)};
-  return outer;
-}
-
 /* The stack grows down, also through coroutines, which Lua runs on the same stack: a
  * call that still waits stands above us. One that an error has left behind may do so
  * too; it is told apart, at the latest, by the next call from where it was made. */
 bool binding_is_busy(const binding_connection *box) {
-  return box->active.statement &&
-         (const char *)__builtin_frame_address(0) < (const char *)box->active.frame;
+  return (const char *)__builtin_frame_address(0) < (const char *)box->active.frame;
+}
+
+void binding_refuse_busy(lua_State *L, const binding_connection *box) {
+  if (binding_is_busy(box))
+    binding_misuse(
+        L, "this cannot be done in the middle of another call on the connection "
+           "(by a finaliser, a metamethod or an iterator)");
 }
 
 void binding_begin(lua_State *L, binding_connection *box) {
   binding_reenter(L, box);
-  if (TUFF_UNLIKELY(box->active.statement != NULL) && !binding_is_busy(box)) {
+  if (TUFF_UNLIKELY(box->active.frame != NULL) && !binding_is_busy(box)) {
     tuff_statement_release(box->active.statement);
     box->active = (binding_running){0};
   }
@@ -305,9 +305,9 @@ static void close_connection(binding_connection *box, bool collected) {
 static int close_method(lua_State *L) {
   binding_connection *box = binding_test(L, 1, BINDING_CONNECTION);
   if (!box) return binding_argument(L, 1, "a tuff connection");
-  if (box->open && binding_is_busy(box))
-    return binding_misuse(
-        L, "a connection cannot be closed in the middle of a call on it");
+  if (box->open) binding_refuse_busy(L, box);
+  if (box->open && box->callbacks > 0)
+    binding_misuse(L, "a connection cannot be closed by an iterator of insert_many");
   close_connection(box, false);
   return 0;
 }

@@ -21,7 +21,8 @@ static int fail(lua_State *L, binding_cursor *box, const tuff_error *err) {
   return binding_fail(L, lua_gettop(L), err, NULL, 0);
 }
 
-/* Steps; false at the end. */
+/* Steps; false at the end. From here on until the row has been read, a finaliser may
+ * use the connection: it may write, because the row is kept then, but end nothing. */
 static inline bool step(lua_State *L, binding_cursor *box) {
   if (TUFF_UNLIKELY(!box->connection) || !box->core.connection) {
     tuff_error err;
@@ -45,15 +46,16 @@ static inline bool step(lua_State *L, binding_cursor *box) {
 static int next_row(lua_State *L) {
   binding_cursor *box = lua_touserdata(L, lua_upvalueindex(1));
   if (!step(L, box)) return 0;
+  binding_running outer = binding_activate(box->connection, NULL);
   int columns = (int)box->core.columns;
-  const tuff_value *row = box->core.row;
   lua_createtable(L, 0, columns);
   for (int i = 0; i < columns; i++) {
-    if (row[i].kind == TUFF_NULL) continue;
+    if (box->core.row[i].kind == TUFF_NULL) continue;
     lua_pushvalue(L, lua_upvalueindex(2 + i));
-    binding_push(L, &row[i]);
+    binding_push(L, &box->core.row[i]);
     lua_rawset(L, -3);
   }
+  box->connection->active = outer;
   return 1;
 }
 
@@ -61,26 +63,28 @@ static int next_row(lua_State *L) {
 static int next_wide_row(lua_State *L) {
   binding_cursor *box = lua_touserdata(L, lua_upvalueindex(1));
   if (!step(L, box)) return 0;
+  binding_running outer = binding_activate(box->connection, NULL);
   int columns = (int)box->core.columns;
-  const tuff_value *row = box->core.row;
   lua_createtable(L, 0, columns);
   for (int i = 0; i < columns; i++) {
-    if (row[i].kind == TUFF_NULL) continue;
+    if (box->core.row[i].kind == TUFF_NULL) continue;
     lua_rawgeti(L, lua_upvalueindex(2), i + 1);
-    binding_push(L, &row[i]);
+    binding_push(L, &box->core.row[i]);
     lua_rawset(L, -3);
   }
+  box->connection->active = outer;
   return 1;
 }
 
 static int next_tuple(lua_State *L) {
   binding_cursor *box = lua_touserdata(L, lua_upvalueindex(1));
   if (!step(L, box)) return 0;
+  binding_running outer = binding_activate(box->connection, NULL);
   int columns = (int)box->core.columns;
-  const tuff_value *row = box->core.row;
   luaL_checkstack(L, columns + 1, "too many columns");
   lua_pushinteger(L, ++box->count);
-  for (int i = 0; i < columns; i++) binding_push(L, &row[i]);
+  for (int i = 0; i < columns; i++) binding_push(L, &box->core.row[i]);
+  box->connection->active = outer;
   return columns + 1;
 }
 

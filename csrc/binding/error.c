@@ -111,11 +111,11 @@ BINDING_RAISES binding_fail(lua_State *L, int connection, const tuff_error *err,
     lua_getfield(L, -1, "failure");
     lua_setfield(L, -3, "cause");
   } else if (box->open && box->core.transaction.failed) {
-    if (lua_getfield(L, -1, "failure") == LUA_TNIL) {
-      lua_pushvalue(L, -3);
-      lua_setfield(L, -3, "failure");
+    if (box->failures != box->core.transaction.failures) {
+      box->failures = box->core.transaction.failures;
+      lua_pushvalue(L, -2);
+      lua_setfield(L, -2, "failure");
     }
-    lua_pop(L, 1);
   }
   lua_pop(L, 1);
   raise(L);

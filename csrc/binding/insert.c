@@ -73,8 +73,12 @@ static void call_iterator(insertion *insertion) {
   lua_State *L = insertion->L;
   binding_connection *box = insertion->box;
   uint64_t transaction = tuff_transaction_current(&box->core);
+  box->active = (binding_running){0}; /* the iterator may do as it likes */
+  box->callbacks++;
   lua_pushvalue(L, SOURCE);
   int status = lua_pcall(L, 0, 1, 0);
+  box->callbacks--;
+  binding_activate(box, insertion->statement);
   if (status != LUA_OK) {
     release(insertion);
     lua_error(L);

@@ -28,9 +28,11 @@ static bool equals(lua_State *L, int at, unsigned number, int key) {
 }
 
 int binding_keys_search(lua_State *L, binding_keys *keys, unsigned k, int at, int key) {
+  enum { SHORT = 40 }; /* bytes; Lua's LUAI_MAXSHORTLEN */
   const void *address = lua_topointer(L, key);
+  bool twice = lua_type(L, key) == LUA_TSTRING && lua_rawlen(L, key) > SHORT;
   for (unsigned i = 0; i < keys->count; i++) {
-    if (keys->key[i].address != address && !equals(L, at, i, key)) continue;
+    if (keys->key[i].address != address && !(twice && equals(L, at, i, key))) continue;
     keys->key[k].guess = i;
     return (int)i;
   }

@@ -31,6 +31,7 @@ static tuff_mode mode_of(lua_State *L, int index) {
 static int begin(lua_State *L) {
   lua_settop(L, 3);
   binding_connection *connection = binding_enter(L, 1);
+  binding_refuse_busy(L, connection);
   tuff_mode mode = mode_of(L, 2);
   int64_t timeout_us = (int64_t)(luaL_optnumber(L, 3, 0) * 1000);
   binding_transaction *box = binding_new(L, sizeof *box, 2, BINDING_TRANSACTION);
@@ -39,12 +40,6 @@ static int begin(lua_State *L) {
   lua_pushthread(L);
   lua_setiuservalue(L, 4, 2);
   bool outermost = connection->core.transaction.depth == 0;
-  if (outermost) { /* the failure of an earlier one is over */
-    lua_getiuservalue(L, 1, 2);
-    lua_pushnil(L);
-    lua_setfield(L, -2, "failure");
-    lua_pop(L, 1);
-  }
   if (!binding_for_closes(L) && connection->core.cursors) lua_gc(L, LUA_GCCOLLECT, 0);
   tuff_error err;
   tuff_error_clear(&err);
@@ -73,13 +68,17 @@ static int commit(lua_State *L) {
   lua_settop(L, 1);
   lua_getiuservalue(L, 1, 1);
   binding_connection *connection = binding_enter(L, 2);
+  binding_refuse_busy(L, connection);
   bool failed = connection->core.transaction.failed;
   tuff_error err;
   tuff_error_clear(&err);
   bool committed = tuff_transaction_commit(&connection->core, box->serial, &err);
   if (!tuff_transaction_is_open(&connection->core, box->serial)) forget(box);
   if (committed) return 0;
-  if (failed && err.code != TUFF_MISUSE) { /* the first error is the one to be seen */
+  if (failed && err.code != TUFF_MISUSE &&
+      connection->failures ==
+          connection->core.transaction
+              .failures) { /* the first error is the one to be seen */
     lua_getiuservalue(L, 2, 2);
     if (lua_getfield(L, -1, "failure") != LUA_TNIL) return lua_error(L);
   }
@@ -93,6 +92,7 @@ static int rollback(lua_State *L) {
   lua_settop(L, 1);
   lua_getiuservalue(L, 1, 1);
   binding_connection *connection = binding_enter(L, 2);
+  binding_refuse_busy(L, connection);
   tuff_error err;
   tuff_error_clear(&err);
   bool open = tuff_transaction_is_open(&connection->core, box->serial);

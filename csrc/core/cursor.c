@@ -142,11 +142,10 @@ static bool settle(tuff_cursor *cursor, uint64_t *budget, tuff_error *err) {
   tuff_watch before = connection->watch;
   tuff_connection_limit(connection, cursor->timeout_us, cursor->busy_us);
   tuff_result result = TUFF_ROW;
-  bool kept = true;
-  if (cursor->primed) {
-    kept = keep_row(cursor, statement->row, err);
-    cursor->primed = false;
-  }
+  /* The current row may still be read by whoever asked for it, or not yet have been. */
+  bool kept = cursor->first || keep_row(cursor, statement->row, err);
+  if (kept && cursor->row == statement->row && !cursor->primed) next_kept(cursor);
+  cursor->primed = false;
   while (kept && *budget > 0 &&
          (result = tuff_statement_step(statement, err)) == TUFF_ROW) {
     (*budget)--;

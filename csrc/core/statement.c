@@ -297,7 +297,7 @@ void tuff_statement_rewind(tuff_statement *statement) {
 }
 
 void tuff_statement_release(tuff_statement *statement) {
-  if (!statement) return;
+  if (!statement || statement->connection->forks != tuff_fork_generation()) return;
   tuff_statement_rewind(statement);
   statement->connection->driver->forget(statement->native);
   if (!statement->busy) return;
@@ -306,7 +306,7 @@ void tuff_statement_release(tuff_statement *statement) {
 }
 
 void tuff_statement_finish(tuff_statement *statement) {
-  if (!statement) return;
+  if (!statement || statement->connection->forks != tuff_fork_generation()) return;
   tuff_connection *connection = statement->connection;
   if (statement->cached) tuff_statement_cache_remove(&connection->cache, statement);
   if (statement->native) connection->driver->finish(statement->native);

@@ -2,6 +2,7 @@
  * target, and its value is stored as it is. */
 #include "core/target.h"
 
+#include <stddef.h>
 #include <string.h>
 
 static bool is_name(const tuff_token *token) {
@@ -34,7 +35,7 @@ static bool is_one_of(const tuff_token *token, const char *const *words) {
 }
 
 void tuff_targets_begin(tuff_targets *targets) {
-  memset(targets, 0, sizeof *targets);
+  memset(targets, 0, offsetof(tuff_targets, column));
   targets->pending = targets->reversed = -1;
 }
 
@@ -98,6 +99,8 @@ static void keyword(tuff_targets *targets, const tuff_token *token) {
   if (tuff_token_is(token, "into")) {
     targets->clause = TUFF_CLAUSE_INTO;
     targets->wants_table = targets->inserts = true;
+  } else if (tuff_token_is(token, "from") && tuff_token_is(&last[0], "distinct")) {
+    return; /* `is distinct from` */
   } else if (tuff_token_is(token, "from") || tuff_token_is(token, "join")) {
     targets->clause = TUFF_CLAUSE_FROM;
     targets->wants_table = true;

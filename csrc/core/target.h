@@ -6,7 +6,10 @@
 
 #include "core/lexer.h"
 
-enum { TUFF_TARGET_COLUMNS = 64, TUFF_TARGET_MEMORY = 5 };
+enum {
+  TUFF_TARGET_COLUMNS = 2000,
+  TUFF_TARGET_MEMORY = 5
+}; /* as many as a table has */
 
 /* Follows the significant tokens of one statement. It understands
  *   insert into t (a, b) values (?, ?), …    insert into t values (?, ?)
@@ -36,7 +39,6 @@ typedef struct tuff_targets {
   bool tuple;       /* SET (a, b) waits for its values */
   tuff_name table;  /* the first that was named */
   tuff_name alias;
-  tuff_name column[TUFF_TARGET_COLUMNS];
   unsigned columns;
   tuff_name list;                      /* the column before `in (` */
   unsigned list_depth;                 /* of its parenthesis; 0: none is open */
@@ -46,6 +48,8 @@ typedef struct tuff_targets {
   int pending;     /* the assignment that the next token must confirm, -1 none */
   int reversed;    /* the same for the name behind `? <` */
   unsigned number; /* of the last parameter */
+  tuff_name
+      column[TUFF_TARGET_COLUMNS]; /* `columns` of them; the rest is never touched */
 } tuff_targets;
 
 void tuff_targets_begin(tuff_targets *targets);

@@ -114,7 +114,12 @@ static bool take_parameter(pass *pass, const tuff_token *token) {
   unsigned number = 0;
   if (!number_of(pass, token, &number)) return false;
   tuff_targets_parameter(&pass->targets, token, out->targets, number);
-  if (tuff_token_is(&pass->last[0], "in")) {
+  bool array = tuff_token_is(&pass->last[0], "in");
+  if (out->parameters[number].used && out->parameters[number].array != array)
+    return refuse(pass, token, TUFF_MISUSE,
+                  "a name cannot stand for a list and for a value");
+  out->parameters[number].used = true;
+  if (array) {
     out->parameters[number].array = true;
     write_array(pass, tuff_token_is(&pass->last[1], "not"), number);
   } else {
@@ -203,7 +208,12 @@ static bool tokenize(pass *pass, size_t size) {
 bool tuff_tokenize(tuff_tokenized *out, const char *source, size_t size,
                    const tuff_dialect *dialect, tuff_error *err) {
   *out = (tuff_tokenized){0};
-  pass pass = {.out = out, .source = source, .dialect = dialect, .err = err};
+  pass pass;
+  pass.out = out;
+  pass.source = source;
+  pass.dialect = dialect;
+  pass.err = err;
+  memset(pass.last, 0, sizeof pass.last);
   if (tokenize(&pass, size)) return true;
   tuff_tokenized_free(out);
   return false;

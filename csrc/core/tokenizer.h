@@ -13,8 +13,9 @@ typedef enum tuff_style { TUFF_NO_PARAMETERS, TUFF_POSITIONAL, TUFF_NAMED } tuff
 
 typedef struct tuff_parameter {
   size_t name, name_size; /* of :name without the colon, as offset into `source` */
-  bool array;             /* `in ?`: wants a list */
-  bool parenthesised;     /* `in (?)`: a list here is a mistake worth naming */
+  bool used;
+  bool array;         /* `in ?`: wants a list */
+  bool parenthesised; /* `in (?)`: a list here is a mistake worth naming */
 } tuff_parameter;
 
 /* Where a run of unchanged text stands in the source and in the result. */

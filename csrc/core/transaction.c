@@ -179,6 +179,7 @@ void tuff_transaction_note_error(tuff_connection *connection, bool readonly,
                               err->code == TUFF_MEMORY || err->code == TUFF_CORRUPT);
   if (state == TUFF_STATE_OPEN && !halved) return;
   transaction->failed = true;
+  transaction->failures++;
   transaction->cause = *err;
   tuff_cursors_close(connection, transaction->manual ? 0 : 1, ended);
   if (state == TUFF_STATE_OPEN || state == TUFF_STATE_FAILED)

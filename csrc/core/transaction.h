@@ -22,7 +22,8 @@ typedef struct tuff_transaction {
   bool readonly; /* inside db:read */
   bool manual;   /* the script wrote BEGIN itself */
   bool failed;
-  tuff_error cause; /* of the failure */
+  uint64_t failures; /* how many transactions have failed so far */
+  tuff_error cause;  /* of the failure */
 } tuff_transaction;
 
 /* Begins a transaction, or inside of one a nested part. timeout_us covers it whole,

@@ -247,9 +247,7 @@ void *tuff_sqlite_open(const tuff_options *options, tuff_watch *watch,
                        tuff_error *err) {
   char path[TUFF_SQLITE_PATH] = ":memory:";
   bool file = options->path_size != 8 || memcmp(options->path, path, 8) != 0;
-  bool created = false;
-  if (file && !tuff_sqlite_path(tuff_sqlite_host, options, path, &created, err))
-    return NULL;
+  if (file && !tuff_sqlite_path(tuff_sqlite_host, options, path, err)) return NULL;
   tuff_sqlite_database *database = allocate(path, err);
   if (!database) return NULL;
   database->file = file;

@@ -50,6 +50,9 @@ static bool resolve(const tuff_host *host, const tuff_options *options,
   }
   const char *slash = strrchr(path, '/');
   const char *name = slash ? slash + 1 : path;
+  if (strlen(name) + sizeof "-journal" > NAME_MAX + 1)
+    return refuse(host, path, TUFF_RANGE, "its name is too long: journals add to it",
+                  err);
   if (*name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
     return refuse(host, path, TUFF_MISUSE, "it is a directory, not a file", err);
   size_t size = slash ? (size_t)(slash - path) : 0;
@@ -109,16 +112,13 @@ static bool follow_link(const tuff_host *host, const tuff_options *options,
 }
 
 static bool create(const tuff_host *host, const tuff_options *options, const char *path,
-                   bool *created, tuff_error *err) {
+                   tuff_error *err) {
   if (options->readonly || !options->create) {
     refuse(host, options->path, TUFF_NOT_FOUND, "there is no such file", err);
     if (!options->create) host->hint(err, "create = true makes a new database");
     return false;
   }
-  if (host->files->create(path, 0600) == 0) {
-    *created = true;
-    return true;
-  }
+  if (host->files->create(path, 0600) == 0) return true;
   /* Somebody else was faster: that is as good. */
   return errno == EEXIST || fail_errno(host, options->path, err);
 }
@@ -134,9 +134,8 @@ static bool is_too_short(const char *path, int64_t size) {
 }
 
 bool tuff_sqlite_path(const tuff_host *host, const tuff_options *options,
-                      char out[TUFF_SQLITE_PATH], bool *created, tuff_error *err) {
+                      char out[TUFF_SQLITE_PATH], tuff_error *err) {
   struct stat status;
-  *created = false;
   if (!resolve(host, options, out, err)) return false;
   if (lstat(out, &status) == 0 && S_ISLNK(status.st_mode) &&
       !follow_link(host, options, out, err))
@@ -144,7 +143,7 @@ bool tuff_sqlite_path(const tuff_host *host, const tuff_options *options,
   if (!check_root(host, options, out, err)) return false;
   if (lstat(out, &status) != 0) {
     if (errno != ENOENT) return fail_errno(host, options->path, err);
-    return create(host, options, out, created, err);
+    return create(host, options, out, err);
   }
   if (S_ISDIR(status.st_mode))
     return refuse(host, options->path, TUFF_MISUSE, "it is a directory, not a file",

@@ -10,7 +10,7 @@ enum { TUFF_SQLITE_PATH = 4096 };
  * and creates a missing file with mode 0600 where that is wanted. `out` gets an
  * absolute path without links. */
 bool tuff_sqlite_path(const tuff_host *host, const tuff_options *options,
-                      char out[TUFF_SQLITE_PATH], bool *created, tuff_error *err);
+                      char out[TUFF_SQLITE_PATH], tuff_error *err);
 
 /* Whether the file system of this path is one that other machines share. */
 bool tuff_sqlite_path_is_shared(const char *path);

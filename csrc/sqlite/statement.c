@@ -267,6 +267,8 @@ static void mask_values(const tuff_sqlite_statement *statement, tuff_error *err)
 
 static tuff_result failed(tuff_sqlite_statement *statement, int result,
                           tuff_error *err) {
+  statement->database->total_changes =
+      sqlite3_total_changes64(statement->database->handle);
   int reason = sqlite3_reset(statement->handle); /* only that says what went wrong */
   if (reason != SQLITE_OK) result = reason;
   tuff_sqlite_fail(statement->database, result, err);
