@@ -223,6 +223,19 @@ static int column(call *call) {
   return 1;
 }
 
+/* `n` is the count, and so a column of that name is n_2, or the first that is free. */
+static void push_other_n(lua_State *L, int names, int columns) {
+  lua_pop(L, 1);
+  for (int n = 2;; n++) {
+    const char *name = lua_pushfstring(L, "n_%d", n);
+    bool taken = false;
+    for (int i = 0; i < columns && !taken; i++)
+      taken = strcmp(lua_tostring(L, names + i), name) == 0;
+    if (!taken) return;
+    lua_pop(L, 1);
+  }
+}
+
 static int arrays(call *call) {
   lua_State *L = call->L;
   start(call);
@@ -245,11 +258,7 @@ static int arrays(call *call) {
   lua_createtable(L, 0, columns + 1);
   for (int i = 0; i < columns; i++) {
     lua_pushvalue(L, names + i);
-    /* `n` is the count, and so a column of that name is the second one. */
-    if (strcmp(lua_tostring(L, -1), "n") == 0) {
-      lua_pop(L, 1);
-      lua_pushliteral(L, "n_2");
-    }
+    if (strcmp(lua_tostring(L, -1), "n") == 0) push_other_n(L, names, columns);
     lua_pushvalue(L, first + i);
     lua_rawset(L, -3);
   }

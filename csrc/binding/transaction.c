@@ -147,16 +147,21 @@ static int depth(lua_State *L) {
   return 1;
 }
 
+/* core.is_manual(db): whether the script has begun the transaction by hand. */
+static int is_manual(lua_State *L) {
+  const binding_connection *connection = binding_test(L, 1, BINDING_CONNECTION);
+  if (!connection) return binding_argument(L, 1, "a tuff connection");
+  lua_pushboolean(L, connection->open && connection->core.transaction.manual);
+  return 1;
+}
+
 void binding_transaction_install(lua_State *L) {
-  static const luaL_Reg functions[] = {{"begin", begin},
-                                       {"commit", commit},
-                                       {"rollback", rollback},
-                                       {"collect", collect},
-                                       {"is_open", is_open},
-                                       {"is_busy", is_busy},
-                                       {"connection_of", connection_of},
-                                       {"depth", depth},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"begin", begin},         {"commit", commit},
+      {"rollback", rollback},   {"collect", collect},
+      {"is_open", is_open},     {"is_busy", is_busy},
+      {"is_manual", is_manual}, {"connection_of", connection_of},
+      {"depth", depth},         {NULL, NULL}};
   binding_add(L, functions);
   luaL_getmetatable(L,
                     BINDING_TRANSACTION_TYPE); /* the Lua layer gives it its methods */

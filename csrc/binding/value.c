@@ -53,11 +53,31 @@ void binding_blob_install(lua_State *L) {
 
 /* ---- JSON ---- */
 
+/* The connection of the call that runs, which stands first on its stack. */
+static binding_connection *connection_of_call(lua_State *L) {
+  binding_connection *connection = binding_test(L, 1, BINDING_CONNECTION);
+  binding_statement *statement = binding_test(L, 1, BINDING_STATEMENT);
+  return connection ? connection : statement ? statement->connection : NULL;
+}
+
+/* Calls the function below its argument. An error ends the statement that runs, before
+ * it goes on: or that would keep its lock until the next call. */
+static void call_json(lua_State *L) {
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK) return;
+  binding_connection *connection = connection_of_call(L);
+  if (connection) {
+    tuff_statement *statement = connection->active.statement;
+    connection->active = (binding_running){0};
+    tuff_statement_release(statement);
+  }
+  lua_error(L);
+}
+
 void binding_push_json(lua_State *L, const tuff_value *value) {
   luaL_checkstack(L, 4, NULL);
   lua_getfield(L, LUA_REGISTRYINDEX, BINDING_JSON_DECODE);
   lua_pushlstring(L, value->bytes, value->size);
-  lua_call(L, 1, 1);
+  call_json(L);
 }
 
 /* The text is left on the stack. */
@@ -65,7 +85,7 @@ static bool encode_table(lua_State *L, int index, tuff_value *value) {
   index = lua_absindex(L, index);
   lua_getfield(L, LUA_REGISTRYINDEX, BINDING_JSON_ENCODE);
   lua_pushvalue(L, index);
-  lua_call(L, 1, 1);
+  call_json(L);
   value->kind = TUFF_JSON;
   value->bytes = lua_tolstring(L, -1, &value->size);
   return value->bytes != NULL;

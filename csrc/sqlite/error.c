@@ -138,6 +138,8 @@ bool tuff_sqlite_fail(tuff_sqlite_database *database, int result, tuff_error *er
     database->denied[0] = '\0';
   }
   tuff_code code = code_of(extended, message);
+  /* What follows is a piece of a value. */
+  if (strncmp(message, "JSON path error", 15) == 0) message = "JSON path error";
   host->fail(err, code, "%s", message);
   err->native = extended;
   err->offset = sqlite3_error_offset(database->handle);

@@ -36,6 +36,7 @@ end
 --- A second connection to the same database that only reads. It sees what is committed.
 ---@return tuff.Database
 function Database:reader()
+  core.depth(self) -- raises where it is no connection
   self:in_transaction() -- raises `closed`
   local path = self.path
   if path == ":memory:" then
@@ -88,6 +89,10 @@ for _, name in ipairs {
   "exec", "run", "rows", "tuples", "all", "row", "value", "column", "arrays", "exists",
 } do
   Using[name] = function(self, ...)
+    if getmetatable(self) ~= Using then
+      errors.raise("misuse", ("%s is a method of what db:using returns; is a dot written where a "
+        .. "colon is meant?"):format(name))
+    end
     core.limit(self.db, self.options.timeout, self.options.busy_timeout)
     return self.db[name](self.db, ...)
   end

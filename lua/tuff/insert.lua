@@ -154,6 +154,16 @@ local function add_row(db, err)
   error(err, 0)
 end
 
+--- Raises `misuse` where an array of rows has a hole, or is no array: nothing may be left out in
+--- silence. `count` rows were read.
+local function check_array(rows, count)
+  local key = next(rows, count > 0 and count or nil)
+  if key == nil or math.type(key) == "integer" and key >= 1 and key <= count then return end
+  errors.raise("misuse", ("the rows given to insert_many are no array: there is a key %s, but no "
+    .. "row %d"):format(math.type(key) == "integer" and tostring(key) or "of type " .. type(key),
+    count + 1), { hint = "give an array of rows, { row }, without holes" })
+end
+
 --- Rows in runs of equal columns, each run by one prepared statement.
 local function insert_runs(db, name, rows, options, results)
   local known = describe(db, name)
@@ -184,6 +194,7 @@ local function insert_runs(db, name, rows, options, results)
     end
     changes, number, row, pending = changes + changed, reached, stopped, stopped
   end
+  if type(rows) == "table" then check_array(rows, number - 1) end
   return changes
 end
 

@@ -42,6 +42,8 @@ end
 --- To be called when the level with this depth, from 1, has ended.
 local function ended(db, depth, event)
   local state = core.state(db)
+  -- What was learnt of tables may have been undone, and the version of the schema goes back.
+  if event == "rollback" then state.schema_version = nil end
   local waiting = state.waiting
   if not waiting then return end
   if event == "commit" then
@@ -62,6 +64,10 @@ end
 local function wait_for(db, event, fn, what)
   errors.check(fn, "function", what)
   local depth = core.depth(db)
+  if core.is_manual(db) then
+    errors.raise("misuse", "a transaction that was begun by hand does not tell when it ends",
+      { hint = "begin it by db:transaction or db:begin" })
+  end
   if depth == 0 then
     if event == "commit" then fn() end
     return
@@ -201,6 +207,7 @@ local function attempt(db, mode, timeout, fn)
 end
 
 local function run(db, mode, options, fn)
+  core.depth(db) -- raises where it is no connection
   local nested = db:in_transaction()
   local left = nested and 0 or options.retry or core.state(db).retry or 3
   local deadline = options.timeout and core.now() + options.timeout

@@ -1,11 +1,11 @@
 --- How SQLite differs: where it tells about its tables, and the forms of its SQL.
 local M = {}
 
---- A number that changes whenever the schema does.
+--- What changes whenever the schema does, unless a transaction is rolled back.
 ---@param db tuff.Database
----@return integer
+---@return string
 function M.schema_version(db)
-  return db:value("pragma schema_version")
+  return db:value("pragma main.schema_version") .. "." .. db:value("pragma temp.schema_version")
 end
 
 --- The columns of a table, in order, without those that cannot be written.

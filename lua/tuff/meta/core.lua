@@ -210,6 +210,11 @@ function core.is_busy(tx) end
 ---@return integer
 function core.depth(db) end
 
+--- Whether the script has begun the open transaction by writing BEGIN.
+---@param db tuff.Database
+---@return boolean
+function core.is_manual(db) end
+
 --- Inserts rows as long as their keys are exactly these columns.
 ---@param db tuff.Database
 ---@param sql string an INSERT with one `?` for each column
