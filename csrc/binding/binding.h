@@ -231,11 +231,6 @@ binding_connection *binding_enter(lua_State *L, int index);
 /* Makes it ready for a step of an open loop. */
 void binding_reenter(lua_State *L, binding_connection *connection);
 
-/* Before a write, in a Lua whose loops are not closed by `break`: finds loops that
- * nobody can reach any more, rather than reading their rows into memory. */
-void binding_settle(lua_State *L, binding_connection *connection,
-                    const tuff_statement *statement);
-
 /* Pushes the names of the statement's columns, an array of strings, each one once. */
 void binding_push_columns(lua_State *L, int connection, tuff_statement *statement);
 

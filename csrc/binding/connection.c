@@ -108,12 +108,34 @@ void binding_refuse_busy(lua_State *L, const binding_connection *box) {
            "(by a finaliser, a metamethod or an iterator)");
 }
 
+enum {
+  CHEAP_ROWS = 1000
+}; /* reading so many ahead costs less than a full collection */
+
+/* In a Lua whose loops are not closed by `break`, a loop that was left keeps its
+ * snapshot, which every other read of the connection would share. So, once for each
+ * loop that is open when something else is run: read the rest ahead if it is short; or
+ * else let the collector find out whether anybody can still reach it. */
+static void find_lost_loops(lua_State *L, binding_connection *box) {
+  bool seen = true;
+  for (tuff_cursor *cursor = box->core.cursors; cursor; cursor = cursor->next) {
+    seen = seen && cursor->suspected;
+    cursor->suspected = true;
+  }
+  if (seen || binding_for_closes(L)) return;
+  tuff_error err;
+  tuff_error_clear(&err);
+  if (tuff_cursors_settle(&box->core, CHEAP_ROWS, &err) && box->core.cursors)
+    lua_gc(L, LUA_GCCOLLECT, 0);
+}
+
 void binding_begin(lua_State *L, binding_connection *box) {
   binding_reenter(L, box);
   if (TUFF_UNLIKELY(box->active.frame != NULL) && !binding_is_busy(box)) {
     tuff_statement_release(box->active.statement);
     box->active = (binding_running){0};
   }
+  if (TUFF_UNLIKELY(box->core.cursors != NULL)) find_lost_loops(L, box);
   if (TUFF_UNLIKELY(box->limited)) {
     box->limited = false;
     tuff_connection_limit(&box->core, box->timeout_us, box->busy_us);
@@ -127,20 +149,6 @@ binding_connection *binding_enter(lua_State *L, int index) {
   if (TUFF_UNLIKELY(!box)) binding_argument(L, index, "a tuff connection");
   binding_begin(L, box);
   return box;
-}
-
-enum {
-  CHEAP_ROWS = 1000
-}; /* reading so many ahead costs less than a full collection */
-
-void binding_settle(lua_State *L, binding_connection *box,
-                    const tuff_statement *statement) {
-  if (TUFF_LIKELY(!box->core.cursors) || statement->shape->readonly) return;
-  if (binding_for_closes(L)) return; /* the core reads them ahead */
-  tuff_error err;
-  tuff_error_clear(&err);
-  if (tuff_cursors_settle(&box->core, CHEAP_ROWS, &err) && box->core.cursors)
-    lua_gc(L, LUA_GCCOLLECT, 0);
 }
 
 const char *binding_sql(lua_State *L, int index, size_t *size) {

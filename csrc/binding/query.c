@@ -83,7 +83,6 @@ static void begin_prepared(lua_State *L, call *call) {
 /* Reads the arguments and binds them. They stay on the stack until the call returns. */
 static void start(call *call) {
   binding_arguments *arguments = &call->arguments;
-  binding_settle(call->L, call->box, call->statement);
   if (TUFF_UNLIKELY(!binding_arguments_read(call->L, arguments, call->connection,
                                             call->statement, call->first, call->last,
                                             &call->err) ||
@@ -269,7 +268,6 @@ static int arrays(call *call) {
 
 static int loop(call *call, bool named) {
   lua_State *L = call->L;
-  binding_settle(L, call->box, call->statement);
   if (!binding_arguments_read(L, &call->arguments, call->connection, call->statement,
                               call->first, call->last, &call->err))
     return fail(call);

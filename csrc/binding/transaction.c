@@ -40,7 +40,6 @@ static int begin(lua_State *L) {
   lua_pushthread(L);
   lua_setiuservalue(L, 4, 2);
   bool outermost = connection->core.transaction.depth == 0;
-  if (!binding_for_closes(L) && connection->core.cursors) lua_gc(L, LUA_GCCOLLECT, 0);
   tuff_error err;
   tuff_error_clear(&err);
   uint64_t serial = tuff_transaction_begin(&connection->core, mode, timeout_us, &err);

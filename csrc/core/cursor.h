@@ -15,6 +15,7 @@ typedef struct tuff_cursor {
   unsigned columns;
   tuff_value *row;                 /* the current one, valid until the next step */
   bool primed;                     /* the current row was not given out yet */
+  bool suspected;                  /* the binding has looked whether it is lost */
   unsigned depth;                  /* of the transaction it was opened in */
   const void *source;              /* what it was opened from, or NULL */
   int64_t timeout_us, busy_us;     /* of each step */

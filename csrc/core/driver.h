@@ -110,6 +110,7 @@ typedef enum tuff_declared {
   TUFF_AS_TIMESTAMP,
   TUFF_AS_JSON,
   TUFF_AS_REAL,
+  TUFF_AS_TEXT,
   TUFF_AS_DECIMAL /* an integer scaled by 10^scale */
 } tuff_declared;
 

@@ -39,21 +39,25 @@ void tuff_targets_begin(tuff_targets *targets) {
   targets->pending = targets->reversed = -1;
 }
 
-/* A value alone between commas or parentheses is assigned whole; `? || 'x'` is not. And
- * the name behind `? <` is a column only if it is neither a table's nor a function's.
+/* A value alone between commas or parentheses is assigned whole, and one before a word
+ * is compared whole; `? || 'x'` and `? + 1` are not. And the name behind `? <` is a
+ * column only if it is neither a table's nor a function's.
  */
 static void confirm(tuff_targets *targets, const tuff_token *token) {
   static const char *const follows[] = {"where", "from",  "returning",
                                         "on",    "union", NULL};
   if (targets->pending >= 0) {
+    tuff_target *target = &targets->all[targets->pending];
     bool alone = token->kind == TUFF_TOKEN_END || tuff_token_is_char(token, ',') ||
                  tuff_token_is_char(token, ')') || is_one_of(token, follows);
-    if (!alone) targets->all[targets->pending].table.size = 0;
+    bool word = token->kind == TUFF_TOKEN_WORD;
+    if (!alone && !(target->compared && word)) target->table.size = 0;
     targets->pending = -1;
   }
   if (targets->reversed >= 0) {
-    if (tuff_token_is_char(token, '.') || tuff_token_is_char(token, '('))
-      targets->all[targets->reversed].table.size = 0;
+    bool whole = token->kind != TUFF_TOKEN_PUNCTUATION ||
+                 tuff_token_is_char(token, ')') || tuff_token_is_char(token, ',');
+    if (!whole) targets->all[targets->reversed].table.size = 0;
     targets->reversed = -1;
   }
 }
@@ -195,6 +199,7 @@ static void compare(tuff_targets *targets, unsigned number, const tuff_name *col
   target->table = targets->table;
   target->column = *column;
   target->compared = true;
+  targets->pending = (int)number;
 }
 
 static void assign_tuple(tuff_targets *targets, unsigned number) {
@@ -221,11 +226,10 @@ static void assign_named(tuff_targets *targets, unsigned number, unsigned length
   if (qualified && !same_name(&targets->alias, &token[2]))
     target->table = name_of(&token[2]);
   if (tuff_token_is(&targets->last[0], "between")) targets->between = column;
+  bool first = tuff_token_is(&token[1], "set") || tuff_token_is_char(&token[1], ',');
   if (targets->clause == TUFF_CLAUSE_SET && targets->depth == 0 && length == 1 &&
-      tuff_token_is_char(&targets->last[0], '=')) {
+      first && tuff_token_is_char(&targets->last[0], '='))
     target->compared = false;
-    targets->pending = (int)number;
-  }
 }
 
 static void find(tuff_targets *targets, unsigned number) {
@@ -256,8 +260,13 @@ static void find_reversed(tuff_targets *targets, const tuff_token *token) {
       !is_parameter(&targets->last[length]) ||
       targets->all[targets->number].table.size > 0)
     return;
+  const tuff_token *before = &targets->last[length + 1];
+  if (before->kind == TUFF_TOKEN_PUNCTUATION && !tuff_token_is_char(before, '(') &&
+      !tuff_token_is_char(before, ','))
+    return; /* `1 + ? < a` */
   tuff_name column = name_of(token);
   compare(targets, targets->number, &column);
+  targets->pending = -1;
   targets->reversed = (int)targets->number;
 }
 

@@ -151,6 +151,10 @@ static inline bool bind_targeted(tuff_sqlite_statement *statement, unsigned inde
         return false;
       }
       return bind_value(statement, (int)index + 1, value, err);
+    case TUFF_AS_TEXT:
+      if (TUFF_UNLIKELY(value->kind == TUFF_REAL))
+        return bind_typed(statement, index, value, err);
+      return bind_value(statement, (int)index + 1, value, err);
     case TUFF_AS_STORED: return bind_value(statement, (int)index + 1, value, err);
     default: return bind_typed(statement, index, value, err);
   }

@@ -11,16 +11,23 @@ static const char *const text[] = {[BEGIN_WRITE] = "BEGIN IMMEDIATE",
                                    [COMMIT] = "COMMIT",
                                    [ROLLBACK] = "ROLLBACK"};
 
+/* Prepared at once, because rolling back must not need memory. */
+bool tuff_sqlite_control_open(tuff_sqlite_database *database, tuff_error *err) {
+  for (size_t i = 0; i < sizeof text / sizeof *text; i++) {
+    int result =
+        sqlite3_prepare_v3(database->handle, text[i], -1, SQLITE_PREPARE_PERSISTENT,
+                           &database->control[i], NULL);
+    if (result != SQLITE_OK) return tuff_sqlite_fail(database, result, err);
+  }
+  return true;
+}
+
 static bool run(tuff_sqlite_database *database, int which, tuff_error *err) {
-  sqlite3_stmt **statement = &database->control[which];
-  int result = SQLITE_OK;
-  if (!*statement)
-    result = sqlite3_prepare_v3(database->handle, text[which], -1,
-                                SQLITE_PREPARE_PERSISTENT, statement, NULL);
-  if (result == SQLITE_OK) result = sqlite3_step(*statement);
+  sqlite3_stmt *statement = database->control[which];
+  int result = sqlite3_step(statement);
   bool done = result == SQLITE_DONE || result == SQLITE_ROW;
   if (!done) tuff_sqlite_fail(database, result, err);
-  sqlite3_reset(*statement);
+  sqlite3_reset(statement);
   tuff_sqlite_wait_done(database);
   return done;
 }
@@ -71,7 +78,10 @@ bool tuff_sqlite_control(void *context, tuff_verb verb, tuff_mode mode, unsigned
 }
 
 void tuff_sqlite_control_close(tuff_sqlite_database *database) {
-  for (size_t i = 0; i < sizeof text / sizeof *text; i++)
+  for (size_t i = 0; i < sizeof text / sizeof *text; i++) {
     sqlite3_finalize(database->control[i]);
+    database->control[i] = NULL;
+  }
   sqlite3_finalize(database->json_valid);
+  database->json_valid = NULL;
 }

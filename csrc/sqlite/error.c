@@ -36,7 +36,11 @@ static tuff_code code_of(int result, const char *message) {
   if (strstr(message, "syntax error") || strstr(message, "incomplete input") ||
       strncmp(message, "unrecognized token", 18) == 0)
     return TUFF_SYNTAX;
-  if (strcmp(message, "integer overflow") == 0) return TUFF_RANGE;
+  if (strcmp(message, "integer overflow") == 0 || strstr(message, "too many ") ||
+      strstr(message, "too large") || strstr(message, "too big") ||
+      strstr(message, "stack overflow"))
+    return TUFF_RANGE;
+  if (strcmp(message, "not authorized") == 0) return TUFF_AUTH;
   if (strstr(message, "malformed JSON")) return TUFF_TYPE;
   if (strstr(message, "values for") || strstr(message, "values were supplied"))
     return TUFF_SYNTAX;

@@ -152,6 +152,7 @@ static bool set_up(tuff_sqlite_database *database, const tuff_options *options,
   if (sscanf(answer, "%d", &database->page_size) != 1) database->page_size = 4096;
   if (tuff_sqlite_array_install(database->handle) != SQLITE_OK)
     return tuff_sqlite_fail(database, SQLITE_NOMEM, err);
+  if (!tuff_sqlite_control_open(database, err)) return false;
   tuff_sqlite_authorizer_install(database);
   /* The first read of the schema finds out whether this is a database at all. */
   return tuff_sqlite_exec(database, "SELECT 1 FROM sqlite_schema LIMIT 1", err);
@@ -187,6 +188,7 @@ static bool reopen_immutable(tuff_sqlite_database *database,
     }
   }
   snprintf(name + size, sizeof name - size, "?immutable=1");
+  tuff_sqlite_control_close(database);
   sqlite3_close_v2(database->handle);
   database->handle = NULL;
   if (open_handle(database, name, SQLITE_OPEN_URI) != SQLITE_OK)

@@ -32,6 +32,17 @@ static bool refuse(const tuff_host *host, const char *path, tuff_code code,
   return false;
 }
 
+/* Files that SQLite or the queue opens and closes by themselves. */
+static bool is_sidecar(const char *name) {
+  static const char *const endings[] = {"-wal", "-shm", "-journal", "-queue"};
+  size_t size = strlen(name);
+  for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+    size_t length = strlen(endings[i]);
+    if (size > length && strcmp(name + size - length, endings[i]) == 0) return true;
+  }
+  return false;
+}
+
 /* Resolves the directory of the path, and keeps its last part as it is. */
 static bool resolve(const tuff_host *host, const tuff_options *options,
                     char out[TUFF_SQLITE_PATH], tuff_error *err) {
@@ -53,6 +64,13 @@ static bool resolve(const tuff_host *host, const tuff_options *options,
   if (strlen(name) + sizeof "-journal" > NAME_MAX + 1)
     return refuse(host, path, TUFF_RANGE, "its name is too long: journals add to it",
                   err);
+  if (is_sidecar(name)) {
+    refuse(host, path, TUFF_MISUSE,
+           "this is the name of a file that lies beside a database", err);
+    host->hint(err,
+               "choose a name that does not end in -wal, -shm, -journal or -queue");
+    return false;
+  }
   if (*name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
     return refuse(host, path, TUFF_MISUSE, "it is a directory, not a file", err);
   size_t size = slash ? (size_t)(slash - path) : 0;

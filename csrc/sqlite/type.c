@@ -46,6 +46,9 @@ tuff_type tuff_sqlite_type_of(const char *declaration) {
   if (take_word(&at, "real") || take_word(&at, "float") || take_word(&at, "double"))
     return (tuff_type){TUFF_AS_REAL, false, 0, 0};
   if (take_word(&at, "decimal") && take_word(&at, "integer")) return decimal_type(at);
+  if (take_word(&at, "text") || take_word(&at, "varchar") || take_word(&at, "char") ||
+      take_word(&at, "clob") || take_word(&at, "nvarchar") || take_word(&at, "uuid"))
+    return (tuff_type){TUFF_AS_TEXT, false, 0, 0};
   return stored;
 }
 
@@ -222,6 +225,19 @@ static void set_text(tuff_value *value, tuff_kind kind, const char *text, int si
   *value = (tuff_value){.kind = kind, .bytes = text, .size = (size_t)size};
 }
 
+/* The shortest text that reads back as the same float. */
+static void write_real(tuff_value *value, char *text) {
+  double real = value->real;
+  int size = 0;
+  for (int digits = 15; digits <= 17; digits++) {
+    size = snprintf(text, TUFF_SQLITE_SCRATCH, "%.*g", digits, real);
+    if (strtod(text, NULL) == real) break;
+  }
+  if (!strpbrk(text, ".einf"))
+    size += snprintf(text + size, TUFF_SQLITE_SCRATCH - (size_t)size, ".0");
+  set_text(value, TUFF_TEXT, text, size);
+}
+
 static bool store_json(tuff_sqlite_database *database, tuff_value *value, char *text,
                        tuff_error *err) {
   switch (value->kind) {
@@ -241,19 +257,9 @@ static bool store_json(tuff_sqlite_database *database, tuff_value *value, char *
                snprintf(text, TUFF_SQLITE_SCRATCH, "%lld", (long long)value->integer));
       return true;
     case TUFF_REAL:
-      if (value->real - value->real == 0) { /* neither infinite nor NaN */
-        double real = value->real;
-        int size = 0;
-        for (int digits = 15; digits <= 17; digits++) {
-          size = snprintf(text, TUFF_SQLITE_SCRATCH, "%.*g", digits, real);
-          if (strtod(text, NULL) == real) break;
-        }
-        if (!strpbrk(text, ".e"))
-          size += snprintf(text + size, TUFF_SQLITE_SCRATCH - (size_t)size, ".0");
-        set_text(value, TUFF_TEXT, text, size);
-        return true;
-      }
-      break;
+      if (value->real - value->real != 0) break; /* infinite, or NaN */
+      write_real(value, text);
+      return true;
     default: break;
   }
   return refuse(err, TUFF_TYPE, "this value has no form in JSON",
@@ -279,6 +285,11 @@ bool tuff_sqlite_store(tuff_sqlite_database *database, const tuff_type *type,
                     "this column holds timestamps in UTC of 27 characters",
                     "write it like \"2026-11-21T10:00:00.000000Z\"");
     case TUFF_AS_JSON: return compared || store_json(database, value, text, err);
+    case TUFF_AS_TEXT:
+      /* SQLite itself would print fifteen digits. */
+      if (value->kind == TUFF_REAL && value->real == value->real)
+        write_real(value, text);
+      return true;
     case TUFF_AS_REAL:
     case TUFF_AS_STORED: break;
   }

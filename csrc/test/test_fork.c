@@ -134,6 +134,39 @@ static void keeps_the_parent_s_transaction_and_lock(void) {
   end();
 }
 
+/* With a rollback journal a transaction that does not fit into the cache is in the file
+ * already: whoever rolled it back in the child would change it under the parent. */
+static void keeps_the_parent_s_journal(void) {
+  scratch_clear();
+  const char *path = scratch_path("a.db");
+  tuff_options options = {.path = path,
+                          .path_size = strlen(path),
+                          .create = true,
+                          .delete_journal = true,
+                          .cache_bytes = 65536};
+  tuff_error err = {.code = TUFF_OK};
+  memset(&connection, 0, sizeof connection);
+  expect(tuff_connection_open(&connection, tuff_sqlite_driver(tuff_host_get()),
+                              &options, &scratch_own, &err));
+  expect(exec(&connection, "create table t(x); insert into t values (1)"));
+  uint64_t serial = tuff_transaction_begin(&connection, TUFF_WRITE, 0, &err);
+  expect(
+      run(&connection,
+          "with recursive n(x) as (select 1 union all select x + 1 from n limit 2000) "
+          "insert into t select randomblob(500) from n"));
+  expect_equal(in_child(close_what_is_inherited), 0);
+  expect(access(scratch_path("a.db-journal"), F_OK) == 0);
+  expect(run(&connection, "insert into t values (2)"));
+  expect(tuff_transaction_commit(&connection, serial, &err));
+  expect_equal(query(&connection, "select count(*) from t"), 2002);
+  end();
+  expect_equal(ask_another_program("query", "select count(*) from t"), 2002);
+  expect_equal(
+      ask_another_program("query",
+                          "select integrity_check = 'ok' from pragma_integrity_check"),
+      1);
+}
+
 /* The last connection of a process takes the log away when it closes: not while the
  * parent reads from it. */
 static void keeps_the_parent_s_snapshot(void) {
@@ -276,6 +309,7 @@ int main(int arguments, char **argument) {
   it("only forgets when the child closes", only_forgets_when_the_child_closes);
   it("keeps the parent's transaction and its lock",
      keeps_the_parent_s_transaction_and_lock);
+  it("keeps the parent's journal", keeps_the_parent_s_journal);
   it("keeps the parent's snapshot", keeps_the_parent_s_snapshot);
   it("closes cleanly after a child has gone", closes_cleanly_after_a_child_has_gone);
   it("loses nothing that a child writes on its own", loses_nothing_that_a_child_writes);

@@ -33,11 +33,14 @@ local function excerpt(sql, line, column)
     number = number + 1
     if number == line then
       text = text:gsub("[\t\r]", " ")
-      if #text > LONGEST_LINE then
-        local at = utf8.offset(text, column) or #text
-        local start = math.max(1, at - LONGEST_LINE // 2)
-        local before = utf8.len(text:sub(1, start - 1), 1, -1, true) or start - 1
-        text, column = text:sub(start, start + LONGEST_LINE), column - before
+      if not utf8.len(text) then text = text:gsub("[\x80-\xff]", "?") end
+      local length = utf8.len(text)
+      column = math.min(column, length + 1)
+      if length > LONGEST_LINE then
+        local start = math.max(1, column - LONGEST_LINE // 2)
+        local stop = math.min(length, start + LONGEST_LINE)
+        text = text:sub(utf8.offset(text, start), utf8.offset(text, stop + 1) - 1)
+        column = column - start + 1
       end
       return ("  %s\n  %s^"):format(text, (" "):rep(column - 1))
     end

@@ -140,7 +140,9 @@ local allowed = {
     return value == "ignore" or value == "replace" or value == "update",
       '"ignore", "replace" or "update"'
   end,
-  key = function(value) return type(value) == "table", "a list of columns" end,
+  key = function(value)
+    return type(value) == "table" and value[1] ~= nil, "a list of columns"
+  end,
   returning = function(value)
     return type(value) == "table" or type(value) == "string", "a list of columns"
   end,
