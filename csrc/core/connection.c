@@ -56,7 +56,8 @@ void tuff_connection_close(tuff_connection *connection, bool collected) {
   connection->slots = NULL;
 }
 
-bool tuff_connection_in_transaction(const tuff_connection *connection) {
+bool tuff_connection_in_transaction(tuff_connection *connection) {
+  tuff_transaction_clear(connection, NULL);
   return connection->driver->state(connection->native) != TUFF_STATE_IDLE;
 }
 

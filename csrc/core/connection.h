@@ -52,7 +52,7 @@ void tuff_connection_close(tuff_connection *connection, bool collected);
 bool tuff_connection_check(const tuff_connection *connection, tuff_error *err);
 
 /* Whether a transaction is open, by whoever began it. */
-bool tuff_connection_in_transaction(const tuff_connection *connection);
+bool tuff_connection_in_transaction(tuff_connection *connection);
 
 /* Whether a text of this many bytes may be run. */
 bool tuff_connection_admits(const tuff_connection *connection, size_t size,

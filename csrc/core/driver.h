@@ -282,7 +282,7 @@ typedef struct tuff_driver {
    * changed on this step the row is not filled: the core asks `row` for it. */
   tuff_result (*step)(void *stmt, tuff_value *row, tuff_error *err);
   /* Fills `row` again from the row that the last step reached. */
-  void (*row)(void *stmt, tuff_value *row);
+  bool (*row)(void *stmt, tuff_value *row, tuff_error *err);
   /* How many rows the statement, now done, has changed. */
   int64_t (*changes)(void *stmt);
   void (*reset)(void *stmt);  /* ready to be bound and run again */

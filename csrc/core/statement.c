@@ -173,6 +173,7 @@ static bool settle(tuff_connection *connection, tuff_error *err) {
 static bool admit(tuff_statement *statement, tuff_error *err) {
   tuff_connection *connection = statement->connection;
   const tuff_transaction *transaction = &connection->transaction;
+  if (!tuff_transaction_clear(connection, err)) return false;
   if (tuff_effect_is_control(statement->tokenized.effect)) {
     if (!admit_control(statement, err)) return false;
   } else if (transaction->failed) {
@@ -213,7 +214,7 @@ bool tuff_statement_start(tuff_statement *statement, const tuff_value *values,
   tuff_connection *connection = statement->connection;
   const tuff_transaction *transaction = &connection->transaction;
   bool plain = statement->shape->readonly && !transaction->failed &&
-               !connection->watch.deadline_us &&
+               !transaction->lingering && !connection->watch.deadline_us &&
                statement->tokenized.effect == TUFF_EFFECT_NONE;
   if (!plain && !admit(statement, err)) return false;
   statement->rows = 0;
@@ -263,8 +264,9 @@ tuff_result tuff_statement_step(tuff_statement *statement, tuff_error *err) {
         statement->shape->readonly)
       return reached_limit(statement, err);
     if (TUFF_UNLIKELY(statement->shape->generation != generation)) {
-      if (!fit_row(statement, err)) return TUFF_FAILED;
-      connection->driver->row(statement->native, statement->row);
+      if (!fit_row(statement, err) ||
+          !connection->driver->row(statement->native, statement->row, err))
+        return TUFF_FAILED;
     }
     return TUFF_ROW;
   }

@@ -12,7 +12,12 @@ static const char ended[] = "the transaction in which this loop began has ended"
 static bool control(tuff_connection *connection, tuff_verb verb, tuff_mode mode,
                     unsigned level, tuff_error *err) {
   connection->watch.started_us = 0;
-  return connection->driver->control(connection->native, verb, mode, level, err);
+  if (connection->driver->control(connection->native, verb, mode, level, err))
+    return true;
+  bool inside =
+      verb == TUFF_SAVEPOINT || verb == TUFF_RELEASE || verb == TUFF_ROLLBACK_TO;
+  if (inside) tuff_transaction_note_error(connection, true, err);
+  return false;
 }
 
 static tuff_state state_of(const tuff_connection *connection) {
@@ -46,7 +51,18 @@ static void pop(tuff_connection *connection, unsigned index) {
   transaction->readonly = level->readonly_before;
   connection->watch.deadline_us = level->deadline_before;
   transaction->depth = index;
-  if (index == 0 && !transaction->manual) transaction->failed = false;
+  if (index > 0 || transaction->manual) return;
+  transaction->failed = false;
+  transaction->lingering = state_of(connection) != TUFF_STATE_IDLE;
+  tuff_transaction_clear(connection, NULL);
+}
+
+bool tuff_transaction_clear(tuff_connection *connection, tuff_error *err) {
+  tuff_transaction *transaction = &connection->transaction;
+  if (TUFF_LIKELY(!transaction->lingering)) return true;
+  transaction->lingering = state_of(connection) != TUFF_STATE_IDLE &&
+                           !control(connection, TUFF_ROLLBACK, TUFF_WRITE, 0, err);
+  return !transaction->lingering;
 }
 
 static bool begin_engine(tuff_connection *connection, tuff_mode mode, tuff_level *level,
@@ -67,6 +83,7 @@ static bool begin_engine(tuff_connection *connection, tuff_mode mode, tuff_level
 uint64_t tuff_transaction_begin(tuff_connection *connection, tuff_mode mode,
                                 int64_t timeout_us, tuff_error *err) {
   tuff_transaction *transaction = &connection->transaction;
+  if (!tuff_transaction_clear(connection, err)) return 0;
   if (transaction->failed) {
     tuff_fail(err, TUFF_TRANSACTION_ABORTED,
               "this transaction was rolled back by an earlier error: %s",

@@ -22,6 +22,7 @@ typedef struct tuff_transaction {
   bool readonly; /* inside db:read */
   bool manual;   /* the script wrote BEGIN itself */
   bool failed;
+  bool lingering;    /* all levels have ended, but the engine could not roll back */
   uint64_t failures; /* how many transactions have failed so far */
   tuff_error cause;  /* of the failure */
 } tuff_transaction;
@@ -39,6 +40,10 @@ bool tuff_transaction_commit(struct tuff_connection *connection, uint64_t serial
 /* Rolls this level and all inside it back. A level that has ended is no error. */
 bool tuff_transaction_rollback(struct tuff_connection *connection, uint64_t serial,
                                tuff_error *err);
+
+/* Rolls back what could not be rolled back before, for want of memory. Nothing may run
+ * before that: it would be lost with it. */
+bool tuff_transaction_clear(struct tuff_connection *connection, tuff_error *err);
 
 /* The serial of the innermost level, 0 outside of transactions. */
 uint64_t tuff_transaction_current(const struct tuff_connection *connection);

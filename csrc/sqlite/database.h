@@ -100,7 +100,7 @@ const tuff_shape *tuff_sqlite_shape(void *statement);
 bool tuff_sqlite_bind(void *statement, const tuff_value *values, unsigned count,
                       tuff_error *err);
 tuff_result tuff_sqlite_step(void *statement, tuff_value *row, tuff_error *err);
-void tuff_sqlite_row(void *statement, tuff_value *row);
+bool tuff_sqlite_row(void *statement, tuff_value *row, tuff_error *err);
 int64_t tuff_sqlite_changes(void *statement);
 void tuff_sqlite_reset(void *statement);
 void tuff_sqlite_forget(void *statement);

@@ -174,7 +174,8 @@ void *tuff_sqlite_prepare(void *context, const tuff_sql *sql, unsigned flags,
 
 /* ---- step ---- */
 
-static void fill_value(sqlite3_value *from, tuff_value *to) {
+/* False: no memory was left to bring a text into form. */
+static bool fill_value(sqlite3_value *from, tuff_value *to) {
   switch (sqlite3_value_type(from)) {
     case SQLITE_INTEGER:
       to->kind = TUFF_INTEGER;
@@ -188,7 +189,7 @@ static void fill_value(sqlite3_value *from, tuff_value *to) {
       to->kind = TUFF_TEXT;
       to->bytes = (const char *)sqlite3_value_text(from);
       to->size = (size_t)sqlite3_value_bytes(from);
-      break;
+      return TUFF_LIKELY(to->bytes != NULL);
     case SQLITE_BLOB:
       to->kind = TUFF_BLOB;
       to->bytes = sqlite3_value_blob(from);
@@ -196,17 +197,20 @@ static void fill_value(sqlite3_value *from, tuff_value *to) {
       break;
     default: to->kind = TUFF_NULL; break;
   }
+  return true;
 }
 
-void tuff_sqlite_row(void *context, tuff_value *row) {
+bool tuff_sqlite_row(void *context, tuff_value *row, tuff_error *err) {
   tuff_sqlite_statement *statement = context;
   unsigned columns = statement->shape.columns;
   for (unsigned i = 0; i < columns; i++)
-    fill_value(sqlite3_column_value(statement->handle, (int)i), &row[i]);
-  if (TUFF_LIKELY(!statement->types)) return;
+    if (!fill_value(sqlite3_column_value(statement->handle, (int)i), &row[i]))
+      return no_memory(err);
+  if (TUFF_LIKELY(!statement->types)) return true;
   for (unsigned i = 0; i < columns; i++)
     tuff_sqlite_load(&statement->types[i], &row[i],
                      statement->scratch + i * TUFF_SQLITE_SCRATCH);
+  return true;
 }
 
 /* The schema has changed since it was prepared. Nothing of it has run yet. */
@@ -291,10 +295,8 @@ tuff_result tuff_sqlite_step(void *context, tuff_value *row, tuff_error *err) {
                       result == SQLITE_ROW))
       return TUFF_ROW; /* the core asks for it when it has made room */
   }
-  if (TUFF_LIKELY(result == SQLITE_ROW)) {
-    tuff_sqlite_row(statement, row);
-    return TUFF_ROW;
-  }
+  if (TUFF_LIKELY(result == SQLITE_ROW))
+    return tuff_sqlite_row(statement, row, err) ? TUFF_ROW : TUFF_FAILED;
   if (TUFF_LIKELY(result == SQLITE_DONE)) return done(statement);
   return failed(statement, result, err);
 }

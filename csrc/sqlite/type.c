@@ -206,18 +206,26 @@ static bool store_decimal(const tuff_type *type, tuff_value *value, tuff_error *
   return true;
 }
 
-static bool is_json(tuff_sqlite_database *database, const tuff_value *value) {
-  if (!database->json_valid &&
-      sqlite3_prepare_v3(database->handle, "SELECT json_valid(?1)", -1,
-                         SQLITE_PREPARE_PERSISTENT, &database->json_valid,
-                         NULL) != SQLITE_OK)
-    return false;
-  sqlite3_bind_text64(database->json_valid, 1, value->bytes, value->size, SQLITE_STATIC,
-                      SQLITE_UTF8);
-  bool valid = sqlite3_step(database->json_valid) == SQLITE_ROW &&
-               sqlite3_column_int(database->json_valid, 0) == 1;
-  sqlite3_reset(database->json_valid);
-  sqlite3_clear_bindings(database->json_valid);
+/* 1: it is; 0: it is not; -1: an error, which says why that is not known. */
+static int is_json(tuff_sqlite_database *database, const tuff_value *value,
+                   tuff_error *err) {
+  int result = SQLITE_OK;
+  if (!database->json_valid)
+    result = sqlite3_prepare_v3(database->handle, "SELECT json_valid(?1)", -1,
+                                SQLITE_PREPARE_PERSISTENT, &database->json_valid, NULL);
+  if (result == SQLITE_OK)
+    result = sqlite3_bind_text64(database->json_valid, 1, value->bytes, value->size,
+                                 SQLITE_STATIC, SQLITE_UTF8);
+  if (result == SQLITE_OK) result = sqlite3_step(database->json_valid);
+  int valid = -1;
+  if (result == SQLITE_ROW)
+    valid = sqlite3_column_int(database->json_valid, 0);
+  else
+    tuff_sqlite_fail(database, result, err);
+  if (database->json_valid) {
+    sqlite3_reset(database->json_valid);
+    sqlite3_clear_bindings(database->json_valid);
+  }
   return valid;
 }
 
@@ -243,7 +251,11 @@ static bool store_json(tuff_sqlite_database *database, tuff_value *value, char *
   switch (value->kind) {
     case TUFF_JSON: return true;
     case TUFF_TEXT:
-      if (is_json(database, value)) return true;
+      switch (is_json(database, value, err)) {
+        case 1: return true;
+        case 0: break;
+        default: return false;
+      }
       return refuse(
           err, TUFF_TYPE, "this text is no valid JSON",
           "a string for a JSON column is JSON text: give a table, or encode it "

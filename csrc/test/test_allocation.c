@@ -301,9 +301,9 @@ static void check_afterwards(const work *work, bool done, bool failed,
                              const tuff_error *err) {
   if (!failed) expect(done);
   if (!done && err->code != TUFF_OK) expect_equal(err->code, TUFF_MEMORY);
-  expect(!tuff_connection_in_transaction(&connection));
   expect_equal(tuff_transaction_current(&connection), 0);
   expect(done ? work->is_done() : work->is_undone());
+  expect(!tuff_connection_in_transaction(&connection));
   expect(run(&connection, "insert into u values (1000)"));
   expect(run(&connection, "delete from u where x = 1000"));
   expect_equal(query(&connection, "select count(*) from pragma_integrity_check "
