@@ -34,7 +34,7 @@ typedef struct tuff_sqlite_database {
 
   int64_t total_changes;
   uint64_t generation; /* of shapes, the last that was given */
-  sqlite3_stmt *control[5], *json_valid;
+  sqlite3_stmt *control[5], *json_type;
 } tuff_sqlite_database;
 
 typedef struct tuff_sqlite_statement {

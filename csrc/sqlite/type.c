@@ -206,27 +206,26 @@ static bool store_decimal(const tuff_type *type, tuff_value *value, tuff_error *
   return true;
 }
 
-/* 1: it is; 0: it is not; -1: an error, which says why that is not known. */
+/* 1: it is; 0: it is not; -1: an error, which says why that is not known. json_valid
+ * would say "no" where no memory was left. */
 static int is_json(tuff_sqlite_database *database, const tuff_value *value,
                    tuff_error *err) {
   int result = SQLITE_OK;
-  if (!database->json_valid)
-    result = sqlite3_prepare_v3(database->handle, "SELECT json_valid(?1)", -1,
-                                SQLITE_PREPARE_PERSISTENT, &database->json_valid, NULL);
+  if (!database->json_type)
+    result = sqlite3_prepare_v3(database->handle, "SELECT json_type(?1)", -1,
+                                SQLITE_PREPARE_PERSISTENT, &database->json_type, NULL);
   if (result == SQLITE_OK)
-    result = sqlite3_bind_text64(database->json_valid, 1, value->bytes, value->size,
+    result = sqlite3_bind_text64(database->json_type, 1, value->bytes, value->size,
                                  SQLITE_STATIC, SQLITE_UTF8);
-  if (result == SQLITE_OK) result = sqlite3_step(database->json_valid);
-  int valid = -1;
-  if (result == SQLITE_ROW)
-    valid = sqlite3_column_int(database->json_valid, 0);
-  else
-    tuff_sqlite_fail(database, result, err);
-  if (database->json_valid) {
-    sqlite3_reset(database->json_valid);
-    sqlite3_clear_bindings(database->json_valid);
+  if (result == SQLITE_OK) result = sqlite3_step(database->json_type);
+  bool malformed = result == SQLITE_ERROR &&
+                   strcmp(sqlite3_errmsg(database->handle), "malformed JSON") == 0;
+  if (result != SQLITE_ROW && !malformed) tuff_sqlite_fail(database, result, err);
+  if (database->json_type) {
+    sqlite3_reset(database->json_type);
+    sqlite3_clear_bindings(database->json_type);
   }
-  return valid;
+  return result == SQLITE_ROW ? 1 : malformed ? 0 : -1;
 }
 
 static void set_text(tuff_value *value, tuff_kind kind, const char *text, int size) {
