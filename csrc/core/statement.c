@@ -104,6 +104,7 @@ tuff_statement *tuff_statement_prepare(tuff_connection *connection, const char *
                     err) &&
       prepare_native(statement, flags, err))
     return statement;
+  tuff_transaction_note_error(connection, true, err);
   tuff_statement_finish(statement);
   return NULL;
 }
@@ -174,6 +175,7 @@ static bool admit(tuff_statement *statement, tuff_error *err) {
   tuff_connection *connection = statement->connection;
   const tuff_transaction *transaction = &connection->transaction;
   if (!tuff_transaction_clear(connection, err)) return false;
+  if (!tuff_transaction_notice_end(connection, err)) return false;
   if (tuff_effect_is_control(statement->tokenized.effect)) {
     if (!admit_control(statement, err)) return false;
   } else if (transaction->failed) {
@@ -198,6 +200,7 @@ static bool admit(tuff_statement *statement, tuff_error *err) {
 
 /* Names the parameter whose value the driver refused. */
 static bool refused_value(const tuff_statement *statement, tuff_error *err) {
+  tuff_transaction_note_error(statement->connection, true, err);
   if (err->parameter < 0) return false;
   unsigned number = (unsigned)err->parameter;
   const tuff_parameter *parameter = &statement->tokenized.parameters[number];
@@ -213,9 +216,11 @@ bool tuff_statement_start(tuff_statement *statement, const tuff_value *values,
                           unsigned count, tuff_error *err) {
   tuff_connection *connection = statement->connection;
   const tuff_transaction *transaction = &connection->transaction;
-  bool plain = statement->shape->readonly && !transaction->failed &&
-               !transaction->lingering && !connection->watch.deadline_us &&
-               statement->tokenized.effect == TUFF_EFFECT_NONE;
+  bool plain =
+      statement->shape->readonly && !transaction->failed && !transaction->lingering &&
+      (transaction->depth == 0 ||
+       connection->driver->state(connection->native) == TUFF_STATE_OPEN) &&
+      !connection->watch.deadline_us && statement->tokenized.effect == TUFF_EFFECT_NONE;
   if (!plain && !admit(statement, err)) return false;
   statement->rows = 0;
   connection->watch.started_us = 0;

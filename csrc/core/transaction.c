@@ -139,7 +139,13 @@ static bool undo(tuff_connection *connection, unsigned index, tuff_error *err) {
   unsigned engine = index;
   while (engine < transaction->depth && !transaction->levels[engine].engine) engine++;
   if (engine == transaction->depth) return true;
-  return control(connection, TUFF_ROLLBACK_TO, TUFF_WRITE, engine + 1, err);
+  if (control(connection, TUFF_ROLLBACK_TO, TUFF_WRITE, engine + 1, err)) return true;
+  /* Its work must not be committed with the levels around it. */
+  tuff_error lost;
+  tuff_error_clear(&lost);
+  tuff_fail(&lost, TUFF_MEMORY, "a nested transaction could not be rolled back");
+  tuff_transaction_note_error(connection, false, &lost);
+  return false;
 }
 
 bool tuff_transaction_rollback(tuff_connection *connection, uint64_t serial,
@@ -176,6 +182,9 @@ bool tuff_transaction_commit(tuff_connection *connection, uint64_t serial,
     return false;
   }
   bool kept = false;
+  tuff_error ended_by_engine;
+  tuff_error_clear(&ended_by_engine);
+  tuff_transaction_notice_end(connection, &ended_by_engine);
   if (transaction->failed)
     *err = transaction->cause;
   else
@@ -201,6 +210,16 @@ void tuff_transaction_note_error(tuff_connection *connection, bool readonly,
   tuff_cursors_close(connection, transaction->manual ? 0 : 1, ended);
   if (state == TUFF_STATE_OPEN || state == TUFF_STATE_FAILED)
     control(connection, TUFF_ROLLBACK, TUFF_WRITE, 0, NULL);
+}
+
+bool tuff_transaction_notice_end(tuff_connection *connection, tuff_error *err) {
+  const tuff_transaction *transaction = &connection->transaction;
+  if (transaction->depth == 0 || transaction->failed ||
+      state_of(connection) != TUFF_STATE_IDLE)
+    return true;
+  tuff_fail(err, TUFF_MEMORY, "the engine has rolled this transaction back");
+  tuff_transaction_note_error(connection, false, err);
+  return false;
 }
 
 void tuff_transaction_note_control(tuff_connection *connection) {

@@ -56,6 +56,10 @@ bool tuff_transaction_is_open(const struct tuff_connection *connection,
 void tuff_transaction_note_error(struct tuff_connection *connection, bool readonly,
                                  const tuff_error *err);
 
+/* Notices where the engine has ended the transaction by itself, as SQLite does when
+ * memory runs out in any statement, even one of its own. False, once, and an error. */
+bool tuff_transaction_notice_end(struct tuff_connection *connection, tuff_error *err);
+
 /* To be told after every BEGIN, COMMIT, … that a script wrote itself. */
 void tuff_transaction_note_control(struct tuff_connection *connection);
 

@@ -109,9 +109,10 @@ void tuff_sqlite_finish(void *statement);
 /* type.c: declared types. */
 tuff_type tuff_sqlite_type_of(const char *declaration);
 
-/* The declared type of the column that a parameter goes to. */
-tuff_type tuff_sqlite_target_type(tuff_sqlite_database *database,
-                                  const tuff_target *target);
+/* The declared type of the column that a parameter goes to; "as stored" where it is not
+ * known. */
+bool tuff_sqlite_target_type(tuff_sqlite_database *database, const tuff_target *target,
+                             tuff_type *type, tuff_error *err);
 
 /* Bytes of text that one converted number takes. */
 #define TUFF_SQLITE_SCRATCH ((size_t)32)

@@ -75,8 +75,10 @@ static bool load_targets(tuff_sqlite_statement *statement, tuff_error *err) {
   unsigned count = statement->shape.parameters;
   bool needed = statement->targets != NULL;
   for (unsigned i = 0; i < count; i++) {
-    tuff_type type =
-        tuff_sqlite_target_type(statement->database, &statement->target[i]);
+    tuff_type type;
+    if (!tuff_sqlite_target_type(statement->database, &statement->target[i], &type,
+                                 err))
+      return false;
     if (type.declared == TUFF_AS_STORED && !needed) continue;
     if (!statement->targets) {
       statement->targets = host->alloc(NULL, count * sizeof *statement->targets);

@@ -71,38 +71,45 @@ static bool unquote(const tuff_name *name, char *out, size_t room) {
 }
 
 /* The type of the ordinal-th column that INSERT without a column list fills. */
-static tuff_type ordinal_type(tuff_sqlite_database *database, const char *table,
-                              unsigned ordinal) {
-  tuff_type type = {TUFF_AS_STORED, false, 0, 0};
+static int ordinal_type(tuff_sqlite_database *database, const char *table,
+                        unsigned ordinal, tuff_type *type) {
+  /* table_info leaves hidden and generated columns out, as INSERT does. */
+  static const char sql[] = "SELECT type FROM pragma_table_info(?1) WHERE cid >= 0 "
+                            "ORDER BY cid LIMIT 1 OFFSET ?2";
   sqlite3_stmt *columns = NULL;
   database->internal = true;
-  /* table_info leaves hidden and generated columns out, as INSERT does. */
-  if (sqlite3_prepare_v2(database->handle,
-                         "SELECT type FROM pragma_table_info(?1) WHERE cid >= 0 "
-                         "ORDER BY cid LIMIT 1 OFFSET ?2",
-                         -1, &columns, NULL) == SQLITE_OK) {
-    sqlite3_bind_text(columns, 1, table, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(columns, 2, ordinal);
-    if (sqlite3_step(columns) == SQLITE_ROW)
-      type = tuff_sqlite_type_of((const char *)sqlite3_column_text(columns, 0));
-  }
+  int result = sqlite3_prepare_v2(database->handle, sql, -1, &columns, NULL);
+  if (result == SQLITE_OK)
+    result = sqlite3_bind_text(columns, 1, table, -1, SQLITE_STATIC);
+  if (result == SQLITE_OK) result = sqlite3_bind_int64(columns, 2, ordinal);
+  if (result == SQLITE_OK) result = sqlite3_step(columns);
+  if (result == SQLITE_ROW)
+    *type = tuff_sqlite_type_of((const char *)sqlite3_column_text(columns, 0));
   sqlite3_finalize(columns);
   database->internal = false;
-  return type;
+  return result;
 }
 
-tuff_type tuff_sqlite_target_type(tuff_sqlite_database *database,
-                                  const tuff_target *target) {
-  tuff_type stored = {TUFF_AS_STORED, false, 0, 0};
+bool tuff_sqlite_target_type(tuff_sqlite_database *database, const tuff_target *target,
+                             tuff_type *type, tuff_error *err) {
+  *type = (tuff_type){TUFF_AS_STORED, false, 0, 0};
   char table[256], column[256];
   if (target->table.size == 0 || !unquote(&target->table, table, sizeof table))
-    return stored;
-  if (target->column.size == 0) return ordinal_type(database, table, target->ordinal);
-  if (!unquote(&target->column, column, sizeof column)) return stored;
-  const char *declaration = NULL;
-  int result = sqlite3_table_column_metadata(database->handle, NULL, table, column,
-                                             &declaration, NULL, NULL, NULL, NULL);
-  return result == SQLITE_OK ? tuff_sqlite_type_of(declaration) : stored;
+    return true;
+  int result = SQLITE_OK;
+  if (target->column.size == 0) {
+    result = ordinal_type(database, table, target->ordinal, type);
+  } else if (unquote(&target->column, column, sizeof column)) {
+    const char *declaration = NULL;
+    result = sqlite3_table_column_metadata(database->handle, NULL, table, column,
+                                           &declaration, NULL, NULL, NULL, NULL);
+    if (result == SQLITE_OK) *type = tuff_sqlite_type_of(declaration);
+  }
+  /* That there is no such column is no error: it may be a view's, or an expression's.
+   */
+  bool known = result == SQLITE_OK || result == SQLITE_ROW || result == SQLITE_DONE ||
+               (result & 0xFF) == SQLITE_ERROR;
+  return known || tuff_sqlite_fail(database, result, err);
 }
 
 /* ---- storing ---- */
