@@ -2,8 +2,6 @@
  * where the script has written BEGIN itself, a savepoint like the others). */
 #include "core/transaction.h"
 
-#include <assert.h>
-
 #include "core/connection.h"
 #include "core/error.h"
 #include "core/host.h"
@@ -199,8 +197,11 @@ bool tuff_transaction_commit(tuff_connection *connection, uint64_t serial,
 void tuff_transaction_note_error(tuff_connection *connection, bool readonly,
                                  const tuff_error *err) {
   tuff_transaction *transaction = &connection->transaction;
-  assert(err); /* an error that nobody is told of would be the cause of nothing */
   if (transaction->failed || (transaction->depth == 0 && !transaction->manual)) return;
+  tuff_error untold; /* by a caller that did not want to know */
+  tuff_error_clear(&untold);
+  tuff_fail(&untold, TUFF_MISUSE, "an error that was not looked at");
+  if (!err) err = &untold;
   tuff_state state = state_of(connection);
   /* After a full disk or an I/O error the engine may keep half of a statement: what the
    * transaction would commit is not what the script wrote. */
