@@ -13,7 +13,7 @@ enum { MOST_PARAMETERS = 32766 };
 
 typedef struct pass {
   tuff_tokenized *out;
-  const char *source;
+  const char *source, *end;
   const tuff_dialect *dialect;
   tuff_error *err;
   tuff_token last[2];    /* significant tokens before, newest first */
@@ -79,18 +79,19 @@ static bool number_of(pass *pass, const tuff_token *token, unsigned *number) {
   return true;
 }
 
-/* `limit?` must not become the name limit$1. */
-static bool is_glued(const tuff_buffer *text) {
-  if (text->size == 0) return false;
-  unsigned char last = (unsigned char)text->bytes[text->size - 1];
-  return last >= 0x80 || last == '_' || last == '$' || (last >= '0' && last <= '9') ||
-         ((last | 0x20) >= 'a' && (last | 0x20) <= 'z');
+static bool in_word(char c) {
+  unsigned char byte = (unsigned char)c;
+  return byte >= 0x80 || byte == '_' || byte == '$' || (byte >= '0' && byte <= '9') ||
+         ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z');
 }
 
+/* `limit?` must not become the name limit$1. */
 static void write_placeholder(pass *pass, unsigned number) {
-  if (is_glued(&pass->out->text)) tuff_buffer_append(&pass->out->text, " ", 1);
-  tuff_buffer_append(&pass->out->text, &pass->dialect->placeholder, 1);
-  tuff_buffer_append_number(&pass->out->text, number + 1ul);
+  tuff_buffer *text = &pass->out->text;
+  if (text->size > 0 && in_word(text->bytes[text->size - 1]))
+    tuff_buffer_append(text, " ", 1);
+  tuff_buffer_append(text, &pass->dialect->placeholder, 1);
+  tuff_buffer_append_number(text, number + 1ul);
 }
 
 /* Writes the words before the placeholder again, as the engine wants them. */
@@ -127,7 +128,11 @@ static bool take_parameter(pass *pass, const tuff_token *token) {
       out->parameters[number].parenthesised = true;
     write_placeholder(pass, number);
   }
-  return start_run(pass, (size_t)(token->start + token->size - pass->source));
+  /* Nor may `?and` become $1and; ?1and is read as two. */
+  const char *behind = token->start + token->size;
+  if (pass->dialect->placeholder == '$' && behind < pass->end && in_word(*behind))
+    tuff_buffer_append(&out->text, " ", 1);
+  return start_run(pass, (size_t)(behind - pass->source));
 }
 
 static void remember(pass *pass, const tuff_token *token, size_t result) {
@@ -211,6 +216,7 @@ bool tuff_tokenize(tuff_tokenized *out, const char *source, size_t size,
   pass pass;
   pass.out = out;
   pass.source = source;
+  pass.end = source + size;
   pass.dialect = dialect;
   pass.err = err;
   memset(pass.last, 0, sizeof pass.last);

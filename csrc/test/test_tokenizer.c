@@ -198,6 +198,27 @@ static void knows_the_other_dialect(void) {
   check("select '\\', ?", &postgres, 1, "select '\\', $1");
 }
 
+/* `limit?` must not become the name limit$1, nor `?and` the number 1and. */
+static void keeps_placeholders_apart_from_words(void) {
+  static const char *const sources[] = {"select a limit?", "select 1?",
+                                        "select ?and b",   "select ?e'\\''",
+                                        "select a_?_b",    "select \xC3\xA4?\xC3\xA4"};
+  for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+    tuff_tokenized result;
+    tuff_error err = {.code = TUFF_OK};
+    if (!expect(
+            tuff_tokenize(&result, sources[i], strlen(sources[i]), &postgres, &err)))
+      continue;
+    tuff_lexer lexer = {result.text.bytes, result.text.bytes + result.text.size,
+                        &postgres};
+    unsigned found = 0;
+    for (tuff_token token; (token = tuff_lexer_next(&lexer)).kind != TUFF_TOKEN_END;)
+      found += token.kind == TUFF_TOKEN_REFUSED && token.size == 2;
+    if (!expect_equal(found, 1)) say("%s: %s", sources[i], result.text.bytes);
+    tuff_tokenized_free(&result);
+  }
+}
+
 static void tells_the_effect(void) {
   tuff_tokenized commit = tokenized("/* x */ commit", &sqlite, "commit");
   tuff_tokenized vacuum = tokenized("vacuum", &sqlite, "vacuum");
@@ -334,6 +355,7 @@ int main(void) {
   it("refuses what is not one statement", refuses_what_is_not_one_statement);
   it("refuses a NUL byte", refuses_a_nul);
   it("knows casts, dollar quotes and $1", knows_the_other_dialect);
+  it("keeps placeholders apart from words", keeps_placeholders_apart_from_words);
   it("tells the effect on transactions", tells_the_effect);
   it("maps a byte of the result back to the source", maps_offsets_back);
   it("maps a placeholder back to the source", maps_placeholders_back);
