@@ -44,6 +44,7 @@ objects  := $(sources:csrc/%.c=$(OUT)/obj/%.o)
 engine   := $(filter-out $(OUT)/obj/binding/%,$(objects))
 programs := $(patsubst csrc/%.c,$(OUT)/%,$(wildcard csrc/test/test_*.c))
 fuzzers  := $(patsubst csrc/%.c,$(OUT)/%,$(wildcard csrc/test/fuzz_*.c))
+disk     := $(OUT)/test/replayer $(OUT)/test/recorder.so
 modules  := $(shell find lua -name '*.lua' 2>/dev/null)
 
 cppflags := -D_GNU_SOURCE -Icsrc $(addprefix -I,$(LUA_INCDIR) $(SQLITE_INCDIR)) $(CPPFLAGS)
@@ -77,6 +78,17 @@ $(OUT)/test/test_%: $(OUT)/obj/test/test_%.o $(engine)
 	$(call say,link $@)
 	@mkdir -p $(@D)
 	$(quiet)$(CC) $(ldflags) -o $@ $^ -lsqlite3
+
+# Power losses: see csrc/test/disk. What is preloaded into other programs is never sanitized.
+$(OUT)/test/replayer: $(addprefix $(OUT)/obj/test/disk/,replayer.o disk.o)
+	$(call say,link $@)
+	@mkdir -p $(@D)
+	$(quiet)$(CC) $(ldflags) -o $@ $^
+
+$(OUT)/test/recorder.so: csrc/test/disk/interpose.c csrc/test/disk/interpose.h csrc/test/disk/log.h
+	$(call say,link $@)
+	@mkdir -p $(@D)
+	$(quiet)$(CC) $(cppflags) -std=c11 -fPIC -Wall -Wextra -Wconversion $(WERROR) $(CFLAGS) -shared -o $@ $<
 
 $(OUT)/test/fuzz_%: $(OUT)/obj/test/fuzz_%.o $(engine)
 	$(call say,link $@)
@@ -122,7 +134,7 @@ demo:  ## Catalogue a tree of images (DIR=…), installing what that needs
 
 test:  ## Run every suite, installing what that needs
 	$(call packages,test)
-	$(call tree,) build
+	$(call tree,) build disk
 	$(call tree,asan) build programs
 	$(suite) borders luacheck programs:asan corpus:asan specs specs:asan install
 
@@ -159,7 +171,7 @@ lint:  ## Borders between the layers, luacheck, clang-format, clang-tidy
 
 format:  ## Rewrite the C sources in the house's format
 	$(call packages,lint)
-	@clang-format -i $(wildcard csrc/*/*.[ch] scripts/*.c spec/bench/*.c)
+	@clang-format -i $(wildcard csrc/*/*.[ch] csrc/*/*/*.[ch] scripts/*.c spec/bench/*.c)
 
 bench:  ## Compare with plain C and with every binding installed
 	$(call packages,bench)
@@ -185,8 +197,9 @@ env:  ## Print what lets lua5.4 use the built tree: eval "$(make -s env)"
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
-programs: $(programs) fuzzers
+programs: $(programs) fuzzers disk
 fuzzers: $(fuzzers)
+disk: $(disk)
 
-.PHONY: build programs fuzzers demo test soak asan tsan coverage fuzz lint format bench install uninstall \
+.PHONY: build programs fuzzers disk demo test soak asan tsan coverage fuzz lint format bench install uninstall \
         clean env help

@@ -15,9 +15,10 @@ local function random_name()
 end
 
 --- Makes an empty directory in $TMPDIR, or in /tmp.
+---@param base string? another place for it
 ---@return string path
-function temporary.directory()
-  local base = os.getenv("TMPDIR")
+function temporary.directory(base)
+  base = base or os.getenv("TMPDIR")
   if not base or base == "" then base = "/tmp" end
   local path = ("%s/tuff-spec-%s"):format(base:gsub("(.)/+$", "%1"), random_name())
   assert(lfs.mkdir(path))

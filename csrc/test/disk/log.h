@@ -1,0 +1,28 @@
+/* log.h: what a program did to the files of a directory, in order. A record is this
+ * struct and then `size` bytes: what was written, a name, or two names with a NUL
+ * between them. Records are appended by one write each, so that several processes may
+ * share a log. */
+#ifndef TUFF_TEST_DISK_LOG_H
+#define TUFF_TEST_DISK_LOG_H
+
+#include <stdint.h>
+
+typedef enum disk_act {
+  DISK_WRITE,    /* at `offset` */
+  DISK_TRUNCATE, /* to `offset` bytes */
+  DISK_SYNC,     /* what was written so far survives */
+  DISK_CREATE,   /* a name for a new, empty file */
+  DISK_EXISTING, /* a name for a file that was there when it was first opened */
+  DISK_UNLINK,
+  DISK_RENAME,         /* old name, new name */
+  DISK_SYNC_DIRECTORY, /* the names given so far survive */
+  DISK_MARK            /* what the program said on its standard output */
+} disk_act;
+
+typedef struct disk_record {
+  uint32_t act, size;
+  uint64_t file; /* its inode: of several with one inode the last that was created */
+  int64_t offset;
+} disk_record;
+
+#endif

@@ -1,0 +1,102 @@
+local lfs = require "lfs"
+local process = require "spec.support.process"
+local temporary = require "spec.support.temporary"
+
+local soak = os.getenv("TUFF_SOAK") == "1"
+
+--- Where the programs of csrc/test lie: beside the module that these specs use.
+local built = package.searchpath("tuff.core", package.cpath):match("^(.*)/tuff/core%.so$") .. "/test"
+local here = lfs.currentdir()
+
+--- On a disk of memory: nothing here depends on what the disk of this machine does.
+local function directory()
+  local base = os.getenv("TMPDIR")
+  if lfs.attributes("/dev/shm", "mode") == "directory" then base = "/dev/shm" end
+  return temporary.directory(base)
+end
+
+local function command(words)
+  local quoted = {}
+  for i, word in ipairs(words) do quoted[i] = process.quote(tostring(word)) end
+  return table.concat(quoted, " ")
+end
+
+--- Runs the workload under the recorder and replays power losses.
+---@param options string of tuff.open, as Lua
+---@param images integer how many are wanted
+---@param lies boolean? whether the disk only says that it has synced
+---@return table<string, integer> counts by what the checker answered, and `images`
+---@return string shown what was wrong with the first ones
+local function replay(options, images, lies)
+  local place = directory()
+  local live, log = place .. "/live", place .. "/log"
+  assert(lfs.mkdir(live) and lfs.mkdir(place .. "/images"))
+  local preload = os.getenv("LD_PRELOAD")
+  local environment = command {
+    "env", "LUA_PATH=" .. here .. "/?.lua;" .. package.path:gsub("%./", here .. "/"),
+    "LUA_CPATH=" .. package.cpath:gsub("%./", here .. "/"),
+  }
+  local recorded = command {
+    "LD_PRELOAD=" .. (preload and preload .. ":" or "") .. built .. "/recorder.so",
+    "DISK_LOG=" .. log, "DISK_DIRECTORY=" .. live, lies and "DISK_LIES=1" or "DISK_HONEST=1",
+  }
+  local workload = command {
+    "lua5.4", here .. "/spec/power_loss/workload.lua", options, soak and 60 or 30,
+  }
+  assert(os.execute(("cd %s && %s %s %s > /dev/null"):format(process.quote(live), environment,
+    recorded, workload)))
+  local shown = place .. "/shown"
+  local output = process.capture(("%s %s 2> %s"):format(environment, command {
+    built .. "/replayer", "--images", images, "--again", soak and 100 or 50, "--recorder",
+    built .. "/recorder.so", log, place .. "/images", "lua5.4",
+    here .. "/spec/power_loss/check.lua", options,
+  }, process.quote(shown)))
+  local counts = {}
+  for word, count in output:gmatch("(%a+) (%d+)") do counts[word] = math.tointeger(count) end
+  return counts, temporary.read(shown)
+end
+
+describe("after a power loss", function()
+  local images = soak and 4000 or 200
+
+  after_each(temporary.remove_all)
+
+  --- Every image is a state that was committed, and no acknowledged one is missing.
+  local function loses_nothing(options)
+    local counts, shown = replay(options, images)
+    assert.equal(counts.images, counts.ok, shown)
+    assert.is_true(counts.images >= images and counts.recoveries > 0)
+  end
+
+  --- Every image is a state that was committed, though perhaps not the last.
+  local function keeps_a_prefix(options)
+    local counts, shown = replay(options, images)
+    assert.equal(counts.images, counts.ok + (counts.lost or 0), shown)
+  end
+
+  it("nothing acknowledged is lost", function() loses_nothing("{}") end)
+
+  it("nothing acknowledged is lost where checkpoints are frequent", function()
+    loses_nothing("{ page_size = 65536 }")
+  end)
+
+  it("nothing acknowledged is lost with a rollback journal", function()
+    loses_nothing("{ journal = 'delete' }")
+  end)
+
+  it("durability = \"normal\" keeps a prefix of what was committed", function()
+    keeps_a_prefix("{ durability = 'normal' }")
+  end)
+
+  it("durability = \"normal\" keeps a prefix with a rollback journal", function()
+    keeps_a_prefix("{ durability = 'normal', journal = 'delete' }")
+  end)
+
+  it("this would be noticed: a disk that lies loses and corrupts", function()
+    for _, options in ipairs { "{}", "{ journal = 'delete' }" } do
+      local counts = replay(options, 200, true)
+      assert.is_true((counts.lost or 0) > 10, "nothing was lost")
+      assert.is_true((counts.corrupt or 0) + (counts.halved or 0) > 3, "nothing was corrupted")
+    end
+  end)
+end)
