@@ -73,6 +73,10 @@ static void push_error(lua_State *L, const tuff_error *err, const char *sql,
     lua_pushinteger(L, err->native);
     lua_setfield(L, -2, "native");
   }
+  if (err->row) {
+    lua_pushinteger(L, (lua_Integer)err->row);
+    lua_setfield(L, -2, "row");
+  }
   lua_pushboolean(L, err->retryable);
   lua_setfield(L, -2, "retryable");
   if (err->unknown) set_text(L, "outcome", "unknown");

@@ -30,11 +30,7 @@ static BINDING_RAISES fail(insertion *insertion) {
   if (insertion->statement) release(insertion);
   size_t size;
   const char *sql = lua_tolstring(L, SQL, &size);
-  lua_pushinteger(L, insertion->number); /* err.row: the Lua layer's wrapper reads it */
-  lua_getiuservalue(L, CONNECTION, 2);
-  lua_insert(L, -2);
-  lua_setfield(L, -2, "insert_row");
-  lua_pop(L, 1);
+  insertion->err.row = insertion->number;
   binding_fail(L, CONNECTION, &insertion->err, sql, size);
 }
 

@@ -69,6 +69,7 @@ typedef struct tuff_error {
   char sqlstate[6]; /* "" where the engine has none */
   int offset;       /* byte of the SQL text that the error points at, -1 for none */
   int parameter;    /* number, from 0, of the one whose value was refused; -1: none */
+  int64_t row;      /* number, from 1, of the row where many were given; 0: none */
   bool retryable;   /* running the whole transaction again may succeed */
   bool unknown;     /* the commit may have happened */
   char constraint_name[128];

@@ -148,14 +148,6 @@ local allowed = {
   end,
 }
 
---- Names the row in an error that came out of the core.
-local function add_row(db, err)
-  local state = core.state(db)
-  if errors.is_error(err) and state.insert_row then err.row = err.row or state.insert_row end
-  state.insert_row = nil
-  error(err, 0)
-end
-
 --- Raises `misuse` where an array of rows has a hole, or is no array: nothing may be left out in
 --- silence. `count` rows were read.
 local function check_array(rows, count)
@@ -219,9 +211,7 @@ function M.many(db, name, rows, options)
   errors.check(rows, "table|function", "the rows given to insert_many")
   local results = options.returning and {} or nil
   local changes = db:transaction(function()
-    local good, changed = pcall(insert_runs, db, name, rows, options, results)
-    if not good then add_row(db, changed) end
-    return changed
+    return insert_runs(db, name, rows, options, results)
   end)
   return results or changes
 end
