@@ -53,18 +53,11 @@ static bool is_pending_interrupt(lua_State *main) {
   return lua_gethookmask(main) == EVERYTHING && lua_gethookcount(main) == 1;
 }
 
-static bool is_dead(lua_State *coroutine) {
-  lua_Debug at;
-  return lua_status(coroutine) != LUA_YIELD &&
-         (lua_status(coroutine) != LUA_OK ||
-          (lua_getstack(coroutine, 0, &at) == 0 && lua_gettop(coroutine) == 0));
-}
-
 /* Another coroutine has a transaction open here. If it has resumed this one, directly
  * or not, this is its own work; if it is suspended, this would write into its
- * transaction. */
+ * transaction; if it is dead, nobody else is left to end it. */
 static void check_owner(lua_State *L, binding_connection *box) {
-  if (!box->owner || is_dead(box->owner) || lua_status(box->owner) != LUA_YIELD) return;
+  if (!box->owner || lua_status(box->owner) != LUA_YIELD) return;
   /* Perhaps nobody can resume it any more: collecting it rolls its transaction back. */
   lua_gc(L, LUA_GCCOLLECT, 0);
   if (!box->owner || box->core.transaction.depth == 0) return;

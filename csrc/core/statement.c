@@ -130,15 +130,6 @@ tuff_statement *tuff_statement_checkout(tuff_connection *connection, const char 
   return statement;
 }
 
-static bool refuse_aborted(tuff_connection *connection, tuff_error *err) {
-  const tuff_error *cause = &connection->transaction.cause;
-  tuff_fail(err, TUFF_TRANSACTION_ABORTED,
-            "this transaction was rolled back by an earlier error: %s", cause->message);
-  tuff_error_hint(err, "let the first error out of the transaction's function; nest "
-                       "db:transaction around what may fail");
-  return false;
-}
-
 bool tuff_statement_refuse_control(tuff_error *err) {
   tuff_fail(err, TUFF_MISUSE,
             "BEGIN, COMMIT, ROLLBACK and SAVEPOINT cannot be written by hand inside "
@@ -161,7 +152,7 @@ static bool admit_control(tuff_statement *statement, tuff_error *err) {
     word = tuff_lexer_next(&lexer);
   } while (word.kind == TUFF_TOKEN_SPACE);
   statement->skipped = tuff_token_is(&word, "rollback");
-  if (!statement->skipped) refuse_aborted(connection, err);
+  if (!statement->skipped) tuff_transaction_refuse(transaction, err);
   transaction->failed = transaction->manual = false;
   return statement->skipped;
 }
@@ -179,7 +170,7 @@ static bool admit(tuff_statement *statement, tuff_error *err) {
   if (tuff_effect_is_control(statement->tokenized.effect)) {
     if (!admit_control(statement, err)) return false;
   } else if (transaction->failed) {
-    return refuse_aborted(connection, err);
+    return tuff_transaction_refuse(transaction, err);
   }
   connection->watch.started_us = 0;
   if (connection->watch.deadline_us && tuff_watch_stop(&connection->watch, err))
