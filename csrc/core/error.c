@@ -28,6 +28,11 @@ void tuff_fail(tuff_error *err, tuff_code code, const char *format, ...) {
   va_end(args);
 }
 
+bool tuff_fail_memory(tuff_error *err) {
+  tuff_fail(err, TUFF_MEMORY, "out of memory");
+  return false;
+}
+
 void tuff_error_hint(tuff_error *err, const char *format, ...) {
   if (!err || err->code == TUFF_OK || err->hint[0]) return;
   va_list args;

@@ -39,10 +39,7 @@ static bool fit_row(tuff_statement *statement, tuff_error *err) {
   unsigned columns = statement->shape->columns;
   if (columns <= statement->row_room) return true;
   tuff_value *grown = tuff_alloc(statement->row, columns * sizeof *grown);
-  if (!grown) {
-    tuff_fail(err, TUFF_MEMORY, "out of memory");
-    return false;
-  }
+  if (!grown) return tuff_fail_memory(err);
   statement->row = grown;
   statement->row_room = columns;
   return true;
@@ -89,7 +86,7 @@ tuff_statement *tuff_statement_prepare(tuff_connection *connection, const char *
   tuff_statement *statement = tuff_alloc_zero(sizeof *statement);
   char *source = tuff_alloc(NULL, size + 1);
   if (!statement || !source || !take_slot(connection, &statement->slot)) {
-    tuff_fail(err, TUFF_MEMORY, "out of memory");
+    tuff_fail_memory(err);
     tuff_free(statement);
     tuff_free(source);
     return NULL;

@@ -30,7 +30,7 @@ static tuff_level *push(tuff_connection *connection, tuff_error *err) {
     unsigned room = transaction->room ? transaction->room * 2 : 4;
     tuff_level *grown = tuff_alloc(transaction->levels, room * sizeof *grown);
     if (!grown) {
-      tuff_fail(err, TUFF_MEMORY, "out of memory");
+      tuff_fail_memory(err);
       return NULL;
     }
     transaction->levels = grown;

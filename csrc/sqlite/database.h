@@ -58,6 +58,9 @@ typedef struct tuff_sqlite_statement {
 /* error.c: fills err from the result code of a call on this handle. Always false. */
 bool tuff_sqlite_fail(tuff_sqlite_database *database, int result, tuff_error *err);
 
+/* The same for want of memory. */
+bool tuff_sqlite_fail_memory(tuff_error *err);
+
 /* open.c */
 void *tuff_sqlite_open(const tuff_options *options, tuff_watch *watch, tuff_error *err);
 void tuff_sqlite_close(void *database, bool collected);

@@ -155,3 +155,8 @@ bool tuff_sqlite_fail(tuff_sqlite_database *database, int result, tuff_error *er
   hint(extended, err);
   return false;
 }
+
+bool tuff_sqlite_fail_memory(tuff_error *err) {
+  tuff_sqlite_host->fail(err, TUFF_MEMORY, "out of memory");
+  return false;
+}

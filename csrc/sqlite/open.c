@@ -227,7 +227,7 @@ static tuff_sqlite_database *allocate(const char *path, tuff_error *err) {
   if (!database || !copy) {
     tuff_sqlite_host->alloc(database, 0);
     tuff_sqlite_host->alloc(copy, 0);
-    tuff_sqlite_host->fail(err, TUFF_MEMORY, "out of memory");
+    tuff_sqlite_fail_memory(err);
     return NULL;
   }
   memset(database, 0, sizeof *database);
