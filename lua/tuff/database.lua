@@ -75,10 +75,7 @@ Database.after_rollback = transaction.after_rollback
 
 -- ---- options for one call ----------------------------------------------------------------
 
-local function not_negative(value)
-  return type(value) == "number" and value >= 0 and value < 2 ^ 53, "a number, 0 or more"
-end
-
+local not_negative = options_of.checks.not_negative
 local per_call = { timeout = not_negative, busy_timeout = not_negative }
 
 ---@class tuff.Using

@@ -4,6 +4,7 @@ local core = require "tuff.core"
 local errors = require "tuff.error"
 local identifier = require "tuff.identifier"
 local dialect = require "tuff.dialect.sqlite"
+local options_of = require "tuff.options"
 
 local M = {}
 
@@ -136,10 +137,7 @@ end
 -- ---- many rows ---------------------------------------------------------------------------
 
 local allowed = {
-  on_conflict = function(value)
-    return value == "ignore" or value == "replace" or value == "update",
-      '"ignore", "replace" or "update"'
-  end,
+  on_conflict = options_of.checks.one_of("ignore", "replace", "update"),
   key = function(value)
     return type(value) == "table" and value[1] ~= nil, "a list of columns"
   end,
@@ -207,7 +205,7 @@ end
 function M.many(db, name, rows, options)
   options = options or {}
   errors.check(options, "table", "the options of insert_many")
-  require("tuff.options").check(options, allowed, "insert_many")
+  options_of.check(options, allowed, "insert_many")
   errors.check(rows, "table|function", "the rows given to insert_many")
   local results = options.returning and {} or nil
   local changes = db:transaction(function()

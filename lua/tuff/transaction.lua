@@ -144,24 +144,13 @@ end
 
 -- ---- beginning ---------------------------------------------------------------------------
 
-local function duration(value)
-  return type(value) == "number" and value > 0 and value < 2 ^ 53, "a number of milliseconds"
-end
+local checks = options_of.checks
 
-local isolations = {
-  ["serializable"] = true, ["repeatable read"] = true, ["read committed"] = true,
+local allowed = {
+  isolation = checks.one_of("serializable", "repeatable read", "read committed"),
+  timeout = checks.duration,
+  retry = checks.count,
 }
-
-local function isolation(value)
-  return isolations[value] ~= nil,
-    '"serializable", "repeatable read" or "read committed"'
-end
-
-local function retry(value)
-  return math.type(value) == "integer" and value >= 0, "an integer, 0 or more"
-end
-
-local allowed = { isolation = isolation, timeout = duration, retry = retry }
 
 ---@class tuff.TransactionOptions
 ---@field isolation "serializable"|"repeatable read"|"read committed"|nil
