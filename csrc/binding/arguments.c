@@ -122,11 +122,31 @@ static void hint_names(const tuff_statement *statement, tuff_error *err) {
   tuff_error_hint(err, "its parameters are %s", names);
 }
 
+/* A name that may be anything, as a message shows it: cut where it is long, NUL as \0.
+ */
+static const char *show(lua_State *L, int index) {
+  enum { LONGEST = 100 };
+  size_t size;
+  const char *name = lua_tolstring(L, index, &size);
+  size_t end = size;
+  if (end > LONGEST)
+    for (end = LONGEST; end > 0 && ((unsigned char)name[end] & 0xC0) == 0x80;) end--;
+  luaL_Buffer text;
+  luaL_buffinit(L, &text);
+  for (size_t i = 0; i < end; i++)
+    if (name[i])
+      luaL_addchar(&text, name[i]);
+    else
+      luaL_addstring(&text, "\\0");
+  if (end < size) luaL_addstring(&text, "...");
+  luaL_pushresult(&text);
+  return lua_tostring(L, -1);
+}
+
 static bool surplus(lua_State *L, const tuff_statement *statement, int key,
                     tuff_error *err) {
   if (lua_type(L, key) == LUA_TSTRING)
-    tuff_fail(err, TUFF_MISUSE, "the statement has no parameter :%s",
-              lua_tostring(L, key));
+    tuff_fail(err, TUFF_MISUSE, "the statement has no parameter :%s", show(L, key));
   else
     tuff_fail(err, TUFF_MISUSE, "the table of values has a key of type %s",
               luaL_typename(L, key));

@@ -141,7 +141,7 @@ BINDING_RAISES binding_argument(lua_State *L, int index, const char *expected) {
   const char *name = "this function";
   if (lua_getstack(L, 0, &at)) {
     lua_getinfo(L, "n", &at);
-    if (at.name) name = at.name;
+    if (at.name && strcmp(at.name, "?") != 0) name = at.name;
   }
   const char *got =
       lua_type(L, index) == LUA_TNONE ? "nothing" : luaL_typename(L, index);

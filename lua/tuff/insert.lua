@@ -28,7 +28,7 @@ local function describe(db, name)
     if column.key > 0 then known.key[column.key] = column.name end
   end
   if #known.names == 0 then
-    errors.raise("not_found", ("no such table: %s"):format(name:sub(1, 100)),
+    errors.raise("not_found", ("no such table: %s"):format(errors.shown(name)),
       { table = name, hint = errors.did_you_mean(name, dialect.tables(db)) })
   end
   if #known.key == 0 then known.key[1] = dialect.row_id end
@@ -49,7 +49,7 @@ local function columns_of(known, name, row, number)
         type(column)), { row = number })
     end
     if not known.columns[column] then
-      errors.raise("not_found", ("table %s has no column %s"):format(name, tostring(column)),
+      errors.raise("not_found", ("table %s has no column %s"):format(name, errors.shown(column)),
         { table = name, row = number, hint = errors.did_you_mean(column, known.names) })
     end
     columns[#columns + 1] = column
@@ -65,7 +65,7 @@ local function check_columns(known, name, columns, what)
   for _, column in ipairs(columns) do
     if not known.columns[column] then
       errors.raise("not_found", ("table %s has no column %s, named in %s"):format(
-        name, tostring(column), what), { hint = errors.did_you_mean(column, known.names) })
+        name, errors.shown(column), what), { hint = errors.did_you_mean(column, known.names) })
     end
   end
   return columns
@@ -123,6 +123,7 @@ end
 ---@param row table values by column; an absent column takes its default
 ---@return any ... the primary key: one value for each of its columns
 function M.one(db, name, row)
+  errors.check_self(db, "tuff.connection", "insert")
   local known = describe(db, name)
   local columns = columns_of(known, name, row)
   local values = {}
@@ -203,6 +204,7 @@ end
 ---@param options tuff.InsertOptions?
 ---@return integer|table[] count the rows changed, or with `returning` what they returned
 function M.many(db, name, rows, options)
+  errors.check_self(db, "tuff.connection", "insert_many")
   options = options or {}
   errors.check(options, "table", "the options of insert_many")
   options_of.check(options, allowed, "insert_many")

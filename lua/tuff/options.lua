@@ -90,7 +90,7 @@ function M.check(options, allowed, what)
   for name, value in pairs(options) do
     local check = allowed[name]
     if not check then
-      errors.raise("misuse", ("%s has no option %s"):format(what, tostring(name)),
+      errors.raise("misuse", ("%s has no option %s"):format(what, errors.shown(name)),
         { hint = errors.did_you_mean(name, names(allowed)) })
     end
     local good, wanted = check(value)

@@ -61,8 +61,10 @@ local function ended(db, depth, event)
   run_all(list)
 end
 
-local function wait_for(db, event, fn, what)
-  errors.check(fn, "function", what)
+local function wait_for(db, event, fn)
+  local method = "after_" .. event
+  errors.check_self(db, "tuff.connection", method)
+  errors.check(fn, "function", "the function given to " .. method)
   local depth = core.depth(db)
   if core.is_manual(db) then
     errors.raise("misuse", "a transaction that was begun by hand does not tell when it ends",
@@ -83,7 +85,7 @@ end
 ---@param db tuff.Database
 ---@param fn fun()
 function M.after_commit(db, fn)
-  wait_for(db, "commit", fn, "the function given to after_commit")
+  wait_for(db, "commit", fn)
 end
 
 --- Runs fn when the transaction it was called in has been rolled back, after the lock is
@@ -91,7 +93,7 @@ end
 ---@param db tuff.Database
 ---@param fn fun()
 function M.after_rollback(db, fn)
-  wait_for(db, "rollback", fn, "the function given to after_rollback")
+  wait_for(db, "rollback", fn)
 end
 
 -- ---- the handle --------------------------------------------------------------------------
@@ -101,6 +103,7 @@ local Transaction = {}
 
 --- Commits. It must be the innermost transaction that is open.
 function Transaction:commit()
+  errors.check_self(self, "tuff.transaction", "commit")
   local db = core.connection_of(self)
   local depth = core.depth(db)
   local good, err = pcall(core.commit, self)
@@ -111,6 +114,7 @@ end
 
 --- Rolls back, with all that is nested in it.
 function Transaction:rollback()
+  errors.check_self(self, "tuff.transaction", "rollback")
   local db = core.connection_of(self)
   local good, err = pcall(core.rollback, self)
   if good or not core.is_open(self) then ended(db, core.depth(db) + 1, "rollback") end
@@ -120,6 +124,7 @@ end
 --- Whether it has neither been committed nor rolled back.
 ---@return boolean
 function Transaction:is_open()
+  errors.check_self(self, "tuff.transaction", "is_open")
   return core.is_open(self)
 end
 
@@ -169,6 +174,7 @@ end
 ---@param options tuff.TransactionOptions?
 ---@return tuff.Transaction
 function M.begin(db, options)
+  errors.check_self(db, "tuff.connection", "begin")
   options = check_options(options, "db:begin")
   return core.begin(db, options.isolation, options.timeout)
 end
@@ -196,7 +202,6 @@ local function attempt(db, mode, timeout, fn)
 end
 
 local function run(db, mode, options, fn)
-  core.depth(db) -- raises where it is no connection
   local nested = db:in_transaction()
   local left = nested and 0 or options.retry or core.state(db).retry or 3
   local deadline = options.timeout and core.now() + options.timeout
@@ -212,8 +217,10 @@ local function run(db, mode, options, fn)
   end
 end
 
-local function arguments(options, fn, what)
+local function arguments(db, options, fn, method)
+  errors.check_self(db, "tuff.connection", method)
   if fn == nil then options, fn = nil, options end
+  local what = "db:" .. method
   errors.check(fn, "function", "the function given to " .. what)
   return check_options(options, what), fn
 end
@@ -226,7 +233,7 @@ end
 ---@param fn (fun(db: tuff.Database): T...)?
 ---@return T ... what fn returned
 function M.transaction(db, options, fn)
-  options, fn = arguments(options, fn, "db:transaction")
+  options, fn = arguments(db, options, fn, "transaction")
   return run(db, options.isolation, options, fn)
 end
 
@@ -237,7 +244,7 @@ end
 ---@param fn (fun(db: tuff.Database): T...)?
 ---@return T ... what fn returned
 function M.read(db, options, fn)
-  options, fn = arguments(options, fn, "db:read")
+  options, fn = arguments(db, options, fn, "read")
   return run(db, "read", options, fn)
 end
 
