@@ -364,7 +364,7 @@ describe("bad input", function()
       local tx = db:begin()
       for object, methods in pairs {
         [db] = { "reader", "insert", "insert_many", "transaction", "read", "begin", "using",
-          "after_commit", "after_rollback" },
+          "after_commit", "after_rollback", "close" },
         [tx] = { "commit", "rollback", "is_open" },
         [db:using {}] = { "all", "run" },
       } do

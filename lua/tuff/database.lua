@@ -67,6 +67,7 @@ function Database:insert_many(table, rows, options)
   return insert.many(self, table, rows, options)
 end
 
+Database.close = transaction.close
 Database.transaction = transaction.transaction
 Database.read = transaction.read
 Database.begin = transaction.begin

@@ -96,6 +96,15 @@ function M.after_rollback(db, fn)
   wait_for(db, "rollback", fn)
 end
 
+--- Closes loops, statements and the database, in this order. May be called twice; any other
+--- call raises `closed` afterwards. An open transaction is rolled back, and the first error of
+--- the functions that waited for that is raised after the last.
+---@param db tuff.Database
+function M.close(db)
+  errors.check_self(db, "tuff.connection", "close")
+  if core.close(db) then ended(db, 1, "rollback") end
+end
+
 -- ---- the handle --------------------------------------------------------------------------
 
 ---@class tuff.Transaction

@@ -11,10 +11,6 @@
 ---@class tuff.Database
 local Database = {}
 
---- Closes loops, statements and the database, in this order. May be called twice; any other
---- call raises `closed` afterwards. An open transaction is rolled back.
-function Database:close() end
-
 --- Runs a script of one or many statements, without parameters. All of it takes effect or
 --- nothing does, unless the script has its own BEGIN or a VACUUM.
 ---@param script string
@@ -164,6 +160,11 @@ local core = {}
 ---@param options table
 ---@return tuff.Database
 function core.open(options) end
+
+--- Closes loops, statements and the database, in this order. May be called twice.
+---@param db tuff.Database
+---@return boolean undone whether a transaction was open, which has been rolled back
+function core.close(db) end
 
 --- A table that the Lua layer keeps things of this connection in.
 ---@param db tuff.Database
