@@ -47,6 +47,7 @@ typedef struct binding_connection {
   tuff_connection core;
   bool open;
   int objects;       /* open ones that belong to it */
+  unsigned levels;   /* of its transaction that are counted among them */
   int callbacks;     /* iterators of insert_many that run */
   uint64_t failures; /* of transactions: the last one whose error was raised */
   bool limited;      /* the next call has limits of its own: */
