@@ -87,7 +87,10 @@ local function conflict_clause(known, name, columns, options)
       set[#set + 1] = quoted .. " = excluded." .. quoted
     end
   end
-  if #set == 0 then return " on conflict" .. target .. " do nothing" end
+  if #set == 0 then -- only the key was given: the row stays as it is, but counts and is returned
+    local quoted = identifier.quote((key or known.key)[1])
+    set[1] = ("%s = %s.%s"):format(quoted, identifier.quote(name), quoted)
+  end
   return " on conflict" .. target .. " do update set " .. table.concat(set, ", ")
 end
 
