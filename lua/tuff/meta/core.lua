@@ -104,7 +104,8 @@ local Statement = {}
 --- Finishes the statement and the loops over it. May be called twice.
 function Statement:close() end
 
---- The names of its columns, as they key a row.
+--- The names of its columns, as they key a row. Where the schema has changed since the statement
+--- last ran, they are the old ones until it runs again.
 ---@return string[]
 function Statement:names() end
 
