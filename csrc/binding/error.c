@@ -1,4 +1,5 @@
 /* error.c: a tuff_error as the Lua table that is raised. */
+#include <stdarg.h>
 #include <string.h>
 
 #include "binding/binding.h"

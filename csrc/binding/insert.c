@@ -1,6 +1,4 @@
 /* insert.c: many rows into one prepared statement. Each row is walked once. */
-#include <string.h>
-
 #include "binding/binding.h"
 
 enum { MOST_COLUMNS = 2000 }; /* SQLite's own limit */

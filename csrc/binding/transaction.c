@@ -1,7 +1,5 @@
 /* transaction.c: the handle of a transaction. What happens around it, such as retrying
  * and the functions to run after a commit, is the Lua layer's. */
-#include <string.h>
-
 #include "binding/binding.h"
 
 static binding_transaction *check(lua_State *L) {

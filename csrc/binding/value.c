@@ -1,7 +1,5 @@
 /* value.c: Lua values as parameters, and what is no plain value of Lua: blobs, NULL and
  * JSON. */
-#include <string.h>
-
 #include "binding/binding.h"
 
 /* ---- blobs ---- */

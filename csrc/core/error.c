@@ -2,6 +2,7 @@
  * because the reason may be that no memory is left. */
 #include "core/error.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 

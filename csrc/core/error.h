@@ -2,8 +2,6 @@
 #ifndef TUFF_ERROR_H
 #define TUFF_ERROR_H
 
-#include <stdarg.h>
-
 #include "core/driver.h"
 
 static inline void tuff_error_clear(tuff_error *err) { err->code = TUFF_OK; }

@@ -15,7 +15,7 @@ typedef struct tuff_sqlite_database {
   char *path; /* absolute and without links, or ":memory:" */
   bool file;  /* not in memory */
   struct tuff_sqlite_open_file *open_file; /* its entry in inherited.c */
-  bool wal, readonly, normal, legacy_quotes;
+  bool wal, readonly, normal;
 
   /* waiting (wait.c) */
   int queue;       /* descriptor of the file of the queue while we are in it, or -1 */

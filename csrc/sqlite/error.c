@@ -1,5 +1,4 @@
 /* error.c: SQLite's result codes and messages as errors of tuff. */
-#include <stdio.h>
 #include <string.h>
 
 #include "sqlite/database.h"
