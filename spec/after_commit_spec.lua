@@ -114,6 +114,49 @@ describe("the end of a transaction", function()
       assert.are.equal(1, called)
     end)
 
+    it("calls what waits for a rollback when the connection is closed, and closes it", function()
+      for _, close in ipairs {
+        function(closed) closed:close() end,
+        function(closed)
+          local ending <close> = closed -- luacheck: ignore 211
+        end,
+      } do
+        local order = {}
+        local closed = tuff.open(path)
+        local tx = closed:begin()
+        closed:after_commit(function() order[#order + 1] = "never" end)
+        closed:after_rollback(function()
+          order[#order + 1] = "outer"
+          put(1)
+          error("first", 0)
+        end)
+        local inner = closed:begin()
+        closed:after_rollback(function()
+          order[#order + 1] = "inner"
+          error("second", 0)
+        end)
+        local good, err = pcall(close, closed)
+        assert.are.same({ false, "first" }, { good, err })
+        assert.are.same({ "outer", "inner" }, order)
+        assert.are.same({ 1 }, committed())
+        db:run("delete from t")
+        closed:close()
+        errors.expect("closed", closed.in_transaction, closed)
+        assert.is_false(tx:is_open() or inner:is_open())
+        assert.are.equal(2, #order)
+      end
+    end)
+
+    it("calls what waits for a rollback once when the function closes the connection", function()
+      local called = 0
+      local closed = tuff.open(path)
+      errors.expect("closed", closed.transaction, closed, function()
+        closed:after_rollback(function() called = called + 1 end)
+        closed:close()
+      end)
+      assert.are.equal(1, called)
+    end)
+
     it("keeps what was committed when a function called afterwards fails", function()
       pcall(db.transaction, db, function()
         put(1)

@@ -339,5 +339,43 @@ describe("bad input", function()
       harmless("misuse", db.using, db, "fast")
       harmless("misuse", db.run, db, nil)
     end)
+
+    it("with a name of any length or bytes makes a short message that shows it", function()
+      local long, nul = ("é"):rep(5000), "a\0b"
+      local cut = ("é"):rep(50) .. "..."
+      local function refused(code, name, shown, ...)
+        local err = harmless(code, ...)
+        errors.mentions(err, shown)
+        assert.is_true(#err.message < 250)
+        assert.is_nil(err.message:find(name, 1, true))
+        assert.is_truthy(utf8.len(err.message))
+      end
+      for name, shown in pairs { [long] = cut, ["x" .. long] = "x" .. ("é"):rep(49) .. "...",
+        [nul] = "a\\0b" } do
+        refused("misuse", name, shown, db.row, db, "select :a", { [name] = 1 })
+        refused("not_found", name, shown, db.insert, db, "t", { [name] = 1 })
+        if name ~= nul then refused("not_found", name, shown, db.insert, db, name, {}) end
+        refused("not_found", name, shown, db.insert_many, db, "t", {}, { returning = name })
+        refused("misuse", name, shown, db.using, db, { [name] = 1 })
+      end
+    end)
+
+    it("of a method called with a dot is misuse, which names that method", function()
+      local tx = db:begin()
+      for object, methods in pairs {
+        [db] = { "reader", "insert", "insert_many", "transaction", "read", "begin", "using",
+          "after_commit", "after_rollback", "close" },
+        [tx] = { "commit", "rollback", "is_open" },
+        [db:using {}] = { "all", "run" },
+      } do
+        for _, method in ipairs(methods) do
+          for _, wrong in ipairs { false, "t", {}, function() end } do
+            local err = errors.expect("misuse", object[method], wrong, "t", {})
+            errors.mentions(err, method .. " is a method of", "colon")
+          end
+        end
+      end
+      tx:rollback()
+    end)
   end)
 end)

@@ -301,6 +301,23 @@ describe("inserting", function()
       assert.are.same({ { a = 1, b = "x", n = 2 }, { a = 1, b = "y", n = 3 } }, all("pairs"))
     end)
 
+    it("updates nothing of a row that only has its key, but counts and returns it", function()
+      db:insert("pairs", { a = 1, b = "x", n = 1 })
+      for _, key in ipairs { { "a", "b" }, false } do
+        local options = { on_conflict = "update", key = key or nil }
+        assert.are.equal(1, db:insert_many("pairs", { { a = 1, b = "x" } }, options))
+        options.returning = { "b", "n" }
+        assert.are.same({ { b = "x", n = 1 } },
+          db:insert_many("pairs", { { b = "x", a = 1 } }, options))
+      end
+      local options = { on_conflict = "update", key = { "path" }, returning = { "id" } }
+      assert.are.same({ { id = 1 } }, db:insert_many("images", { { id = 9, path = "a" } }, options))
+      db:exec("create table tags(name text primary key)")
+      db:insert("tags", { name = "x" })
+      assert.are.same({ { name = "x" } }, db:insert_many("tags", { { name = "x" } },
+        { on_conflict = "replace", returning = "name" }))
+    end)
+
     it("refuses another word, an option that it does not know, and a key that is none", function()
       for _, options in ipairs { { on_conflict = "explode" }, { on_conflikt = "ignore" },
         { on_conflict = 5 }, { on_conflict = "update", key = 5 }, 5 } do

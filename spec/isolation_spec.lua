@@ -63,6 +63,8 @@ describe("the isolation of a transaction", function()
         errors.expect("misuse", db.begin, db, wrong)
       end
       errors.mentions(errors.expect("misuse", db.begin, db, { isolatoin = "x" }), "isolation")
+      errors.mentions(errors.expect("misuse", db.begin, db, { isolation = "chaos" }),
+        '"serializable", "repeatable read" or "read committed"')
       assert.is_false(db:in_transaction())
       assert.are.same({}, committed())
     end)

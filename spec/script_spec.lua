@@ -159,6 +159,16 @@ describe("a script", function()
       assert.are.equal(3, err.sql_column)
     end)
 
+    it("points at the start of the statement where nothing in it is at fault", function()
+      local err = errors.expect("constraint", db.exec, db,
+        "create table t(x unique);\ninsert into t values (1);\n\n  -- again\n  insert into t\n"
+        .. "    values (1);\ndrop table t")
+      assert.are.same({ 5, 3 }, { err.sql_line, err.sql_column })
+      errors.mentions(err, "\n    insert into t\n    ^")
+      err = errors.expect("misuse", db.exec, db, "create table t(x); select ?")
+      assert.are.same({ 1, 20 }, { err.sql_line, err.sql_column })
+    end)
+
     it("undoes only itself inside a transaction", function()
       db:exec("create table t(x)")
       db:transaction(function()

@@ -20,14 +20,14 @@ static bool read_list(lua_State *L, int index, tuff_value *value, tuff_error *er
   size_t count = (size_t)lua_rawlen(L, index);
   tuff_value *items = lua_newuserdatauv(L, (count + 1) * sizeof *items, 0);
   for (size_t i = 0; i < count; i++) {
-    int pushed = 0;
     lua_rawgeti(L, index, (lua_Integer)i + 1);
-    if (!binding_to_value(L, lua_gettop(L), &items[i], &pushed, err)) return false;
-    if (pushed || items[i].kind == TUFF_NULL) {
-      tuff_fail(err, pushed ? TUFF_TYPE : TUFF_MISUSE, "item %zu of the list is %s",
-                i + 1, pushed ? "a table" : "NULL");
-      tuff_error_hint(err, pushed ? "a list for `in` holds plain values"
-                                  : "`in` never finds NULL: ask for it with `is null`");
+    if (!binding_to_value(L, lua_gettop(L), &items[i], err)) return false;
+    bool table = items[i].kind == TUFF_JSON;
+    if (table || items[i].kind == TUFF_NULL) {
+      tuff_fail(err, table ? TUFF_TYPE : TUFF_MISUSE, "item %zu of the list is %s",
+                i + 1, table ? "a table" : "NULL");
+      tuff_error_hint(err, table ? "a list for `in` holds plain values"
+                                 : "`in` never finds NULL: ask for it with `is null`");
       return false;
     }
     lua_pop(L, 1); /* the list anchors it */
@@ -47,7 +47,6 @@ static bool is_list(lua_State *L, int index) {
 /* A parameter of `in ?` or `in (?)`. */
 static bool read_in(lua_State *L, const tuff_parameter *parameter, int index,
                     tuff_value *value, tuff_error *err) {
-  int pushed = 0;
   if (parameter->array) {
     if (is_list(L, index)) return read_list(L, index, value, err);
     tuff_fail(err, TUFF_MISUSE,
@@ -61,16 +60,15 @@ static bool read_in(lua_State *L, const tuff_parameter *parameter, int index,
     tuff_error_hint(err, "write `in ?`, without parentheses, and give it a list");
     return false;
   }
-  return binding_to_value(L, index, value, &pushed, err);
+  return binding_to_value(L, index, value, err);
 }
 
 /* May leave one value on the stack, which must stay there. */
 static inline bool read_one(lua_State *L, const tuff_parameter *parameter, int index,
                             tuff_value *value, tuff_error *err) {
-  int pushed = 0;
   if (TUFF_UNLIKELY(parameter->array || parameter->parenthesised))
     return read_in(L, parameter, index, value, err);
-  return binding_to_value(L, index, value, &pushed, err);
+  return binding_to_value(L, index, value, err);
 }
 
 /* Twenty slots are free in every call of C. */
@@ -124,11 +122,31 @@ static void hint_names(const tuff_statement *statement, tuff_error *err) {
   tuff_error_hint(err, "its parameters are %s", names);
 }
 
+/* A name that may be anything, as a message shows it: cut where it is long, NUL as \0.
+ */
+static const char *show(lua_State *L, int index) {
+  enum { LONGEST = 100 };
+  size_t size;
+  const char *name = lua_tolstring(L, index, &size);
+  size_t end = size;
+  if (end > LONGEST)
+    for (end = LONGEST; end > 0 && ((unsigned char)name[end] & 0xC0) == 0x80;) end--;
+  luaL_Buffer text;
+  luaL_buffinit(L, &text);
+  for (size_t i = 0; i < end; i++)
+    if (name[i])
+      luaL_addchar(&text, name[i]);
+    else
+      luaL_addstring(&text, "\\0");
+  if (end < size) luaL_addstring(&text, "...");
+  luaL_pushresult(&text);
+  return lua_tostring(L, -1);
+}
+
 static bool surplus(lua_State *L, const tuff_statement *statement, int key,
                     tuff_error *err) {
   if (lua_type(L, key) == LUA_TSTRING)
-    tuff_fail(err, TUFF_MISUSE, "the statement has no parameter :%s",
-              lua_tostring(L, key));
+    tuff_fail(err, TUFF_MISUSE, "the statement has no parameter :%s", show(L, key));
   else
     tuff_fail(err, TUFF_MISUSE, "the table of values has a key of type %s",
               luaL_typename(L, key));

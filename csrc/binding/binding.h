@@ -47,6 +47,7 @@ typedef struct binding_connection {
   tuff_connection core;
   bool open;
   int objects;       /* open ones that belong to it */
+  unsigned levels;   /* of its transaction that are counted among them */
   int callbacks;     /* iterators of insert_many that run */
   uint64_t failures; /* of transactions: the last one whose error was raised */
   bool limited;      /* the next call has limits of its own: */
@@ -123,12 +124,12 @@ int binding_error_install(lua_State *L);
 /* ---- values (value.c) ---- */
 
 /* Reads the Lua value at this index as a parameter. The value may point into the Lua
- * string, or into one pushed on the stack: `*pushed` counts those. */
-bool binding_to_other_value(lua_State *L, int index, tuff_value *value, int *pushed,
+ * string; that of TUFF_JSON points into a text that was pushed on the stack. */
+bool binding_to_other_value(lua_State *L, int index, tuff_value *value,
                             tuff_error *err);
 
 static inline bool binding_to_value(lua_State *L, int index, tuff_value *value,
-                                    int *pushed, tuff_error *err) {
+                                    tuff_error *err) {
   switch (lua_type(L, index)) {
     case LUA_TNUMBER:
       if (lua_isinteger(L, index)) {
@@ -143,7 +144,7 @@ static inline bool binding_to_value(lua_State *L, int index, tuff_value *value,
       value->kind = TUFF_TEXT;
       value->bytes = lua_tolstring(L, index, &value->size);
       return true;
-    default: return binding_to_other_value(L, index, value, pushed, err);
+    default: return binding_to_other_value(L, index, value, err);
   }
 }
 
@@ -164,6 +165,9 @@ static inline void binding_push(lua_State *L, const tuff_value *value) {
     default: lua_pushnil(L); break;
   }
 }
+
+/* Pushes a row as a table without its NULLs. names: index of the array of its names. */
+void binding_push_row(lua_State *L, const tuff_value *row, unsigned columns, int names);
 
 /* tuff.null */
 static inline void binding_push_null(lua_State *L) { lua_pushlightuserdata(L, NULL); }

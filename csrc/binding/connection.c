@@ -53,18 +53,11 @@ static bool is_pending_interrupt(lua_State *main) {
   return lua_gethookmask(main) == EVERYTHING && lua_gethookcount(main) == 1;
 }
 
-static bool is_dead(lua_State *coroutine) {
-  lua_Debug at;
-  return lua_status(coroutine) != LUA_YIELD &&
-         (lua_status(coroutine) != LUA_OK ||
-          (lua_getstack(coroutine, 0, &at) == 0 && lua_gettop(coroutine) == 0));
-}
-
 /* Another coroutine has a transaction open here. If it has resumed this one, directly
  * or not, this is its own work; if it is suspended, this would write into its
- * transaction. */
+ * transaction; if it is dead, nobody else is left to end it. */
 static void check_owner(lua_State *L, binding_connection *box) {
-  if (!box->owner || is_dead(box->owner) || lua_status(box->owner) != LUA_YIELD) return;
+  if (!box->owner || lua_status(box->owner) != LUA_YIELD) return;
   /* Perhaps nobody can resume it any more: collecting it rolls its transaction back. */
   lua_gc(L, LUA_GCCOLLECT, 0);
   if (!box->owner || box->core.transaction.depth == 0) return;
@@ -310,13 +303,26 @@ static void close_connection(binding_connection *box, bool collected) {
   atomic_fetch_sub(&instances, 1 + box->objects);
 }
 
-static int close_method(lua_State *L) {
+/* core.close(db): whether that has rolled a transaction back. */
+static int close_function(lua_State *L) {
   binding_connection *box = binding_test(L, 1, BINDING_CONNECTION);
   if (!box) return binding_argument(L, 1, "a tuff connection");
   if (box->open) binding_refuse_busy(L, box);
   if (box->open && box->callbacks > 0)
     binding_misuse(L, "a connection cannot be closed by an iterator of insert_many");
+  bool undone =
+      tuff_connection_check(&box->core, NULL) && box->core.transaction.depth > 0;
   close_connection(box, false);
+  lua_pushboolean(L, undone);
+  return 1;
+}
+
+/* At the end of its scope: the method, which is the Lua layer's. */
+static int close_scope(lua_State *L) {
+  lua_settop(L, 1);
+  lua_getfield(L, 1, "close");
+  lua_insert(L, 1);
+  lua_call(L, 1, 0);
   return 0;
 }
 
@@ -440,14 +446,16 @@ static int describe(lua_State *L) {
 }
 
 void binding_connection_install(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"open", open_connection}, {"limit", limit}, {"state", state}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"open", open_connection},
+                                       {"close", close_function},
+                                       {"limit", limit},
+                                       {"state", state},
+                                       {NULL, NULL}};
   static const luaL_Reg metamethods[] = {{"__gc", collect},
-                                         {"__close", close_method},
+                                         {"__close", close_scope},
                                          {"__tostring", describe},
                                          {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"close", close_method},
-                                     {"exec", exec},
+  static const luaL_Reg methods[] = {{"exec", exec},
                                      {"prepare", binding_statement_new},
                                      {"in_transaction", in_transaction},
                                      {"stats", stats},

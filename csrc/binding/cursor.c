@@ -64,14 +64,7 @@ static int next_wide_row(lua_State *L) {
   binding_cursor *box = lua_touserdata(L, lua_upvalueindex(1));
   if (!step(L, box)) return 0;
   binding_running outer = binding_activate(box->connection, NULL);
-  int columns = (int)box->core.columns;
-  lua_createtable(L, 0, columns);
-  for (int i = 0; i < columns; i++) {
-    if (box->core.row[i].kind == TUFF_NULL) continue;
-    lua_rawgeti(L, lua_upvalueindex(2), i + 1);
-    binding_push(L, &box->core.row[i]);
-    lua_rawset(L, -3);
-  }
+  binding_push_row(L, box->core.row, box->core.columns, lua_upvalueindex(2));
   box->connection->active = outer;
   return 1;
 }

@@ -1,4 +1,5 @@
 /* error.c: a tuff_error as the Lua table that is raised. */
+#include <stdarg.h>
 #include <string.h>
 
 #include "binding/binding.h"
@@ -73,6 +74,10 @@ static void push_error(lua_State *L, const tuff_error *err, const char *sql,
     lua_pushinteger(L, err->native);
     lua_setfield(L, -2, "native");
   }
+  if (err->row) {
+    lua_pushinteger(L, (lua_Integer)err->row);
+    lua_setfield(L, -2, "row");
+  }
   lua_pushboolean(L, err->retryable);
   lua_setfield(L, -2, "retryable");
   if (err->unknown) set_text(L, "outcome", "unknown");
@@ -137,7 +142,7 @@ BINDING_RAISES binding_argument(lua_State *L, int index, const char *expected) {
   const char *name = "this function";
   if (lua_getstack(L, 0, &at)) {
     lua_getinfo(L, "n", &at);
-    if (at.name) name = at.name;
+    if (at.name && strcmp(at.name, "?") != 0) name = at.name;
   }
   const char *got =
       lua_type(L, index) == LUA_TNONE ? "nothing" : luaL_typename(L, index);

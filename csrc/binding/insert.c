@@ -1,6 +1,4 @@
 /* insert.c: many rows into one prepared statement. Each row is walked once. */
-#include <string.h>
-
 #include "binding/binding.h"
 
 enum { MOST_COLUMNS = 2000 }; /* SQLite's own limit */
@@ -30,11 +28,7 @@ static BINDING_RAISES fail(insertion *insertion) {
   if (insertion->statement) release(insertion);
   size_t size;
   const char *sql = lua_tolstring(L, SQL, &size);
-  lua_pushinteger(L, insertion->number); /* err.row: the Lua layer's wrapper reads it */
-  lua_getiuservalue(L, CONNECTION, 2);
-  lua_insert(L, -2);
-  lua_setfield(L, -2, "insert_row");
-  lua_pop(L, 1);
+  insertion->err.row = insertion->number;
   binding_fail(L, CONNECTION, &insertion->err, sql, size);
 }
 
@@ -50,14 +44,13 @@ static int read_row(insertion *insertion) {
   while (lua_next(L, ROW)) {
     int number = binding_keys_find(L, keys, k, KEYS, key);
     if (TUFF_UNLIKELY(number < 0)) return 0;
-    int pushed = 0;
-    if (TUFF_UNLIKELY(!binding_to_value(L, key + 1, &insertion->values[number], &pushed,
-                                        &insertion->err))) {
+    tuff_value *value = &insertion->values[number];
+    if (TUFF_UNLIKELY(!binding_to_value(L, key + 1, value, &insertion->err))) {
       tuff_error_context(&insertion->err, "column \"%s\": ", lua_tostring(L, key));
       return -1;
     }
     k++;
-    if (TUFF_UNLIKELY(pushed)) {
+    if (TUFF_UNLIKELY(value->kind == TUFF_JSON)) {
       luaL_checkstack(L, 4, NULL);
       lua_insert(L, key);
       key++;
@@ -107,13 +100,7 @@ static void push_result(insertion *insertion) {
   const tuff_statement *statement = insertion->statement;
   binding_push_columns(L, CONNECTION, insertion->statement);
   int names = lua_gettop(L);
-  lua_newtable(L);
-  for (unsigned i = 0; i < statement->shape->columns; i++) {
-    if (statement->row[i].kind == TUFF_NULL) continue;
-    lua_rawgeti(L, names, (lua_Integer)i + 1);
-    binding_push(L, &statement->row[i]);
-    lua_rawset(L, -3);
-  }
+  binding_push_row(L, statement->row, statement->shape->columns, names);
   lua_rawseti(L, RESULTS, ++insertion->results);
   lua_settop(L, names - 1);
 }

@@ -106,19 +106,6 @@ static void drain(call *call) {
 
 /* ---- fetching ---- */
 
-/* A named row; the names are an array at this index. */
-static void push_row(lua_State *L, const tuff_statement *statement, int names) {
-  unsigned columns = statement->shape->columns;
-  const tuff_value *row = statement->row;
-  lua_createtable(L, 0, (int)columns);
-  for (unsigned i = 0; i < columns; i++) {
-    if (row[i].kind == TUFF_NULL) continue;
-    lua_rawgeti(L, names, (lua_Integer)i + 1);
-    binding_push(L, &row[i]);
-    lua_rawset(L, -3);
-  }
-}
-
 static void push_or_null(lua_State *L, const tuff_value *value) {
   if (value->kind == TUFF_NULL)
     binding_push_null(L);
@@ -168,8 +155,9 @@ static int row(call *call) {
     lua_pushnil(L);
     return 1;
   }
+  const tuff_statement *statement = call->statement;
   binding_push_columns(L, call->connection, call->statement);
-  push_row(L, call->statement, lua_gettop(L));
+  binding_push_row(L, statement->row, statement->shape->columns, lua_gettop(L));
   drain(call);
   finish(call);
   return 1;

@@ -1,7 +1,5 @@
 /* transaction.c: the handle of a transaction. What happens around it, such as retrying
  * and the functions to run after a commit, is the Lua layer's. */
-#include <string.h>
-
 #include "binding/binding.h"
 
 static binding_transaction *check(lua_State *L) {
@@ -10,11 +8,19 @@ static binding_transaction *check(lua_State *L) {
   return box;
 }
 
+/* Levels are counted, not handles: they end with the one around them, whatever becomes
+ * of their handles. To be called when a level may have begun or ended. */
+static void count_levels(binding_connection *connection) {
+  if (!connection->open) return;
+  unsigned depth = connection->core.transaction.depth;
+  for (; connection->levels < depth; connection->levels++) binding_opened(connection);
+  for (; connection->levels > depth; connection->levels--) binding_closed(connection);
+  if (depth == 0) connection->owner = NULL;
+}
+
 static void forget(binding_transaction *box) {
   if (!box->connection) return;
-  if (box->connection->open && box->connection->core.transaction.depth == 0)
-    box->connection->owner = NULL;
-  binding_closed(box->connection);
+  count_levels(box->connection);
   box->connection = NULL;
 }
 
@@ -47,7 +53,7 @@ static int begin(lua_State *L) {
   if (outermost) connection->owner = L;
   box->serial = serial;
   box->connection = connection;
-  binding_opened(connection);
+  count_levels(connection);
   return 1;
 }
 

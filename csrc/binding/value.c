@@ -1,7 +1,5 @@
 /* value.c: Lua values as parameters, and what is no plain value of Lua: blobs, NULL and
  * JSON. */
-#include <string.h>
-
 #include "binding/binding.h"
 
 /* ---- blobs ---- */
@@ -91,6 +89,19 @@ static bool encode_table(lua_State *L, int index, tuff_value *value) {
   return value->bytes != NULL;
 }
 
+/* ---- rows ---- */
+
+void binding_push_row(lua_State *L, const tuff_value *row, unsigned columns,
+                      int names) {
+  lua_createtable(L, 0, (int)columns);
+  for (unsigned i = 0; i < columns; i++) {
+    if (row[i].kind == TUFF_NULL) continue;
+    lua_rawgeti(L, names, (lua_Integer)i + 1);
+    binding_push(L, &row[i]);
+    lua_rawset(L, -3);
+  }
+}
+
 /* ---- parameters ---- */
 
 static bool refuse(lua_State *L, int index, tuff_error *err) {
@@ -109,7 +120,7 @@ static bool read_userdata(lua_State *L, int index, tuff_value *value, tuff_error
   return true;
 }
 
-bool binding_to_other_value(lua_State *L, int index, tuff_value *value, int *pushed,
+bool binding_to_other_value(lua_State *L, int index, tuff_value *value,
                             tuff_error *err) {
   switch (lua_type(L, index)) {
     case LUA_TNONE:
@@ -123,10 +134,7 @@ bool binding_to_other_value(lua_State *L, int index, tuff_value *value, int *pus
       value->kind = TUFF_NULL;
       return true;
     case LUA_TUSERDATA: return read_userdata(L, index, value, err);
-    case LUA_TTABLE:
-      if (!encode_table(L, index, value)) return refuse(L, index, err);
-      (*pushed)++;
-      return true;
+    case LUA_TTABLE: return encode_table(L, index, value) || refuse(L, index, err);
     default: return refuse(L, index, err);
   }
 }

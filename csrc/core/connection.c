@@ -104,7 +104,8 @@ static bool run_parts(tuff_connection *connection, tuff_splitter splitter,
   tuff_part part;
   while (tuff_splitter_next(&splitter, &part)) {
     if (run_part(connection, &part, err)) continue;
-    if (err->offset >= 0) err->offset += (int)(part.start - script);
+    if (err->offset < 0) err->offset = 0; /* at least the statement is known */
+    err->offset += (int)(part.start - script);
     return false;
   }
   return true;

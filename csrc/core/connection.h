@@ -59,7 +59,9 @@ bool tuff_connection_admits(const tuff_connection *connection, size_t size,
                             tuff_error *err);
 
 /* Runs a script: all of it or nothing, unless it has its own BEGIN or a statement that
- * cannot run inside a transaction. err->offset is a byte of the script. */
+ * cannot run inside a transaction. err->offset is a byte of the script, the first of
+ * the statement that failed if nothing better is known; -1 where it was not a
+ * statement. */
 bool tuff_connection_exec(tuff_connection *connection, const char *script, size_t size,
                           tuff_error *err);
 

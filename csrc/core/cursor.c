@@ -22,11 +22,6 @@ static bool has_bytes(const tuff_value *value) {
          value->kind == TUFF_JSON;
 }
 
-static bool no_memory(tuff_error *err) {
-  tuff_fail(err, TUFF_MEMORY, "out of memory");
-  return false;
-}
-
 /* ---- copies of the arguments ---- */
 
 static size_t size_of(const tuff_value *values, size_t count) {
@@ -58,7 +53,7 @@ static bool copy_arguments(tuff_cursor *cursor, const tuff_value *values,
   for (unsigned i = 0; i < count; i++)
     if (values[i].kind == TUFF_ARRAY) lists += values[i].size;
   tuff_value *copy = tuff_alloc(NULL, size_of(values, count) + 1);
-  if (!copy) return no_memory(err);
+  if (!copy) return tuff_fail_memory(err);
   cursor->arguments = copy;
   tuff_value *list = copy + count;
   char *bytes = copy_values(copy, (char *)(list + lists), values, count);
@@ -88,7 +83,7 @@ static bool keep_row(tuff_cursor *cursor, const tuff_value *row, tuff_error *err
   if (!chunk || chunk->room - chunk->size < size) {
     size_t room = size > CHUNK ? size : CHUNK;
     chunk = tuff_alloc(NULL, sizeof *chunk + room);
-    if (!chunk) return no_memory(err);
+    if (!chunk) return tuff_fail_memory(err);
     *chunk = (tuff_chunk){.room = room};
     *(cursor->last ? &cursor->last->next : &cursor->first) = chunk;
     cursor->last = chunk;

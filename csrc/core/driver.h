@@ -69,6 +69,7 @@ typedef struct tuff_error {
   char sqlstate[6]; /* "" where the engine has none */
   int offset;       /* byte of the SQL text that the error points at, -1 for none */
   int parameter;    /* number, from 0, of the one whose value was refused; -1: none */
+  int64_t row;      /* number, from 1, of the row where many were given; 0: none */
   bool retryable;   /* running the whole transaction again may succeed */
   bool unknown;     /* the commit may have happened */
   char constraint_name[128];
@@ -189,9 +190,9 @@ typedef struct tuff_files {
   int (*create)(const char *path, unsigned mode);
   int (*open)(const char *path, int flags, unsigned mode);
   int (*close)(int file);
-  /* Without waiting: 1 got it, 0 somebody has it. */
-  int (*lock)(int file, bool exclusive);
-  int (*unlock)(int file);
+  /* For itself alone, until it is closed, and without waiting: 1 got it, 0 somebody has
+   * it. */
+  int (*lock)(int file);
 } tuff_files;
 
 typedef struct tuff_host {
@@ -218,11 +219,15 @@ typedef struct tuff_host {
 typedef struct tuff_options {
   const char *path; /* terminated; may hold no NUL */
   size_t path_size;
-  const char *root; /* NULL: anywhere */
-  bool readonly, create, follow, legacy_quotes;
+  const char *root;    /* a directory that the path may not leave; NULL: anywhere */
+  bool readonly;       /* the file must exist */
+  bool create;         /* a file that is missing */
+  bool follow;         /* open a symbolic link */
+  bool legacy_quotes;  /* "text" may be a string */
   bool normal;         /* durability = "normal" */
   bool delete_journal; /* journal = "delete" */
-  int64_t page_size, cache_bytes;
+  int64_t page_size;   /* bytes, of a new database; 0: the engine's own */
+  int64_t cache_bytes; /* for pages in memory; 0: the driver's own */
   int64_t value_bytes; /* most of one value; 0: the engine's own limit */
 } tuff_options;
 

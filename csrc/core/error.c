@@ -2,6 +2,7 @@
  * because the reason may be that no memory is left. */
 #include "core/error.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +27,11 @@ void tuff_fail(tuff_error *err, tuff_code code, const char *format, ...) {
   va_start(args, format);
   print(err->message, sizeof err->message, format, args);
   va_end(args);
+}
+
+bool tuff_fail_memory(tuff_error *err) {
+  tuff_fail(err, TUFF_MEMORY, "out of memory");
+  return false;
 }
 
 void tuff_error_hint(tuff_error *err, const char *format, ...) {

@@ -2,8 +2,6 @@
 #ifndef TUFF_ERROR_H
 #define TUFF_ERROR_H
 
-#include <stdarg.h>
-
 #include "core/driver.h"
 
 static inline void tuff_error_clear(tuff_error *err) { err->code = TUFF_OK; }
@@ -12,6 +10,9 @@ static inline void tuff_error_clear(tuff_error *err) { err->code = TUFF_OK; }
  * wins. A message longer than the field is cut at a character's border. */
 void tuff_fail(tuff_error *err, tuff_code code, const char *format, ...)
     TUFF_PRINTF(3, 4);
+
+/* Fails for want of memory. Always false. */
+bool tuff_fail_memory(tuff_error *err);
 
 /* Says what to do about an error; only the first hint is kept. */
 void tuff_error_hint(tuff_error *err, const char *format, ...) TUFF_PRINTF(2, 3);

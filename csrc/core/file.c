@@ -25,26 +25,17 @@ static int close_file(int file) { return close(file); }
 
 /* Locks of the open file description: they belong to this descriptor, not to the whole
  * process as POSIX record locks do. */
-static int set_lock(int file, short type) {
-  struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+static int lock(int file) {
+  struct flock wanted = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
   int result;
   do {
-    result = fcntl(file, F_OFD_SETLK, &lock);
+    result = fcntl(file, F_OFD_SETLK, &wanted);
   } while (result < 0 && errno == EINTR);
-  return result;
-}
-
-static int lock(int file, bool exclusive) {
-  if (set_lock(file, exclusive ? F_WRLCK : F_RDLCK) == 0) return 1;
+  if (result == 0) return 1;
   return errno == EAGAIN || errno == EACCES ? 0 : -1;
 }
 
-static int unlock(int file) { return set_lock(file, F_UNLCK); }
-
-const tuff_files tuff_files_system = {.create = create,
-                                      .open = open_file,
-                                      .close = close_file,
-                                      .lock = lock,
-                                      .unlock = unlock};
+const tuff_files tuff_files_system = {
+    .create = create, .open = open_file, .close = close_file, .lock = lock};
 
 const tuff_files *tuff_files_current = &tuff_files_system;

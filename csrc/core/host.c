@@ -1,7 +1,6 @@
 /* host.c: the clock, the watch and the fork counter. */
 #include "core/host.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>

@@ -12,7 +12,7 @@ typedef enum tuff_token_kind {
   TUFF_TOKEN_QUOTED, /* "name", [name] or `name` */
   TUFF_TOKEN_STRING, /* 'text', $$text$$ */
   TUFF_TOKEN_NUMBER,
-  TUFF_TOKEN_PUNCTUATION, /* one operator character; `::` and `==` come as two */
+  TUFF_TOKEN_PUNCTUATION, /* one operator character, or `::`; `==` comes as two */
   TUFF_TOKEN_SEMICOLON,
   TUFF_TOKEN_QUESTION, /* ? */
   TUFF_TOKEN_ESCAPED,  /* ??, a literal question mark */

@@ -1,5 +1,6 @@
 /* memory.h: every byte that the core and the SQLite driver allocate comes from here, so
- * that tests can make the n-th allocation fail. */
+ * that tests can make the n-th allocation fail. All but what SQLite itself frees: the
+ * virtual table of array.c has to come from sqlite3_malloc. */
 #ifndef TUFF_MEMORY_H
 #define TUFF_MEMORY_H
 

@@ -3,8 +3,6 @@
  * neither CASE … END nor a column of that name can be taken for it. */
 #include "core/splitter.h"
 
-#include <string.h>
-
 void tuff_splitter_begin(tuff_splitter *splitter, const char *script, size_t size,
                          const tuff_dialect *dialect) {
   splitter->lexer = (tuff_lexer){script, script + size, dialect};

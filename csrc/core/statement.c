@@ -39,10 +39,7 @@ static bool fit_row(tuff_statement *statement, tuff_error *err) {
   unsigned columns = statement->shape->columns;
   if (columns <= statement->row_room) return true;
   tuff_value *grown = tuff_alloc(statement->row, columns * sizeof *grown);
-  if (!grown) {
-    tuff_fail(err, TUFF_MEMORY, "out of memory");
-    return false;
-  }
+  if (!grown) return tuff_fail_memory(err);
   statement->row = grown;
   statement->row_room = columns;
   return true;
@@ -89,7 +86,7 @@ tuff_statement *tuff_statement_prepare(tuff_connection *connection, const char *
   tuff_statement *statement = tuff_alloc_zero(sizeof *statement);
   char *source = tuff_alloc(NULL, size + 1);
   if (!statement || !source || !take_slot(connection, &statement->slot)) {
-    tuff_fail(err, TUFF_MEMORY, "out of memory");
+    tuff_fail_memory(err);
     tuff_free(statement);
     tuff_free(source);
     return NULL;
@@ -130,15 +127,6 @@ tuff_statement *tuff_statement_checkout(tuff_connection *connection, const char 
   return statement;
 }
 
-static bool refuse_aborted(tuff_connection *connection, tuff_error *err) {
-  const tuff_error *cause = &connection->transaction.cause;
-  tuff_fail(err, TUFF_TRANSACTION_ABORTED,
-            "this transaction was rolled back by an earlier error: %s", cause->message);
-  tuff_error_hint(err, "let the first error out of the transaction's function; nest "
-                       "db:transaction around what may fail");
-  return false;
-}
-
 bool tuff_statement_refuse_control(tuff_error *err) {
   tuff_fail(err, TUFF_MISUSE,
             "BEGIN, COMMIT, ROLLBACK and SAVEPOINT cannot be written by hand inside "
@@ -161,7 +149,7 @@ static bool admit_control(tuff_statement *statement, tuff_error *err) {
     word = tuff_lexer_next(&lexer);
   } while (word.kind == TUFF_TOKEN_SPACE);
   statement->skipped = tuff_token_is(&word, "rollback");
-  if (!statement->skipped) refuse_aborted(connection, err);
+  if (!statement->skipped) tuff_transaction_refuse(transaction, err);
   transaction->failed = transaction->manual = false;
   return statement->skipped;
 }
@@ -179,7 +167,7 @@ static bool admit(tuff_statement *statement, tuff_error *err) {
   if (tuff_effect_is_control(statement->tokenized.effect)) {
     if (!admit_control(statement, err)) return false;
   } else if (transaction->failed) {
-    return refuse_aborted(connection, err);
+    return tuff_transaction_refuse(transaction, err);
   }
   connection->watch.started_us = 0;
   if (connection->watch.deadline_us && tuff_watch_stop(&connection->watch, err))

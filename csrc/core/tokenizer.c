@@ -21,11 +21,6 @@ typedef struct pass {
   tuff_targets targets;
 } pass;
 
-static bool no_memory(pass *pass) {
-  tuff_fail(pass->err, TUFF_MEMORY, "out of memory");
-  return false;
-}
-
 static bool refuse(pass *pass, const tuff_token *token, tuff_code code,
                    const char *message) {
   tuff_fail(pass->err, code, "%s", message);
@@ -39,7 +34,7 @@ static bool start_run(pass *pass, size_t source) {
   if (out->runs == out->runs_room) {
     unsigned room = out->runs_room ? out->runs_room * 2 : 8;
     tuff_run *grown = tuff_alloc(out->run, room * sizeof *grown);
-    if (!grown) return no_memory(pass);
+    if (!grown) return tuff_fail_memory(pass->err);
     out->run = grown;
     out->runs_room = room;
   }
@@ -64,10 +59,10 @@ static bool number_of(pass *pass, const tuff_token *token, unsigned *number) {
   if (out->count == out->room) {
     unsigned room = out->room ? out->room * 2 : 8;
     tuff_parameter *parameters = tuff_alloc(out->parameters, room * sizeof *parameters);
-    if (!parameters) return no_memory(pass);
+    if (!parameters) return tuff_fail_memory(pass->err);
     out->parameters = parameters;
     tuff_target *targets = tuff_alloc(out->targets, room * sizeof *targets);
-    if (!targets) return no_memory(pass);
+    if (!targets) return tuff_fail_memory(pass->err);
     out->targets = targets;
     out->room = room;
   }
@@ -207,7 +202,7 @@ static bool tokenize(pass *pass, size_t size) {
   }
   pass->targets.all = pass->out->targets;
   tuff_targets_end(&pass->targets, pass->out->count);
-  return pass->out->text.failed ? no_memory(pass) : true;
+  return pass->out->text.failed ? tuff_fail_memory(pass->err) : true;
 }
 
 bool tuff_tokenize(tuff_tokenized *out, const char *source, size_t size,

@@ -30,7 +30,7 @@ static tuff_level *push(tuff_connection *connection, tuff_error *err) {
     unsigned room = transaction->room ? transaction->room * 2 : 4;
     tuff_level *grown = tuff_alloc(transaction->levels, room * sizeof *grown);
     if (!grown) {
-      tuff_fail(err, TUFF_MEMORY, "out of memory");
+      tuff_fail_memory(err);
       return NULL;
     }
     transaction->levels = grown;
@@ -65,6 +65,15 @@ bool tuff_transaction_clear(tuff_connection *connection, tuff_error *err) {
   return !transaction->lingering;
 }
 
+bool tuff_transaction_refuse(const tuff_transaction *transaction, tuff_error *err) {
+  tuff_fail(err, TUFF_TRANSACTION_ABORTED,
+            "this transaction was rolled back by an earlier error: %s",
+            transaction->cause.message);
+  tuff_error_hint(err, "let the first error out of the transaction's function; nest "
+                       "db:transaction around what may fail");
+  return false;
+}
+
 static bool begin_engine(tuff_connection *connection, tuff_mode mode, tuff_level *level,
                          tuff_error *err) {
   tuff_transaction *transaction = &connection->transaction;
@@ -85,9 +94,7 @@ uint64_t tuff_transaction_begin(tuff_connection *connection, tuff_mode mode,
   tuff_transaction *transaction = &connection->transaction;
   if (!tuff_transaction_clear(connection, err)) return 0;
   if (transaction->failed) {
-    tuff_fail(err, TUFF_TRANSACTION_ABORTED,
-              "this transaction was rolled back by an earlier error: %s",
-              transaction->cause.message);
+    tuff_transaction_refuse(transaction, err);
     return 0;
   }
   if (transaction->readonly && mode != TUFF_READ) {

@@ -45,6 +45,9 @@ bool tuff_transaction_rollback(struct tuff_connection *connection, uint64_t seri
  * before that: it would be lost with it. */
 bool tuff_transaction_clear(struct tuff_connection *connection, tuff_error *err);
 
+/* Refuses what cannot run because the transaction has failed. Always false. */
+bool tuff_transaction_refuse(const tuff_transaction *transaction, tuff_error *err);
+
 /* The serial of the innermost level, 0 outside of transactions. */
 uint64_t tuff_transaction_current(const struct tuff_connection *connection);
 

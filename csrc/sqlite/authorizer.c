@@ -1,7 +1,6 @@
 /* authorizer.c: what plain SQL may not do. Pragmas go through a list, because several
  * would undo what makes the database safe; other files are attached by db:attach only,
  * which applies the rules of opening to them. */
-#include <stdio.h>
 #include <string.h>
 
 #include "sqlite/database.h"

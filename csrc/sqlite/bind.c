@@ -97,10 +97,7 @@ static bool bind_typed_list(tuff_sqlite_statement *statement, unsigned index,
   if (type->declared != TUFF_AS_DECIMAL && type->declared != TUFF_AS_BLOB)
     return bind_other(statement, (int)index + 1, value, err);
   tuff_value *list = tuff_sqlite_host->alloc(NULL, (value->size + 1) * sizeof *list);
-  if (!list) {
-    tuff_sqlite_host->fail(err, TUFF_MEMORY, "out of memory");
-    return false;
-  }
+  if (!list) return tuff_sqlite_fail_memory(err);
   tuff_value *items = list + 1;
   *list = (tuff_value){.kind = TUFF_ARRAY, .items = items, .size = value->size};
   for (size_t i = 0; i < value->size; i++) {

@@ -15,7 +15,7 @@ typedef struct tuff_sqlite_database {
   char *path; /* absolute and without links, or ":memory:" */
   bool file;  /* not in memory */
   struct tuff_sqlite_open_file *open_file; /* its entry in inherited.c */
-  bool wal, readonly, normal, legacy_quotes;
+  bool wal, readonly, normal;
 
   /* waiting (wait.c) */
   int queue;       /* descriptor of the file of the queue while we are in it, or -1 */
@@ -57,6 +57,9 @@ typedef struct tuff_sqlite_statement {
 
 /* error.c: fills err from the result code of a call on this handle. Always false. */
 bool tuff_sqlite_fail(tuff_sqlite_database *database, int result, tuff_error *err);
+
+/* The same for want of memory. */
+bool tuff_sqlite_fail_memory(tuff_error *err);
 
 /* open.c */
 void *tuff_sqlite_open(const tuff_options *options, tuff_watch *watch, tuff_error *err);

@@ -1,5 +1,4 @@
 /* error.c: SQLite's result codes and messages as errors of tuff. */
-#include <stdio.h>
 #include <string.h>
 
 #include "sqlite/database.h"
@@ -153,5 +152,10 @@ bool tuff_sqlite_fail(tuff_sqlite_database *database, int result, tuff_error *er
     name_constraint(message, err);
   }
   hint(extended, err);
+  return false;
+}
+
+bool tuff_sqlite_fail_memory(tuff_error *err) {
+  tuff_sqlite_host->fail(err, TUFF_MEMORY, "out of memory");
   return false;
 }

@@ -32,10 +32,7 @@ bool tuff_sqlite_inherited_enter(tuff_sqlite_database *database, tuff_error *err
   struct stat status;
   if (!database->file || stat(database->path, &status) != 0) return true;
   open_file *file = tuff_sqlite_host->alloc(NULL, sizeof *file);
-  if (!file) {
-    tuff_sqlite_host->fail(err, TUFF_MEMORY, "out of memory");
-    return false;
-  }
+  if (!file) return tuff_sqlite_fail_memory(err);
   pthread_mutex_lock(&mutex);
   bool inherited = is_inherited(&status);
   if (!inherited) {

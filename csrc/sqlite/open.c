@@ -1,6 +1,5 @@
 /* open.c: a connection with every setting that keeps data safe. The order matters: the
  * busy handler before the first access, the journal before anything that writes. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -47,7 +46,6 @@ static void configure(tuff_sqlite_database *database, const tuff_options *option
   int quotes = options->legacy_quotes ? 1 : 0;
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DML, quotes, NULL);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DDL, quotes, NULL);
-  database->legacy_quotes = options->legacy_quotes;
   if (options->value_bytes)
     sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, (int)options->value_bytes);
   sqlite3_progress_handler(handle, PROGRESS, on_progress, database);
@@ -227,7 +225,7 @@ static tuff_sqlite_database *allocate(const char *path, tuff_error *err) {
   if (!database || !copy) {
     tuff_sqlite_host->alloc(database, 0);
     tuff_sqlite_host->alloc(copy, 0);
-    tuff_sqlite_host->fail(err, TUFF_MEMORY, "out of memory");
+    tuff_sqlite_fail_memory(err);
     return NULL;
   }
   memset(database, 0, sizeof *database);

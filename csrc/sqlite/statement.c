@@ -10,11 +10,6 @@
 
 #include "sqlite/database.h"
 
-static bool no_memory(tuff_error *err) {
-  tuff_sqlite_host->fail(err, TUFF_MEMORY, "out of memory");
-  return false;
-}
-
 /* ---- shape ---- */
 
 /* Types of the columns; most results have none that matter. */
@@ -35,7 +30,7 @@ static bool load_types(tuff_sqlite_statement *statement, unsigned columns,
   if (!needed) return true;
   statement->types = tuff_sqlite_host->alloc(NULL, columns * sizeof *statement->types);
   statement->scratch = tuff_sqlite_host->alloc(NULL, columns * TUFF_SQLITE_SCRATCH);
-  if (!statement->types || !statement->scratch) return no_memory(err);
+  if (!statement->types || !statement->scratch) return tuff_sqlite_fail_memory(err);
   for (unsigned i = 0; i < columns; i++)
     statement->types[i] =
         tuff_sqlite_type_of(sqlite3_column_decltype(statement->handle, (int)i));
@@ -48,13 +43,13 @@ static bool load_shape(tuff_sqlite_statement *statement, tuff_error *err) {
   if (columns > statement->names_room) {
     const char **names =
         tuff_sqlite_host->alloc(statement->names, columns * sizeof *names);
-    if (!names) return no_memory(err);
+    if (!names) return tuff_sqlite_fail_memory(err);
     statement->names = names;
     statement->names_room = columns;
   }
   for (unsigned i = 0; i < columns; i++) {
     statement->names[i] = sqlite3_column_name(statement->handle, (int)i);
-    if (!statement->names[i]) return no_memory(err);
+    if (!statement->names[i]) return tuff_sqlite_fail_memory(err);
   }
   statement->shape.readonly = sqlite3_stmt_readonly(statement->handle) != 0;
   if (!load_types(statement, columns, err)) return false;
@@ -83,7 +78,7 @@ static bool load_targets(tuff_sqlite_statement *statement, tuff_error *err) {
     if (!statement->targets) {
       statement->targets = host->alloc(NULL, count * sizeof *statement->targets);
       statement->texts = host->alloc(NULL, count * TUFF_SQLITE_SCRATCH);
-      if (!statement->targets || !statement->texts) return no_memory(err);
+      if (!statement->targets || !statement->texts) return tuff_sqlite_fail_memory(err);
       memset(statement->targets, 0, count * sizeof *statement->targets);
       needed = true;
     }
@@ -160,7 +155,7 @@ void *tuff_sqlite_prepare(void *context, const tuff_sql *sql, unsigned flags,
   if (!statement || !text) {
     tuff_sqlite_host->alloc(statement, 0);
     tuff_sqlite_host->alloc(text, 0);
-    no_memory(err);
+    tuff_sqlite_fail_memory(err);
     return NULL;
   }
   memcpy(text, sql->text, sql->size + 1);
@@ -207,7 +202,7 @@ bool tuff_sqlite_row(void *context, tuff_value *row, tuff_error *err) {
   unsigned columns = statement->shape.columns;
   for (unsigned i = 0; i < columns; i++)
     if (!fill_value(sqlite3_column_value(statement->handle, (int)i), &row[i]))
-      return no_memory(err);
+      return tuff_sqlite_fail_memory(err);
   if (TUFF_LIKELY(!statement->types)) return true;
   for (unsigned i = 0; i < columns; i++)
     tuff_sqlite_load(&statement->types[i], &row[i],

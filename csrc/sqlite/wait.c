@@ -6,10 +6,8 @@
  * `<database>-queue` is the baton. Whoever holds it polls SQLite's lock, and gives the
  * baton on as soon as it has the lock. The file is only opened while waiting, and never
  * deleted: deleting it would split the queue in two. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "sqlite/database.h"
 
@@ -41,7 +39,7 @@ static bool take_baton(tuff_sqlite_database *database) {
   if (!database->file || !join_queue(database)) return true;
   const tuff_files *files = tuff_sqlite_host->files;
   int got;
-  while ((got = files->lock(database->queue, true)) == 0) {
+  while ((got = files->lock(database->queue)) == 0) {
     if (give_up(database)) return false;
     tuff_sqlite_host->sleep_us(POLL_QUEUE_US);
   }

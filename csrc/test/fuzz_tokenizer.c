@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "core/connection.h"
-#include "core/error.h"
 #include "core/host.h"
 #include "core/memory.h"
 #include "sqlite/database.h"

@@ -1,6 +1,5 @@
 /* test_connection.c: a connection to a real file: opening, statements, scripts,
  * counters, closing. */
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "test/scratch.h"

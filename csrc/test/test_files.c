@@ -11,9 +11,9 @@
 
 /* ---- operations that fail on demand ---- */
 
-typedef enum operation { CREATE, OPEN, CLOSE, LOCK, UNLOCK, OPERATIONS } operation;
+typedef enum operation { CREATE, OPEN, CLOSE, LOCK, OPERATIONS } operation;
 
-static const char *const name_of[] = {"create", "open", "close", "lock", "unlock"};
+static const char *const name_of[] = {"create", "open", "close", "lock"};
 
 static struct {
   operation operation;
@@ -61,19 +61,10 @@ static int close_file(int file) {
   return fails(CLOSE) ? -1 : result;
 }
 
-static int lock(int file, bool exclusive) {
-  return fails(LOCK) ? -1 : tuff_files_system.lock(file, exclusive);
-}
+static int lock(int file) { return fails(LOCK) ? -1 : tuff_files_system.lock(file); }
 
-static int unlock(int file) {
-  return fails(UNLOCK) ? -1 : tuff_files_system.unlock(file);
-}
-
-static const tuff_files faulty = {.create = create,
-                                  .open = open_file,
-                                  .close = close_file,
-                                  .lock = lock,
-                                  .unlock = unlock};
+static const tuff_files faulty = {
+    .create = create, .open = open_file, .close = close_file, .lock = lock};
 
 static void set_fault(operation operation, int at, bool after, int error) {
   memset(&fault, 0, sizeof fault);
@@ -235,7 +226,7 @@ static bool stops_at_the_fifth_look(void *context) {
 static void still_ends_when_it_is_told_to(void) {
   tuff_connection_options own = scratch_own;
   own.interrupted = stops_at_the_fifth_look;
-  for (operation operation = OPEN; operation < UNLOCK; operation++) {
+  for (operation operation = OPEN; operation < OPERATIONS; operation++) {
     tuff_connection connection;
     tuff_error err = {.code = TUFF_OK};
     if (!expect(make_database())) return;

@@ -1,7 +1,5 @@
 /* test_target.c: which column a parameter is assigned to or compared with, as the text
  * of the statement tells it. */
-#include "core/error.h"
-#include "core/memory.h"
 #include "core/tokenizer.h"
 #include "test/tap.h"
 

@@ -1,6 +1,5 @@
 /* test_tokenizer.c: placeholders of a script become those of an engine, and a byte of
  * the result can be found again in the source. */
-#include "core/error.h"
 #include "core/memory.h"
 #include "core/tokenizer.h"
 #include "test/tap.h"

@@ -36,7 +36,7 @@ end
 --- A second connection to the same database that only reads. It sees what is committed.
 ---@return tuff.Database
 function Database:reader()
-  core.depth(self) -- raises where it is no connection
+  errors.check_self(self, "tuff.connection", "reader")
   self:in_transaction() -- raises `closed`
   local path = self.path
   if path == ":memory:" then
@@ -67,6 +67,7 @@ function Database:insert_many(table, rows, options)
   return insert.many(self, table, rows, options)
 end
 
+Database.close = transaction.close
 Database.transaction = transaction.transaction
 Database.read = transaction.read
 Database.begin = transaction.begin
@@ -75,24 +76,18 @@ Database.after_rollback = transaction.after_rollback
 
 -- ---- options for one call ----------------------------------------------------------------
 
-local function not_negative(value)
-  return type(value) == "number" and value >= 0 and value < 2 ^ 53, "a number, 0 or more"
-end
-
+local not_negative = options_of.checks.not_negative
 local per_call = { timeout = not_negative, busy_timeout = not_negative }
 
 ---@class tuff.Using
-local Using = {}
+local Using = { __metatable = "tuff.using" }
 Using.__index = Using
 
 for _, name in ipairs {
   "exec", "run", "rows", "tuples", "all", "row", "value", "column", "arrays", "exists",
 } do
   Using[name] = function(self, ...)
-    if getmetatable(self) ~= Using then
-      errors.raise("misuse", ("%s is a method of what db:using returns; is a dot written where a "
-        .. "colon is meant?"):format(name))
-    end
+    errors.check_self(self, "tuff.using", name)
     core.limit(self.db, self.options.timeout, self.options.busy_timeout)
     return self.db[name](self.db, ...)
   end
@@ -102,6 +97,7 @@ end
 ---@param options { timeout: number?, busy_timeout: number? } milliseconds
 ---@return tuff.Using
 function Database:using(options)
+  errors.check_self(self, "tuff.connection", "using")
   errors.check(options, "table", "the options given to db:using")
   options_of.check(options, per_call, "db:using")
   return setmetatable({ db = self, options = options }, Using)

@@ -107,6 +107,35 @@ function M.check(value, wanted, what)
     got == "nil" and "nil" or "a " .. got))
 end
 
+local kinds = {
+  ["tuff.connection"] = "a tuff connection",
+  ["tuff.transaction"] = "a transaction",
+  ["tuff.using"] = "what db:using returns",
+}
+
+--- Raises `misuse` unless a method was called on an object of its kind.
+---@param self any
+---@param kind string what its `__metatable` says: "tuff.connection"
+---@param method string the name of the method
+function M.check_self(self, kind, method)
+  if getmetatable(self) == kind then return end
+  M.raise("misuse", ("%s is a method of %s, and was called on %s; is a dot written where a "
+    .. "colon is meant?"):format(method, kinds[kind], type(self)))
+end
+
+local LONGEST_NAME = 100 -- bytes of a name that are shown
+
+--- A name that may be anything, as a message shows it: cut where it is long, NUL as \0.
+---@param name any
+---@return string
+function M.shown(name)
+  name = tostring(name)
+  if #name > LONGEST_NAME then
+    name = name:sub(1, utf8.offset(name, 0, LONGEST_NAME + 1) - 1) .. "..."
+  end
+  return (name:gsub("\0", "\\0"))
+end
+
 ---@param value any
 ---@return boolean
 function M.is_error(value)

@@ -4,6 +4,7 @@ local core = require "tuff.core"
 local errors = require "tuff.error"
 local identifier = require "tuff.identifier"
 local dialect = require "tuff.dialect.sqlite"
+local options_of = require "tuff.options"
 
 local M = {}
 
@@ -27,7 +28,7 @@ local function describe(db, name)
     if column.key > 0 then known.key[column.key] = column.name end
   end
   if #known.names == 0 then
-    errors.raise("not_found", ("no such table: %s"):format(name:sub(1, 100)),
+    errors.raise("not_found", ("no such table: %s"):format(errors.shown(name)),
       { table = name, hint = errors.did_you_mean(name, dialect.tables(db)) })
   end
   if #known.key == 0 then known.key[1] = dialect.row_id end
@@ -48,7 +49,7 @@ local function columns_of(known, name, row, number)
         type(column)), { row = number })
     end
     if not known.columns[column] then
-      errors.raise("not_found", ("table %s has no column %s"):format(name, tostring(column)),
+      errors.raise("not_found", ("table %s has no column %s"):format(name, errors.shown(column)),
         { table = name, row = number, hint = errors.did_you_mean(column, known.names) })
     end
     columns[#columns + 1] = column
@@ -64,7 +65,7 @@ local function check_columns(known, name, columns, what)
   for _, column in ipairs(columns) do
     if not known.columns[column] then
       errors.raise("not_found", ("table %s has no column %s, named in %s"):format(
-        name, tostring(column), what), { hint = errors.did_you_mean(column, known.names) })
+        name, errors.shown(column), what), { hint = errors.did_you_mean(column, known.names) })
     end
   end
   return columns
@@ -86,7 +87,10 @@ local function conflict_clause(known, name, columns, options)
       set[#set + 1] = quoted .. " = excluded." .. quoted
     end
   end
-  if #set == 0 then return " on conflict" .. target .. " do nothing" end
+  if #set == 0 then -- only the key was given: the row stays as it is, but counts and is returned
+    local quoted = identifier.quote((key or known.key)[1])
+    set[1] = ("%s = %s.%s"):format(quoted, identifier.quote(name), quoted)
+  end
   return " on conflict" .. target .. " do update set " .. table.concat(set, ", ")
 end
 
@@ -122,6 +126,7 @@ end
 ---@param row table values by column; an absent column takes its default
 ---@return any ... the primary key: one value for each of its columns
 function M.one(db, name, row)
+  errors.check_self(db, "tuff.connection", "insert")
   local known = describe(db, name)
   local columns = columns_of(known, name, row)
   local values = {}
@@ -136,10 +141,7 @@ end
 -- ---- many rows ---------------------------------------------------------------------------
 
 local allowed = {
-  on_conflict = function(value)
-    return value == "ignore" or value == "replace" or value == "update",
-      '"ignore", "replace" or "update"'
-  end,
+  on_conflict = options_of.checks.one_of("ignore", "replace", "update"),
   key = function(value)
     return type(value) == "table" and value[1] ~= nil, "a list of columns"
   end,
@@ -147,14 +149,6 @@ local allowed = {
     return type(value) == "table" or type(value) == "string", "a list of columns"
   end,
 }
-
---- Names the row in an error that came out of the core.
-local function add_row(db, err)
-  local state = core.state(db)
-  if errors.is_error(err) and state.insert_row then err.row = err.row or state.insert_row end
-  state.insert_row = nil
-  error(err, 0)
-end
 
 --- Raises `misuse` where an array of rows has a hole, or is no array: nothing may be left out in
 --- silence. `count` rows were read.
@@ -213,15 +207,14 @@ end
 ---@param options tuff.InsertOptions?
 ---@return integer|table[] count the rows changed, or with `returning` what they returned
 function M.many(db, name, rows, options)
+  errors.check_self(db, "tuff.connection", "insert_many")
   options = options or {}
   errors.check(options, "table", "the options of insert_many")
-  require("tuff.options").check(options, allowed, "insert_many")
+  options_of.check(options, allowed, "insert_many")
   errors.check(rows, "table|function", "the rows given to insert_many")
   local results = options.returning and {} or nil
   local changes = db:transaction(function()
-    local good, changed = pcall(insert_runs, db, name, rows, options, results)
-    if not good then add_row(db, changed) end
-    return changed
+    return insert_runs(db, name, rows, options, results)
   end)
   return results or changes
 end

@@ -12,6 +12,10 @@ local function not_negative(value)
   return type(value) == "number" and value >= 0 and value < 2 ^ 53, "a number, 0 or more"
 end
 
+local function duration(value)
+  return type(value) == "number" and value > 0 and value < 2 ^ 53, "a number of milliseconds"
+end
+
 local function count(value)
   return math.type(value) == "integer" and value >= 0, "an integer, 0 or more"
 end
@@ -26,13 +30,19 @@ end
 
 local function one_of(...)
   local allowed = { ... }
+  local wanted = '"' .. table.concat(allowed, '", "', 1, #allowed - 1)
+    .. '" or "' .. allowed[#allowed] .. '"'
   return function(value)
     for _, word in ipairs(allowed) do
       if value == word then return true end
     end
-    return false, '"' .. table.concat(allowed, '" or "') .. '"'
+    return false, wanted
   end
 end
+
+--- Checks that the options of other functions have too: each tells whether the value is good,
+--- and what is wanted. `one_of` makes one.
+M.checks = { not_negative = not_negative, duration = duration, count = count, one_of = one_of }
 
 local function page_size(value)
   local power = math.type(value) == "integer" and value >= 512 and value <= 65536
@@ -80,7 +90,7 @@ function M.check(options, allowed, what)
   for name, value in pairs(options) do
     local check = allowed[name]
     if not check then
-      errors.raise("misuse", ("%s has no option %s"):format(what, tostring(name)),
+      errors.raise("misuse", ("%s has no option %s"):format(what, errors.shown(name)),
         { hint = errors.did_you_mean(name, names(allowed)) })
     end
     local good, wanted = check(value)

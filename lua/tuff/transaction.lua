@@ -61,8 +61,10 @@ local function ended(db, depth, event)
   run_all(list)
 end
 
-local function wait_for(db, event, fn, what)
-  errors.check(fn, "function", what)
+local function wait_for(db, event, fn)
+  local method = "after_" .. event
+  errors.check_self(db, "tuff.connection", method)
+  errors.check(fn, "function", "the function given to " .. method)
   local depth = core.depth(db)
   if core.is_manual(db) then
     errors.raise("misuse", "a transaction that was begun by hand does not tell when it ends",
@@ -83,7 +85,7 @@ end
 ---@param db tuff.Database
 ---@param fn fun()
 function M.after_commit(db, fn)
-  wait_for(db, "commit", fn, "the function given to after_commit")
+  wait_for(db, "commit", fn)
 end
 
 --- Runs fn when the transaction it was called in has been rolled back, after the lock is
@@ -91,7 +93,16 @@ end
 ---@param db tuff.Database
 ---@param fn fun()
 function M.after_rollback(db, fn)
-  wait_for(db, "rollback", fn, "the function given to after_rollback")
+  wait_for(db, "rollback", fn)
+end
+
+--- Closes loops, statements and the database, in this order. May be called twice; any other
+--- call raises `closed` afterwards. An open transaction is rolled back, and the first error of
+--- the functions that waited for that is raised after the last.
+---@param db tuff.Database
+function M.close(db)
+  errors.check_self(db, "tuff.connection", "close")
+  if core.close(db) then ended(db, 1, "rollback") end
 end
 
 -- ---- the handle --------------------------------------------------------------------------
@@ -101,6 +112,7 @@ local Transaction = {}
 
 --- Commits. It must be the innermost transaction that is open.
 function Transaction:commit()
+  errors.check_self(self, "tuff.transaction", "commit")
   local db = core.connection_of(self)
   local depth = core.depth(db)
   local good, err = pcall(core.commit, self)
@@ -111,6 +123,7 @@ end
 
 --- Rolls back, with all that is nested in it.
 function Transaction:rollback()
+  errors.check_self(self, "tuff.transaction", "rollback")
   local db = core.connection_of(self)
   local good, err = pcall(core.rollback, self)
   if good or not core.is_open(self) then ended(db, core.depth(db) + 1, "rollback") end
@@ -120,6 +133,7 @@ end
 --- Whether it has neither been committed nor rolled back.
 ---@return boolean
 function Transaction:is_open()
+  errors.check_self(self, "tuff.transaction", "is_open")
   return core.is_open(self)
 end
 
@@ -144,24 +158,13 @@ end
 
 -- ---- beginning ---------------------------------------------------------------------------
 
-local function duration(value)
-  return type(value) == "number" and value > 0 and value < 2 ^ 53, "a number of milliseconds"
-end
+local checks = options_of.checks
 
-local isolations = {
-  ["serializable"] = true, ["repeatable read"] = true, ["read committed"] = true,
+local allowed = {
+  isolation = checks.one_of("serializable", "repeatable read", "read committed"),
+  timeout = checks.duration,
+  retry = checks.count,
 }
-
-local function isolation(value)
-  return isolations[value] ~= nil,
-    '"serializable", "repeatable read" or "read committed"'
-end
-
-local function retry(value)
-  return math.type(value) == "integer" and value >= 0, "an integer, 0 or more"
-end
-
-local allowed = { isolation = isolation, timeout = duration, retry = retry }
 
 ---@class tuff.TransactionOptions
 ---@field isolation "serializable"|"repeatable read"|"read committed"|nil
@@ -180,6 +183,7 @@ end
 ---@param options tuff.TransactionOptions?
 ---@return tuff.Transaction
 function M.begin(db, options)
+  errors.check_self(db, "tuff.connection", "begin")
   options = check_options(options, "db:begin")
   return core.begin(db, options.isolation, options.timeout)
 end
@@ -207,7 +211,6 @@ local function attempt(db, mode, timeout, fn)
 end
 
 local function run(db, mode, options, fn)
-  core.depth(db) -- raises where it is no connection
   local nested = db:in_transaction()
   local left = nested and 0 or options.retry or core.state(db).retry or 3
   local deadline = options.timeout and core.now() + options.timeout
@@ -223,8 +226,10 @@ local function run(db, mode, options, fn)
   end
 end
 
-local function arguments(options, fn, what)
+local function arguments(db, options, fn, method)
+  errors.check_self(db, "tuff.connection", method)
   if fn == nil then options, fn = nil, options end
+  local what = "db:" .. method
   errors.check(fn, "function", "the function given to " .. what)
   return check_options(options, what), fn
 end
@@ -237,7 +242,7 @@ end
 ---@param fn (fun(db: tuff.Database): T...)?
 ---@return T ... what fn returned
 function M.transaction(db, options, fn)
-  options, fn = arguments(options, fn, "db:transaction")
+  options, fn = arguments(db, options, fn, "transaction")
   return run(db, options.isolation, options, fn)
 end
 
@@ -248,7 +253,7 @@ end
 ---@param fn (fun(db: tuff.Database): T...)?
 ---@return T ... what fn returned
 function M.read(db, options, fn)
-  options, fn = arguments(options, fn, "db:read")
+  options, fn = arguments(db, options, fn, "read")
   return run(db, "read", options, fn)
 end
 

@@ -11,10 +11,6 @@
 ---@class tuff.Database
 local Database = {}
 
---- Closes loops, statements and the database, in this order. May be called twice; any other
---- call raises `closed` afterwards. An open transaction is rolled back.
-function Database:close() end
-
 --- Runs a script of one or many statements, without parameters. All of it takes effect or
 --- nothing does, unless the script has its own BEGIN or a VACUUM.
 ---@param script string
@@ -108,7 +104,8 @@ local Statement = {}
 --- Finishes the statement and the loops over it. May be called twice.
 function Statement:close() end
 
---- The names of its columns, as they key a row.
+--- The names of its columns, as they key a row. Where the schema has changed since the statement
+--- last ran, they are the old ones until it runs again.
 ---@return string[]
 function Statement:names() end
 
@@ -164,6 +161,11 @@ local core = {}
 ---@param options table
 ---@return tuff.Database
 function core.open(options) end
+
+--- Closes loops, statements and the database, in this order. May be called twice.
+---@param db tuff.Database
+---@return boolean undone whether a transaction was open, which has been rolled back
+function core.close(db) end
 
 --- A table that the Lua layer keeps things of this connection in.
 ---@param db tuff.Database
