@@ -79,6 +79,8 @@ $(OUT)/test/test_%: $(OUT)/obj/test/test_%.o $(engine)
 	@mkdir -p $(@D)
 	$(quiet)$(CC) $(ldflags) -o $@ $^ -lsqlite3
 
+$(OUT)/test/test_io: $(OUT)/obj/test/disk/interpose.o
+
 # Power losses: see csrc/test/disk. What is preloaded into other programs is never sanitized.
 $(OUT)/test/replayer: $(addprefix $(OUT)/obj/test/disk/,replayer.o disk.o)
 	$(call say,link $@)

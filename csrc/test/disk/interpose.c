@@ -32,6 +32,7 @@ static int record = -1;        /* the log */
 static bool lies;
 static struct {
   bool directory;
+  bool shared;   /* memory that processes share: its locks do not fail */
   uint64_t file; /* its inode; 0: not watched */
 } opened[MOST_FILES];
 
@@ -115,6 +116,8 @@ static void note_open(int fd, const char *name, int flags, bool existed) {
   if (!name || fstat(fd, &status) != 0) return;
   opened[fd].file = status.st_ino;
   opened[fd].directory = S_ISDIR(status.st_mode);
+  size_t size = strlen(name);
+  opened[fd].shared = size > 4 && strcmp(name + size - 4, "-shm") == 0;
   if (opened[fd].directory) return;
   put(existed ? DISK_EXISTING : DISK_CREATE, status.st_ino, 0, name, strlen(name) + 1);
   if (existed && (flags & O_TRUNC)) put(DISK_TRUNCATE, status.st_ino, 0, NULL, 0);
@@ -304,6 +307,9 @@ SYNC(fdatasync)
 
 /* ---- locks ---- */
 
+/* SQLite takes any failure of a lock on its shared memory for a lock that somebody
+ * holds, and tries for ten seconds. */
+
 #define FCNTL(function)                                                                \
   EXPORT int function(int fd, int command, ...) {                                      \
     NEXT(function);                                                                    \
@@ -312,8 +318,8 @@ SYNC(fdatasync)
     void *argument = va_arg(args, void *);                                             \
     va_end(args);                                                                      \
     bool locks = command == F_SETLK || command == F_SETLKW || command == F_OFD_SETLK;  \
-    if (locks && watched_file(fd) && ((struct flock *)argument)->l_type != F_UNLCK &&  \
-        refuse(NEITHER))                                                               \
+    if (locks && watched_file(fd) && !opened[fd].shared &&                             \
+        ((struct flock *)argument)->l_type != F_UNLCK && refuse(NEITHER))              \
       return -1;                                                                       \
     return next(fd, command, argument);                                                \
   }
