@@ -22,6 +22,7 @@ typedef struct tuff_connection {
   uint64_t result_rows;        /* most rows one statement may return */
   size_t sql_bytes;            /* most bytes of one statement or script */
   unsigned forks;              /* tuff_fork_generation at opening */
+  unsigned stepping; /* statements that step: more than one inside of a function */
   tuff_counters counters;
   tuff_transaction transaction;
   tuff_statement_cache cache;

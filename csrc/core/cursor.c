@@ -231,6 +231,7 @@ void tuff_cursor_close(tuff_cursor *cursor, const char *reason) {
 
 bool tuff_cursors_settle(tuff_connection *connection, uint64_t budget,
                          tuff_error *err) {
+  if (connection->stepping) return true; /* called by what would have to be read on */
   while (connection->cursors && budget > 0)
     if (!settle(connection->cursors, &budget, err)) return false;
   return true;
@@ -242,7 +243,9 @@ static void close_where(tuff_connection *connection, unsigned depth, const void 
   for (size_t i = 0; i < 2; i++)
     for (tuff_cursor *cursor = lists[i], *next; cursor; cursor = next) {
       next = cursor->next;
-      if (cursor->depth >= depth && (!source || cursor->source == source))
+      bool meant = cursor->depth >= depth && (!source || cursor->source == source);
+      /* One that steps learns it from the engine when it goes on. */
+      if (meant && !(cursor->statement && cursor->statement->stepping))
         tuff_cursor_close(cursor, reason);
     }
 }
@@ -250,6 +253,12 @@ static void close_where(tuff_connection *connection, unsigned depth, const void 
 void tuff_cursors_close(tuff_connection *connection, unsigned depth,
                         const char *reason) {
   close_where(connection, depth, NULL, reason);
+}
+
+bool tuff_cursors_step(const tuff_connection *connection, const void *source) {
+  for (const tuff_cursor *cursor = connection->cursors; cursor; cursor = cursor->next)
+    if (cursor->source == source && cursor->statement->stepping) return true;
+  return false;
 }
 
 void tuff_cursors_close_of(tuff_connection *connection, const void *source,

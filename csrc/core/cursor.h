@@ -49,6 +49,10 @@ bool tuff_cursors_settle(struct tuff_connection *connection, uint64_t budget,
 void tuff_cursors_close(struct tuff_connection *connection, unsigned depth,
                         const char *reason);
 
+/* Whether one that was opened from this source is stepping: the caller is a function
+ * that it calls. */
+bool tuff_cursors_step(const struct tuff_connection *connection, const void *source);
+
 /* Closes all that were opened from this source. */
 void tuff_cursors_close_of(struct tuff_connection *connection, const void *source,
                            const char *reason);

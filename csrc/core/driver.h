@@ -70,6 +70,7 @@ typedef struct tuff_error {
   int offset;       /* byte of the SQL text that the error points at, -1 for none */
   int parameter;    /* number, from 0, of the one whose value was refused; -1: none */
   int64_t row;      /* number, from 1, of the row where many were given; 0: none */
+  bool raised;      /* by a function of the script: the binding has what it raised */
   bool retryable;   /* running the whole transaction again may succeed */
   bool unknown;     /* the commit may have happened */
   char constraint_name[128];
@@ -258,6 +259,44 @@ typedef enum tuff_mode {
 
 enum { TUFF_PREPARE_ONCE = 1 /* the statement will run once */ };
 
+/* ---- functions that a script gives to SQL ---- */
+
+/* A scalar or aggregate function, a window function where it can also be inverted, or a
+ * collation. Every call says whether it went well; if not, the statement ends with an
+ * error that is `raised`. Arguments are views that live for the call; the bytes of a
+ * result live until the next call of any function of the connection. */
+typedef struct tuff_function {
+  const char *name;   /* terminated, UTF-8, at most 255 bytes */
+  bool deterministic; /* equal arguments give equal results */
+  bool schema;        /* may stand in triggers, views, indexes and checks */
+  void *context;
+  /* A scalar: the only one beside release. */
+  bool (*call)(void *context, const tuff_value *arguments, unsigned count,
+               tuff_value *result);
+  /* An aggregate. *group is 0 at first; the callee names the group by another. */
+  bool (*step)(void *context, uint64_t *group, const tuff_value *arguments,
+               unsigned count);
+  bool (*final)(void *context, uint64_t group, tuff_value *result);
+  /* The group is no longer needed, and may never have been finished. */
+  void (*forget)(void *context, uint64_t group);
+  /* A window function has these too: a row leaves, and the value so far. */
+  bool (*inverse)(void *context, uint64_t *group, const tuff_value *arguments,
+                  unsigned count);
+  bool (*value)(void *context, uint64_t group, tuff_value *result);
+  /* A collation: below 0, 0, above 0. */
+  bool (*compare)(void *context, const tuff_value *a, const tuff_value *b, int *order);
+  /* The function is no longer known; also called where defining it fails. */
+  void (*release)(void *context);
+} tuff_function;
+
+/* What a driver gives whose engine can call the script. */
+typedef struct tuff_functions {
+  /* Replaces what had the same name. The struct is copied. */
+  bool (*define)(void *db, const tuff_function *function, tuff_error *err);
+  /* Loads a library of functions. entry: where it begins, NULL: as its name says. */
+  bool (*load)(void *db, const char *path, const char *entry, tuff_error *err);
+} tuff_functions;
+
 typedef struct tuff_driver {
   uint32_t abi, size;
   const char *name;            /* what `db.engine` says */
@@ -293,6 +332,8 @@ typedef struct tuff_driver {
   void (*reset)(void *stmt);  /* ready to be bound and run again */
   void (*forget)(void *stmt); /* the values that it has borrowed are about to go */
   void (*finish)(void *stmt);
+
+  const tuff_functions *functions; /* NULL: the engine has no such thing */
 } tuff_driver;
 
 #endif

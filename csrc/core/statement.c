@@ -6,6 +6,7 @@
 
 #include "core/connection.h"
 #include "core/error.h"
+#include "core/function.h"
 #include "core/host.h"
 #include "core/memory.h"
 
@@ -172,8 +173,11 @@ static bool admit(tuff_statement *statement, tuff_error *err) {
   connection->watch.started_us = 0;
   if (connection->watch.deadline_us && tuff_watch_stop(&connection->watch, err))
     return false;
-  if (statement->shape->readonly && statement->tokenized.effect != TUFF_EFFECT_OUTSIDE)
-    return statement->tokenized.effect == TUFF_EFFECT_NONE || settle(connection, err);
+  bool reads =
+      statement->shape->readonly && statement->tokenized.effect != TUFF_EFFECT_OUTSIDE;
+  if (reads && statement->tokenized.effect == TUFF_EFFECT_NONE) return true;
+  if (!tuff_function_admits(connection, err)) return false;
+  if (reads) return settle(connection, err);
   if (connection->readonly) {
     tuff_fail(err, TUFF_READONLY, "this connection was opened for reading only");
     return false;
@@ -250,7 +254,11 @@ tuff_result tuff_statement_step(tuff_statement *statement, tuff_error *err) {
     return TUFF_DONE;
   }
   uint64_t generation = statement->shape->generation;
+  statement->stepping = true;
+  connection->stepping++;
   tuff_result result = connection->driver->step(statement->native, statement->row, err);
+  connection->stepping--;
+  statement->stepping = false;
   if (TUFF_LIKELY(result == TUFF_ROW)) {
     /* What a statement has written cannot be refused any more. */
     if (TUFF_UNLIKELY(statement->rows++ >= connection->result_rows) &&

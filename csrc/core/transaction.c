@@ -4,6 +4,7 @@
 
 #include "core/connection.h"
 #include "core/error.h"
+#include "core/function.h"
 #include "core/host.h"
 #include "core/memory.h"
 
@@ -92,6 +93,7 @@ static bool begin_engine(tuff_connection *connection, tuff_mode mode, tuff_level
 uint64_t tuff_transaction_begin(tuff_connection *connection, tuff_mode mode,
                                 int64_t timeout_us, tuff_error *err) {
   tuff_transaction *transaction = &connection->transaction;
+  if (!tuff_function_admits(connection, err)) return 0;
   if (!tuff_transaction_clear(connection, err)) return 0;
   if (transaction->failed) {
     tuff_transaction_refuse(transaction, err);

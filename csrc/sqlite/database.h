@@ -29,6 +29,9 @@ typedef struct tuff_sqlite_database {
   int page_size;
   int64_t wal_bytes; /* after the last commit; 0: nothing to do */
 
+  bool raised;    /* a function of the script failed: the statement must fail too */
+  bool giving_up; /* a statement is reset: what its functions say is dropped */
+
   bool internal;    /* our own statement is being prepared or run: all is allowed */
   char denied[160]; /* what the authorizer refused last */
 
@@ -95,6 +98,39 @@ bool tuff_sqlite_control(void *database, tuff_verb verb, tuff_mode mode, unsigne
                          tuff_error *err);
 bool tuff_sqlite_control_open(tuff_sqlite_database *database, tuff_error *err);
 void tuff_sqlite_control_close(tuff_sqlite_database *database);
+
+/* function.c: functions of the script. */
+extern const tuff_functions tuff_sqlite_functions;
+void tuff_sqlite_function_install(tuff_sqlite_database *database);
+
+/* The error of a statement that a function of the script has ended. Always false. */
+bool tuff_sqlite_fail_raised(tuff_sqlite_database *database, tuff_error *err);
+
+/* A value of the engine. False: no memory was left to bring a text into form. */
+static inline bool tuff_sqlite_read(sqlite3_value *from, tuff_value *to) {
+  switch (sqlite3_value_type(from)) {
+    case SQLITE_INTEGER:
+      to->kind = TUFF_INTEGER;
+      to->integer = sqlite3_value_int64(from);
+      break;
+    case SQLITE_FLOAT:
+      to->kind = TUFF_REAL;
+      to->real = sqlite3_value_double(from);
+      break;
+    case SQLITE_TEXT:
+      to->kind = TUFF_TEXT;
+      to->bytes = (const char *)sqlite3_value_text(from);
+      to->size = (size_t)sqlite3_value_bytes(from);
+      return TUFF_LIKELY(to->bytes != NULL);
+    case SQLITE_BLOB:
+      to->kind = TUFF_BLOB;
+      to->bytes = (const char *)sqlite3_value_blob(from);
+      to->size = (size_t)sqlite3_value_bytes(from);
+      break;
+    default: to->kind = TUFF_NULL; break;
+  }
+  return true;
+}
 
 /* bind.c and statement.c */
 void *tuff_sqlite_prepare(void *database, const tuff_sql *sql, unsigned flags,

@@ -24,7 +24,8 @@ bool tuff_sqlite_exec(tuff_sqlite_database *database, const char *sql,
 
 static int on_progress(void *context) {
   tuff_sqlite_database *database = context;
-  return !database->internal && tuff_sqlite_host->stop(database->watch, NULL);
+  return database->raised ||
+         (!database->internal && tuff_sqlite_host->stop(database->watch, NULL));
 }
 
 static void configure(tuff_sqlite_database *database, const tuff_options *options) {
@@ -152,6 +153,7 @@ static bool set_up(tuff_sqlite_database *database, const tuff_options *options,
     return tuff_sqlite_fail(database, SQLITE_NOMEM, err);
   if (!tuff_sqlite_control_open(database, err)) return false;
   tuff_sqlite_authorizer_install(database);
+  tuff_sqlite_function_install(database);
   /* The first read of the schema finds out whether this is a database at all. */
   return tuff_sqlite_exec(database, "SELECT 1 FROM sqlite_schema LIMIT 1", err);
 }

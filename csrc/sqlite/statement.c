@@ -133,6 +133,7 @@ static bool load(tuff_sqlite_statement *statement, tuff_error *err) {
   int result = sqlite3_prepare(database->handle, sql->text, (int)sql->size + 1,
                                &statement->handle, NULL);
   tuff_sqlite_wait_done(database);
+  if (database->raised) return tuff_sqlite_fail_raised(database, err);
   if (result != SQLITE_OK) {
     tuff_sqlite_fail(database, result, err);
     hint_quotes(sql, err);
@@ -171,37 +172,21 @@ void *tuff_sqlite_prepare(void *context, const tuff_sql *sql, unsigned flags,
 
 /* ---- step ---- */
 
-/* False: no memory was left to bring a text into form. */
-static bool fill_value(sqlite3_value *from, tuff_value *to) {
-  switch (sqlite3_value_type(from)) {
-    case SQLITE_INTEGER:
-      to->kind = TUFF_INTEGER;
-      to->integer = sqlite3_value_int64(from);
-      break;
-    case SQLITE_FLOAT:
-      to->kind = TUFF_REAL;
-      to->real = sqlite3_value_double(from);
-      break;
-    case SQLITE_TEXT:
-      to->kind = TUFF_TEXT;
-      to->bytes = (const char *)sqlite3_value_text(from);
-      to->size = (size_t)sqlite3_value_bytes(from);
-      return TUFF_LIKELY(to->bytes != NULL);
-    case SQLITE_BLOB:
-      to->kind = TUFF_BLOB;
-      to->bytes = sqlite3_value_blob(from);
-      to->size = (size_t)sqlite3_value_bytes(from);
-      break;
-    default: to->kind = TUFF_NULL; break;
-  }
-  return true;
+/* The groups of an aggregate that were not read to their end are given up. */
+static int reset(tuff_sqlite_statement *statement) {
+  tuff_sqlite_database *database = statement->database;
+  bool outer = database->giving_up;
+  database->giving_up = true;
+  int result = sqlite3_reset(statement->handle);
+  database->giving_up = outer;
+  return result;
 }
 
 bool tuff_sqlite_row(void *context, tuff_value *row, tuff_error *err) {
   tuff_sqlite_statement *statement = context;
   unsigned columns = statement->shape.columns;
   for (unsigned i = 0; i < columns; i++)
-    if (!fill_value(sqlite3_column_value(statement->handle, (int)i), &row[i]))
+    if (!tuff_sqlite_read(sqlite3_column_value(statement->handle, (int)i), &row[i]))
       return tuff_sqlite_fail_memory(err);
   if (TUFF_LIKELY(!statement->types)) return true;
   for (unsigned i = 0; i < columns; i++)
@@ -270,13 +255,33 @@ static tuff_result failed(tuff_sqlite_statement *statement, int result,
                           tuff_error *err) {
   statement->database->total_changes =
       sqlite3_total_changes64(statement->database->handle);
-  int reason = sqlite3_reset(statement->handle); /* only that says what went wrong */
+  int reason = reset(statement); /* only that says what went wrong */
   if (reason != SQLITE_OK) result = reason;
   tuff_sqlite_fail(statement->database, result, err);
   bool wrote =
       !statement->shape.readonly && sqlite3_get_autocommit(statement->database->handle);
   if (err->code == TUFF_IO && wrote) err->unknown = true;
   if ((result & 0xFF) == SQLITE_ERROR) mask_values(statement, err);
+  return TUFF_FAILED;
+}
+
+/* A function of the script failed. A collation cannot say so to the engine: what it has
+ * put into an index may stand in the wrong place, and so nothing of the transaction may
+ * stay. */
+static tuff_result raised(tuff_sqlite_statement *statement, tuff_error *err) {
+  tuff_sqlite_database *database = statement->database;
+  int result = reset(statement);
+  database->total_changes = sqlite3_total_changes64(database->handle);
+  bool told = (result & 0xFF) == SQLITE_ERROR || result == SQLITE_INTERRUPT ||
+              result == SQLITE_CONSTRAINT_COMMITHOOK;
+  if (result != SQLITE_OK && !told) { /* another error came first */
+    database->raised = false;
+    tuff_sqlite_fail(database, result, err);
+    return TUFF_FAILED;
+  }
+  tuff_sqlite_fail_raised(database, err);
+  if (result == SQLITE_OK && !statement->shape.readonly)
+    tuff_sqlite_control(database, TUFF_ROLLBACK, TUFF_WRITE, 0, NULL);
   return TUFF_FAILED;
 }
 
@@ -292,6 +297,7 @@ tuff_result tuff_sqlite_step(void *context, tuff_value *row, tuff_error *err) {
                       result == SQLITE_ROW))
       return TUFF_ROW; /* the core asks for it when it has made room */
   }
+  if (TUFF_UNLIKELY(statement->database->raised)) return raised(statement, err);
   if (TUFF_LIKELY(result == SQLITE_ROW))
     return tuff_sqlite_row(statement, row, err) ? TUFF_ROW : TUFF_FAILED;
   if (TUFF_LIKELY(result == SQLITE_DONE)) return done(statement);
@@ -304,7 +310,7 @@ int64_t tuff_sqlite_changes(void *context) {
 
 void tuff_sqlite_reset(void *context) {
   tuff_sqlite_statement *statement = context;
-  sqlite3_reset(statement->handle);
+  reset(statement);
   statement->running = false;
   statement->changed = 0;
 }
@@ -321,6 +327,7 @@ void tuff_sqlite_finish(void *context) {
   tuff_sqlite_statement *statement = context;
   if (!statement) return;
   const tuff_host *host = tuff_sqlite_host;
+  reset(statement);
   sqlite3_finalize(statement->handle);
   host->alloc(statement->names, 0);
   host->alloc(statement->types, 0);
