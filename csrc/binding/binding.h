@@ -49,6 +49,7 @@ typedef struct binding_connection {
   int objects;       /* open ones that belong to it */
   int callbacks;     /* iterators of insert_many that run */
   uint64_t failures; /* of transactions: the last one whose error was raised */
+  bool own;          /* the next call is of tuff's own text, see tuff_statement */
   bool limited;      /* the next call has limits of its own: */
   int64_t timeout_us, busy_us;
   lua_State *main;  /* whose hook Ctrl-C sets */

@@ -22,6 +22,7 @@ typedef struct tuff_statement {
   bool busy;       /* checked out */
   bool cached;     /* the cache has it */
   bool owned;      /* somebody else finishes it: it stays when it is released */
+  bool own;        /* tuff's own text: no limit that is meant for scripts counts */
   bool skipped;    /* a ROLLBACK of a transaction that the engine has ended already */
   uint64_t rows;   /* that this run has returned */
   int64_t changed; /* rows that this run, now done, has changed */

@@ -75,11 +75,7 @@ Database.after_rollback = transaction.after_rollback
 
 -- ---- options for one call ----------------------------------------------------------------
 
-local function not_negative(value)
-  return type(value) == "number" and value >= 0 and value < 2 ^ 53, "a number, 0 or more"
-end
-
-local per_call = { timeout = not_negative, busy_timeout = not_negative }
+local per_call = { timeout = options_of.milliseconds, busy_timeout = options_of.milliseconds }
 
 ---@class tuff.Using
 local Using = {}

@@ -8,9 +8,12 @@ local function positive(value)
   return math.type(value) == "integer" and value > 0, "a positive integer"
 end
 
-local function not_negative(value)
-  return type(value) == "number" and value >= 0 and value < 2 ^ 53, "a number, 0 or more"
+--- A time, as the core counts it in microseconds: less than one would be none at all.
+local function milliseconds(value)
+  local fits = type(value) == "number" and value < 2 ^ 53 and (value == 0 or value >= 0.001)
+  return fits, "a number of milliseconds, 0 or 0.001 and more"
 end
+M.milliseconds = milliseconds
 
 local function count(value)
   return math.type(value) == "integer" and value >= 0, "an integer, 0 or more"
@@ -45,6 +48,17 @@ local function bytes(value)
   return fits, "a positive integer below 2^31"
 end
 
+--- SQLite keeps whole pages, the largest of which has 64 KB.
+local function cache_bytes(value)
+  local fits = math.type(value) == "integer" and value >= 1 << 16 and value <= 1 << 40
+  return fits, "an integer from 65536 (64 KB) to 2^40 (1 TB)"
+end
+
+local function cached_statements(value)
+  local fits = math.type(value) == "integer" and value >= 0 and value <= 1000000
+  return fits, "an integer from 0 to 1000000"
+end
+
 local limits = { value_bytes = bytes, sql_bytes = bytes, result_rows = positive }
 
 local known = {
@@ -52,13 +66,13 @@ local known = {
   readonly = boolean,
   create = boolean,
   durability = one_of("full", "normal"),
-  busy_timeout = not_negative,
-  timeout = not_negative,
-  connect_timeout = not_negative,
+  busy_timeout = milliseconds,
+  timeout = milliseconds,
+  connect_timeout = milliseconds,
   retry = count,
-  statement_cache = count,
+  statement_cache = cached_statements,
   page_size = page_size,
-  cache_bytes = positive,
+  cache_bytes = cache_bytes,
   follow = boolean,
   journal = one_of("wal", "delete"),
   legacy_quotes = boolean,
