@@ -46,6 +46,11 @@ describe("JSON", function()
       exactly(10, json.decode("10"))
     end)
 
+    it("keep the sign of a float that is zero", function()
+      assert.are.equal(-math.huge, 1 / json.decode("-0.0"))
+      assert.are.equal("-0.0", json.encode(json.decode("-0.0")))
+    end)
+
     it("that no Lua number holds are never changed in silence", function()
       errors.expect(nil, json.decode, "1e400")
       errors.expect(nil, json.decode, "[-1e999]")
@@ -177,6 +182,16 @@ describe("JSON", function()
       assert.are.equal(text, (json.encode(json.decode(text)):gsub("%s", "")))
     end)
 
+    it("of 1000 levels is the most, to write and to read", function()
+      local function nested(levels)
+        local value = setmetatable({}, json.array)
+        for _ = 2, levels do value = { value } end
+        return value
+      end
+      assert.is_table(json.decode(json.encode(nested(1000))))
+      errors.expect("range", json.encode, nested(1001))
+    end)
+
     it("without end is an error, not a crash", function()
       for _, text in ipairs { ("["):rep(1000000), ("["):rep(1000000) .. ("]"):rep(1000000),
         ('{"a":'):rep(100000), ('[{"a":'):rep(50000) } do
@@ -206,9 +221,9 @@ describe("JSON", function()
     local wrong = { "", " ", "nul", "tru", "True", "NULL", "undefined", "NaN", "Infinity", "-",
       "+1", "01", "-01", "1.", ".5", "1e", "1e+", "0x10", "1 2", "[", "]", "[1", "[1,", "[1,]",
       "[,1]", "[1 2]", "{", "}", '{"a"', '{"a":', '{"a":1', '{"a":1,', '{"a":1,}', '{"a" 1}',
-      "{a:1}", "{'a':1}", "{1:2}", '{"a":1 "b":2}', "'a'", '"', '"a', '"\\', '"\\x"',
-      '"\\u12"', '"\\u12G4"', '"a\nb"', '"a\tb"', '"\0"', "[1]x", "[1],", "{}{}", "// c\n1",
-      "/* c */ 1", "1;", "null\0", "[1}", "{]", ":", "," }
+      "{a:1}", "{'a':1}", "{1:2}", '{"a":1 "b":2}', "{-1.:2}", "[\f]", "'a'", '"', '"a', '"\\',
+      '"\\x"', '"\\u12"', '"\\u12G4"', '"a\nb"', '"a\tb"', '"\0"', "[1]x", "[1],", "{}{}",
+      "// c\n1", '{"a":}', "/* c */ 1", "1;", "null\0", "[1}", "{]", ":", "," }
 
     it("is a tuff.Error", function()
       for _, text in ipairs(wrong) do
@@ -248,6 +263,68 @@ describe("JSON", function()
         errors.expect("misuse", json.decode, argument)
       end
       errors.expect("misuse", json.decode)
+    end)
+  end)
+
+  describe("in a column", function()
+    local db
+
+    before_each(function()
+      db = tuff.open(":memory:")
+      db:exec("create table t(id integer primary key, data json text)")
+    end)
+
+    after_each(function() db:close() end)
+
+    local function refused(code, text)
+      return errors.expect(code, db.insert, db, "t", { data = text })
+    end
+
+    it("is read as it was stored, whatever text was taken", function()
+      for _, text in ipairs { "[9223372036854775807,-9223372036854775808]", "1e308", "[-0.0]",
+        '"\\ud83d\\ude00"', ("["):rep(1000) .. "1" .. ("]"):rep(1000), " { } ",
+        "0." .. ("0"):rep(400) .. "1e700", '{"a":{"b":[true,false,null,{}]}}' } do
+        local id = db:insert("t", { data = text })
+        assert.are.equal(json.encode(json.decode(text)),
+          json.encode(db:value("select data from t where id = ?", id)))
+      end
+    end)
+
+    it("is refused with a number that could not be read back", function()
+      for _, number in ipairs { "12345678901234567890123", "9223372036854775808",
+        "-9223372036854775809", "1e309", "-1.8e308", "0.01e311" } do
+        local err = refused("range", '{"a":[' .. number .. "]}")
+        errors.mentions(err, "out of range", "string")
+        assert.is_nil(err.message:find(number, 1, true))
+      end
+      assert.are.equal(0, db:value("select count(*) from t"))
+    end)
+
+    it("is refused where it is nested too deeply to be read back", function()
+      errors.mentions(refused("range", ("["):rep(1001) .. ("]"):rep(1001)), "1000")
+      errors.mentions(refused("range", ('{"a":'):rep(1001) .. "1" .. ("}"):rep(1001)), "1000")
+      refused("range", ("["):rep(100000))
+    end)
+
+    it("is refused with half a character, as tuff.json refuses it", function()
+      for _, text in ipairs { [["\ud800"]], [["\udc00"]], [["\ud800\u0041"]], [["\ud83dx"]] } do
+        refused("type", text)
+        errors.expect("type", json.decode, text)
+      end
+    end)
+
+    it("that another program has written and nobody can read names its column, and can be "
+      .. "read as text", function()
+      local text = "[12345678901234567890123]"
+      db:exec("insert into t values (1, '" .. text .. "')")
+      for _, method in ipairs { "all", "row", "value", "column", "arrays" } do
+        errors.mentions(errors.expect("type", db[method], db, "select data as d from t"),
+          "column d", "out of range", "cast(")
+      end
+      errors.mentions(errors.expect("type", function()
+        for _ in db:rows("select data from t") do error("a row") end
+      end), "out of range", "cast(")
+      assert.are.equal(text, db:value("select cast(data as text) from t"))
     end)
   end)
 

@@ -205,6 +205,16 @@ describe("opening", function()
         "wal", "delete")
       errors.expect(nil, tuff.open, path, { page_size = 1000 })
       errors.expect(nil, tuff.open, path, { busy_timeout = -1 })
+      for _, bytes in ipairs { 1, 1023, 65535, (1 << 40) + 1, 10 ^ 15 // 1 | 0, math.maxinteger } do
+        errors.mentions(errors.expect("misuse", tuff.open, path, { cache_bytes = bytes }), "65536")
+      end
+      for _, number in ipairs { -1, 1000001, 1 << 32 } do
+        errors.mentions(errors.expect("misuse", tuff.open, path, { statement_cache = number }),
+          "1000000")
+      end
+      for _, timeout in ipairs { 0.0001, -1, 2 ^ 60, 0 / 0, math.huge } do
+        errors.mentions(errors.expect("misuse", tuff.open, path, { timeout = timeout }), "0.001")
+      end
       errors.mentions(errors.expect("misuse", tuff.open, path, { limits = { sql_byte = 9 } }),
         "sql_bytes")
       assert.are.same({}, temporary.list(directory))
@@ -260,6 +270,49 @@ describe("opening", function()
       assert.are.equal(3, #db:all(four))
       errors.expect(nil, db.all, db, four .. " union all select 4")
       assert.are.equal(1, db:value("select count(*) from t"))
+    end)
+
+    it("counts no statement of its own against these limits", function()
+      make()
+      for _, limits in ipairs { { result_rows = 1 }, { sql_bytes = 40 }, { value_bytes = 1 } } do
+        local db <close> = tuff.open(path, { limits = limits })
+        db:exec("drop table if exists wide")
+        db:exec(limits.sql_bytes and "create table wide(a, b)"
+          or "create table wide(a integer primary key, b, the_third_column, the_fourth_column)")
+        assert.are.equal(1, db:insert("wide", { a = 1, b = "x" }))
+        assert.are.equal(2, db:insert_many("wide", { { a = 2, b = "x" }, { a = 3 } }))
+        local rows = db:insert_many("wide", { { a = 4 }, { a = 5 } }, { returning = { "a", "b" } })
+        assert.are.equal(2, #rows)
+        errors.mentions(errors.expect("not_found", db.insert, db, "wid", {}), "wide")
+      end
+    end)
+
+    it("counts the values of an insert, of a list and of a result against value_bytes", function()
+      local db <close> = tuff.open(path, { limits = { value_bytes = 10 } })
+      db:exec("create table t(x, data json text)")
+      local long = ("ö"):rep(5) .. "x"
+      for _, value in ipairs { long, tuff.blob(long), { long } } do
+        errors.mentions(errors.expect("range", db.insert, db, "t", { x = value }), "bytes", "10")
+        errors.expect("range", db.insert_many, db, "t", { { x = 1 }, { x = value } })
+      end
+      errors.mentions(errors.expect("range", db.value, db, "select 1 in ?", { "x", long }),
+        "parameter 1")
+      errors.mentions(errors.expect("range", db.all, db, "select hex(zeroblob(6))"), "12 bytes")
+      errors.expect("range", db.value, db, "select length(zeroblob(1000000000))")
+      db:run("insert into t(x, data) values (?, ?)", "0123456789", "[1,2,3,4]")
+      assert.are.equal(2, db:value("select data from t")[2])
+      assert.are.equal(1, db:value("select count(*) from t"))
+    end)
+
+    it("lets a row be longer than one value, and a table's text than both", function()
+      local db <close> = tuff.open(path, { limits = { value_bytes = 1000 } })
+      local names = {}
+      for i = 1, 10 do names[i] = ("a_column%d%s"):format(i, ("_"):rep(200)) end
+      db:exec("create table t(" .. table.concat(names, ", ") .. ")")
+      local row = {}
+      for _, name in ipairs(names) do row[name] = ("x"):rep(1000) end
+      db:insert("t", row)
+      assert.are.same(row, db:row("select * from t"))
     end)
 
     it("enforces foreign keys", function()

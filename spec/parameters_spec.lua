@@ -207,6 +207,42 @@ describe("parameters", function()
       assert.are.equal(1, db:value("select 'größe' in ?", { 1, 2.5, "größe" }))
     end)
 
+    it("finds what = finds, whatever column and value", function()
+      db:exec [[
+        create table kinds(i integer, r real, t text, n numeric, b blob, x, c text collate nocase);
+        create index kinds_t on kinds(t);
+      ]]
+      local values = { 1, "1", 1.0, 1.5, "1.5", "1.0", 0.1 + 0.2, 9007199254740993, "A", "a",
+        tuff.blob("1") }
+      for column in ("irtnbxc"):gmatch(".") do
+        for _, stored in ipairs(values) do
+          db:exec("delete from kinds")
+          if pcall(db.run, db, ("insert into kinds(%s) values (?)"):format(column), stored) then
+            for _, value in ipairs(values) do
+              local count = ("select count(*) from kinds where %s "):format(column)
+              local what = ("%s holding %q"):format(column, tostring(stored))
+              local equal = db:value(count .. "= ?", value)
+              assert.are.equal(equal, db:value(count .. "in ?", { value }), what)
+              assert.are.equal(1 - equal, db:value(count .. "not in ?", { value }), what)
+            end
+          end
+        end
+      end
+    end)
+
+    it("searches by the index of its column", function()
+      db:exec("create index by_name on t(name)")
+      for column, by in pairs { name = "by_name", id = "PRIMARY KEY" } do
+        local found = false
+        local steps = db:all(("explain query plan select * from t where %s in ?"):format(column),
+          { 1, "a" })
+        for _, step in ipairs(steps) do
+          found = found or step.detail:find("SEARCH t", 1, true) and step.detail:find(by, 1, true)
+        end
+        assert.is_truthy(found, column)
+      end
+    end)
+
     it("works in every kind of statement", function()
       assert.are.equal(2, db:run("update t set name = ? where id in ?", "new", { 1, 2 }))
       assert.are.equal(1, db:run("delete from t where id in ? and name = ?", { 1, 3 }, "c"))

@@ -328,7 +328,9 @@ describe("statements", function()
       local endless = "with recursive c(n) as (select 1 union all select n + 1 from c) "
         .. "select count(*) from c"
       local using = db:using({ timeout = 30 })
-      errors.expect("timeout", using.value, using, endless)
+      errors.mentions(errors.expect("timeout", using.value, using, endless), "of 30 ms")
+      using = db:using({ timeout = 0.25 })
+      errors.mentions(errors.expect("timeout", using.value, using, endless), "of 0.25 ms")
       local ok = pcall(function()
         for _ in using:rows(endless) do error("a row") end
       end)

@@ -50,6 +50,7 @@ typedef struct binding_connection {
   unsigned levels;   /* of its transaction that are counted among them */
   int callbacks;     /* iterators of insert_many that run */
   uint64_t failures; /* of transactions: the last one whose error was raised */
+  bool own;          /* the next call is of tuff's own text, see tuff_statement */
   bool limited;      /* the next call has limits of its own: */
   int64_t timeout_us, busy_us;
   lua_State *main;  /* whose hook Ctrl-C sets */

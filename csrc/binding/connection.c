@@ -129,6 +129,8 @@ void binding_begin(lua_State *L, binding_connection *box) {
     box->active = (binding_running){0};
   }
   if (TUFF_UNLIKELY(box->core.cursors != NULL)) find_lost_loops(L, box);
+  box->core.own = box->own;
+  box->own = false;
   if (TUFF_UNLIKELY(box->limited)) {
     box->limited = false;
     tuff_connection_limit(&box->core, box->timeout_us, box->busy_us);
@@ -402,6 +404,13 @@ static int limit(lua_State *L) {
   return 0;
 }
 
+/* core.own(db): the next call runs a text that tuff has written, for which the limits
+ * of a script's texts and results do not count. */
+static int own(lua_State *L) {
+  binding_enter(L, 1)->own = true;
+  return 0;
+}
+
 /* core.state(db): a table that the Lua layer keeps things of this connection in. */
 static int state(lua_State *L) {
   if (!binding_test(L, 1, BINDING_CONNECTION))
@@ -446,11 +455,10 @@ static int describe(lua_State *L) {
 }
 
 void binding_connection_install(lua_State *L) {
-  static const luaL_Reg functions[] = {{"open", open_connection},
-                                       {"close", close_function},
-                                       {"limit", limit},
-                                       {"state", state},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"open", open_connection}, {"close", close_function},
+      {"limit", limit},          {"own", own},
+      {"state", state},          {NULL, NULL}};
   static const luaL_Reg metamethods[] = {{"__gc", collect},
                                          {"__close", close_scope},
                                          {"__tostring", describe},

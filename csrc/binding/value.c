@@ -58,13 +58,30 @@ static binding_connection *connection_of_call(lua_State *L) {
   return connection ? connection : statement ? statement->connection : NULL;
 }
 
+/* Says in the error on the stack which column holds the value that cannot be read. */
+static void name_column(lua_State *L, const tuff_statement *statement,
+                        const tuff_value *value) {
+  if (!statement || !value || !statement->row || !lua_istable(L, -1)) return;
+  for (unsigned i = 0; i < statement->shape->columns; i++) {
+    if (value != &statement->row[i]) continue;
+    lua_getfield(L, -1, "message");
+    lua_pushfstring(L, "column %s: %s", statement->shape->names[i],
+                    luaL_tolstring(L, -1, NULL));
+    lua_setfield(L, -4, "message");
+    lua_pop(L, 2);
+    return;
+  }
+}
+
 /* Calls the function below its argument. An error ends the statement that runs, before
- * it goes on: or that would keep its lock until the next call. */
-static void call_json(lua_State *L) {
+ * it goes on: or that would keep its lock until the next call. `value` is what is read,
+ * NULL where it is written. */
+static void call_json(lua_State *L, const tuff_value *value) {
   if (lua_pcall(L, 1, 1, 0) == LUA_OK) return;
   binding_connection *connection = connection_of_call(L);
   if (connection) {
     tuff_statement *statement = connection->active.statement;
+    name_column(L, statement, value);
     connection->active = (binding_running){0};
     tuff_statement_release(statement);
   }
@@ -75,7 +92,7 @@ void binding_push_json(lua_State *L, const tuff_value *value) {
   luaL_checkstack(L, 4, NULL);
   lua_getfield(L, LUA_REGISTRYINDEX, BINDING_JSON_DECODE);
   lua_pushlstring(L, value->bytes, value->size);
-  call_json(L);
+  call_json(L, value);
 }
 
 /* The text is left on the stack. */
@@ -83,7 +100,7 @@ static bool encode_table(lua_State *L, int index, tuff_value *value) {
   index = lua_absindex(L, index);
   lua_getfield(L, LUA_REGISTRYINDEX, BINDING_JSON_ENCODE);
   lua_pushvalue(L, index);
-  call_json(L);
+  call_json(L, NULL);
   value->kind = TUFF_JSON;
   value->bytes = lua_tolstring(L, -1, &value->size);
   return value->bytes != NULL;

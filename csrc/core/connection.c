@@ -15,6 +15,9 @@ bool tuff_connection_open(tuff_connection *connection, const tuff_driver *driver
   connection->busy_us = own->busy_us;
   connection->result_rows = own->result_rows ? own->result_rows : UINT64_MAX;
   connection->sql_bytes = own->sql_bytes ? own->sql_bytes : SIZE_MAX;
+  connection->value_bytes =
+      options->value_bytes ? (size_t)options->value_bytes : SIZE_MAX;
+  connection->limited = own->result_rows || options->value_bytes;
   connection->cache.capacity = own->statement_cache;
   connection->watch.interrupted = own->interrupted;
   connection->watch.context = own->context;
@@ -113,7 +116,7 @@ static bool run_parts(tuff_connection *connection, tuff_splitter splitter,
 
 bool tuff_connection_admits(const tuff_connection *connection, size_t size,
                             tuff_error *err) {
-  if (size <= connection->sql_bytes) return true;
+  if (size <= connection->sql_bytes || connection->own) return true;
   tuff_fail(err, TUFF_RANGE,
             "the SQL text is %zu bytes long, the limit given at open is %zu", size,
             connection->sql_bytes);

@@ -21,6 +21,9 @@ typedef struct tuff_connection {
   int64_t timeout_us, busy_us; /* of a statement, unless it is told otherwise */
   uint64_t result_rows;        /* most rows one statement may return */
   size_t sql_bytes;            /* most bytes of one statement or script */
+  size_t value_bytes;          /* most bytes of one value */
+  bool limited;                /* there is a limit to results */
+  bool own;                    /* what is checked out now is tuff's own, see there */
   unsigned forks;              /* tuff_fork_generation at opening */
   unsigned stepping; /* statements that step: more than one inside of a function */
   tuff_counters counters;
@@ -55,7 +58,7 @@ bool tuff_connection_check(const tuff_connection *connection, tuff_error *err);
 /* Whether a transaction is open, by whoever began it. */
 bool tuff_connection_in_transaction(tuff_connection *connection);
 
-/* Whether a text of this many bytes may be run. */
+/* Whether a text of this many bytes may be run by a script. */
 bool tuff_connection_admits(const tuff_connection *connection, size_t size,
                             tuff_error *err);
 

@@ -17,17 +17,12 @@ typedef struct tuff_chunk {
   char bytes[];
 } tuff_chunk;
 
-static bool has_bytes(const tuff_value *value) {
-  return value->kind == TUFF_TEXT || value->kind == TUFF_BLOB ||
-         value->kind == TUFF_JSON;
-}
-
 /* ---- copies of the arguments ---- */
 
 static size_t size_of(const tuff_value *values, size_t count) {
   size_t size = count * sizeof *values;
   for (size_t i = 0; i < count; i++) {
-    if (has_bytes(&values[i])) size += values[i].size;
+    if (tuff_value_has_bytes(&values[i])) size += values[i].size;
     if (values[i].kind == TUFF_ARRAY) size += size_of(values[i].items, values[i].size);
   }
   return size;
@@ -38,7 +33,7 @@ static char *copy_values(tuff_value *to, char *bytes, const tuff_value *from,
                          size_t count) {
   for (size_t i = 0; i < count; i++) {
     to[i] = from[i];
-    if (has_bytes(&from[i])) {
+    if (tuff_value_has_bytes(&from[i])) {
       if (from[i].size) memcpy(bytes, from[i].bytes, from[i].size);
       to[i].bytes = bytes;
       bytes += from[i].size;
@@ -71,7 +66,7 @@ static bool copy_arguments(tuff_cursor *cursor, const tuff_value *values,
 static size_t row_size(const tuff_value *row, unsigned columns) {
   size_t size = columns * sizeof *row;
   for (unsigned i = 0; i < columns; i++)
-    if (has_bytes(&row[i])) size += row[i].size;
+    if (tuff_value_has_bytes(&row[i])) size += row[i].size;
   return (size + sizeof(tuff_value *) - 1) & ~(sizeof(tuff_value *) - 1);
 }
 

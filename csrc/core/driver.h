@@ -104,6 +104,11 @@ typedef struct tuff_value {
   size_t size;
 } tuff_value;
 
+static inline bool tuff_value_has_bytes(const tuff_value *value) {
+  return value->kind == TUFF_TEXT || value->kind == TUFF_BLOB ||
+         value->kind == TUFF_JSON;
+}
+
 /* What a column was declared to hold, beyond what the engine itself enforces. */
 typedef enum tuff_declared {
   TUFF_AS_STORED = 0,
@@ -207,11 +212,15 @@ typedef struct tuff_host {
   bool (*stop)(tuff_watch *watch, tuff_error *err);
   /* Whether it is UTF-8 without NUL: text that both engines store exactly. */
   bool (*valid_text)(const char *text, size_t size);
+  /* Whether it is JSON that can be read back without loss. Fills err if not. */
+  bool (*valid_json)(const char *text, size_t size, tuff_error *err);
   /* Sets code and message unless err already holds an error. err may be NULL. */
   void (*fail)(tuff_error *err, tuff_code code, const char *format, ...)
       TUFF_PRINTF(3, 4);
   /* Sets the hint of an error, unless it has one. */
   void (*hint)(tuff_error *err, const char *format, ...) TUFF_PRINTF(2, 3);
+  /* Puts a text, such as "cannot open x: ", in front of an error's message. */
+  void (*context)(tuff_error *err, const char *format, ...) TUFF_PRINTF(2, 3);
 } tuff_host;
 
 /* ---- what a driver gives ---- */
@@ -229,7 +238,8 @@ typedef struct tuff_options {
   bool delete_journal; /* journal = "delete" */
   int64_t page_size;   /* bytes, of a new database; 0: the engine's own */
   int64_t cache_bytes; /* for pages in memory; 0: the driver's own */
-  int64_t value_bytes; /* most of one value; 0: the engine's own limit */
+  int64_t value_bytes; /* most of one value; 0: no limit. The core keeps it for values
+                        * that go in and come out, a driver bounds what SQL makes */
 } tuff_options;
 
 typedef enum tuff_state {

@@ -7,8 +7,7 @@
 #include <string.h>
 
 /* Cuts a text that did not fit, never in the middle of a UTF-8 character. */
-static void print(char *out, size_t room, const char *format, va_list args) {
-  int wanted = vsnprintf(out, room, format, args);
+static void cut(char *out, size_t room, int wanted) {
   if (wanted < 0) {
     out[0] = '\0';
   } else if ((size_t)wanted >= room) {
@@ -16,6 +15,10 @@ static void print(char *out, size_t room, const char *format, va_list args) {
     while (end > 0 && ((unsigned char)out[end] & 0xC0) == 0x80) end--;
     memcpy(out + end, "...", 4);
   }
+}
+
+static void print(char *out, size_t room, const char *format, va_list args) {
+  cut(out, room, vsnprintf(out, room, format, args));
 }
 
 void tuff_fail(tuff_error *err, tuff_code code, const char *format, ...) {
@@ -50,7 +53,8 @@ void tuff_error_context(tuff_error *err, const char *format, ...) {
   print(text, sizeof text, format, args);
   va_end(args);
   memcpy(rest, err->message, sizeof rest);
-  if (snprintf(err->message, sizeof err->message, "%s%s", text, rest) < 0) return;
+  cut(err->message, sizeof err->message,
+      snprintf(err->message, sizeof err->message, "%s%s", text, rest));
 }
 
 static const char *const codes[TUFF_CODES] = {

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/json.h"
 #include "core/memory.h"
 #include "core/text.h"
 
@@ -38,8 +39,8 @@ bool tuff_watch_stop(tuff_watch *watch, tuff_error *err) {
   if (watch->started_us == 0) watch->started_us = now;
   if (watch->timeout_us && now - watch->started_us >= watch->timeout_us) {
     tuff_fail(err, TUFF_TIMEOUT,
-              "the statement took longer than its timeout of %lld ms",
-              (long long)(watch->timeout_us / 1000));
+              "the statement took longer than its timeout of %.16g ms",
+              (double)watch->timeout_us / 1000);
     return true;
   }
   return false;
@@ -66,8 +67,10 @@ static void prepare_host(void) {
                      .forks = tuff_fork_generation,
                      .stop = tuff_watch_stop,
                      .valid_text = tuff_text_is_valid,
+                     .valid_json = tuff_json_check,
                      .fail = tuff_fail,
-                     .hint = tuff_error_hint};
+                     .hint = tuff_error_hint,
+                     .context = tuff_error_context};
 }
 
 const tuff_host *tuff_host_get(void) {

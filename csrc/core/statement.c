@@ -97,6 +97,7 @@ tuff_statement *tuff_statement_prepare(tuff_connection *connection, const char *
   statement->connection = connection;
   statement->source = source;
   statement->size = size;
+  statement->own = connection->own;
   link_statement(connection, statement);
   if (tuff_tokenize(&statement->tokenized, source, size, &connection->driver->dialect,
                     err) &&
@@ -116,6 +117,7 @@ tuff_statement *tuff_statement_checkout(tuff_connection *connection, const char 
     connection->counters.cache_hits++;
     tuff_statement_cache_touch(cache, statement);
     statement->busy = true;
+    statement->own = connection->own;
     return statement;
   }
   tuff_statement *running = statement;
@@ -190,7 +192,39 @@ static bool admit(tuff_statement *statement, tuff_error *err) {
   return settle(connection, err);
 }
 
-/* Names the parameter whose value the driver refused. */
+static bool refuse_size(const tuff_statement *statement, const char *what, size_t size,
+                        tuff_error *err) {
+  tuff_fail(err, TUFF_RANGE, "%s is %zu bytes long, the limit given at open is %zu",
+            what, size, statement->connection->value_bytes);
+  return false;
+}
+
+static size_t longest_of(const tuff_value *value) {
+  size_t longest = tuff_value_has_bytes(value) ? value->size : 0;
+  for (size_t i = 0; value->kind == TUFF_ARRAY && i < value->size; i++) {
+    size_t size = longest_of(&value->items[i]);
+    if (size > longest) longest = size;
+  }
+  return longest;
+}
+
+/* In our own questions about the schema nothing is the script's; an insert that we have
+ * written holds its values. */
+static bool admit_values(const tuff_statement *statement, const tuff_value *values,
+                         unsigned count, tuff_error *err) {
+  if (TUFF_LIKELY(!statement->connection->limited)) return true;
+  if (statement->own && statement->shape->readonly) return true;
+  for (unsigned i = 0; i < count; i++) {
+    size_t size = longest_of(&values[i]);
+    if (size <= statement->connection->value_bytes) continue;
+    refuse_size(statement, "the value", size, err);
+    err->parameter = (int)i;
+    return false;
+  }
+  return true;
+}
+
+/* Names the parameter whose value was refused. */
 static bool refused_value(const tuff_statement *statement, tuff_error *err) {
   tuff_transaction_note_error(statement->connection, true, err);
   if (err->parameter < 0) return false;
@@ -221,7 +255,8 @@ bool tuff_statement_start(tuff_statement *statement, const tuff_value *values,
     statement->sampled_us = tuff_now_us();
   }
   if (count == 0 && !statement->shape->parameters) return true;
-  return connection->driver->bind(statement->native, values, count, err) ||
+  return (admit_values(statement, values, count, err) &&
+          connection->driver->bind(statement->native, values, count, err)) ||
          refused_value(statement, err);
 }
 
@@ -231,11 +266,22 @@ static tuff_result failed(tuff_statement *statement, tuff_error *err) {
   return TUFF_FAILED;
 }
 
-static tuff_result reached_limit(tuff_statement *statement, tuff_error *err) {
-  tuff_fail(err, TUFF_RANGE,
-            "the result has more than %llu rows, the limit given at open",
-            (unsigned long long)statement->connection->result_rows);
-  return TUFF_FAILED;
+/* What a statement has written cannot be refused any more. */
+static bool admit_row(const tuff_statement *statement, tuff_error *err) {
+  const tuff_connection *connection = statement->connection;
+  if (!statement->shape->readonly || statement->own) return true;
+  if (statement->rows > connection->result_rows) {
+    tuff_fail(err, TUFF_RANGE,
+              "the result has more than %llu rows, the limit given at open",
+              (unsigned long long)connection->result_rows);
+    return false;
+  }
+  for (unsigned i = 0; i < statement->shape->columns; i++) {
+    size_t size = longest_of(&statement->row[i]);
+    if (size > connection->value_bytes)
+      return refuse_size(statement, "a value of the result", size, err);
+  }
+  return true;
 }
 
 static void done(tuff_statement *statement) {
@@ -260,15 +306,14 @@ tuff_result tuff_statement_step(tuff_statement *statement, tuff_error *err) {
   connection->stepping--;
   statement->stepping = false;
   if (TUFF_LIKELY(result == TUFF_ROW)) {
-    /* What a statement has written cannot be refused any more. */
-    if (TUFF_UNLIKELY(statement->rows++ >= connection->result_rows) &&
-        statement->shape->readonly)
-      return reached_limit(statement, err);
+    statement->rows++;
     if (TUFF_UNLIKELY(statement->shape->generation != generation)) {
       if (!fit_row(statement, err) ||
           !connection->driver->row(statement->native, statement->row, err))
         return TUFF_FAILED;
     }
+    if (TUFF_UNLIKELY(connection->limited) && !admit_row(statement, err))
+      return TUFF_FAILED;
     return TUFF_ROW;
   }
   if (result == TUFF_DONE) {

@@ -23,6 +23,7 @@ typedef struct tuff_statement {
   bool cached;     /* the cache has it */
   bool owned;      /* somebody else finishes it: it stays when it is released */
   bool stepping;   /* the engine is at work on it, and may have called the script */
+  bool own;        /* tuff's own text: no limit that is meant for scripts counts */
   bool skipped;    /* a ROLLBACK of a transaction that the engine has ended already */
   uint64_t rows;   /* that this run has returned */
   int64_t changed; /* rows that this run, now done, has changed */

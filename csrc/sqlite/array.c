@@ -1,6 +1,6 @@
 /* array.c: tuff_array(?), a table-valued function over the list that is bound to its
- * parameter. `id in ?` becomes `id in tuff_array(?1)`: one text, and so one prepared
- * statement, for lists of any length. */
+ * parameter. `id in ?` becomes `id in (select +value from tuff_array(?1))`: one text,
+ * and so one prepared statement, for lists of any length. */
 #include <limits.h>
 #include <string.h>
 

@@ -90,19 +90,24 @@ static inline bool bind_value(tuff_sqlite_statement *statement, int number,
 
 static void free_list(void *list) { tuff_sqlite_host->alloc(list, 0); }
 
-/* A list for a column of decimals or blobs: SQLite frees the converted copy. */
+/* A list for a column of decimals, blobs or texts: SQLite frees the converted copy. */
 static bool bind_typed_list(tuff_sqlite_statement *statement, unsigned index,
                             const tuff_value *value, tuff_error *err) {
   const tuff_type *type = &statement->targets[index];
-  if (type->declared != TUFF_AS_DECIMAL && type->declared != TUFF_AS_BLOB)
+  if (type->declared != TUFF_AS_DECIMAL && type->declared != TUFF_AS_BLOB &&
+      type->declared != TUFF_AS_TEXT)
     return bind_other(statement, (int)index + 1, value, err);
-  tuff_value *list = tuff_sqlite_host->alloc(NULL, (value->size + 1) * sizeof *list);
+  size_t size = (value->size + 1) * sizeof(tuff_value);
+  tuff_value *list =
+      tuff_sqlite_host->alloc(NULL, size + value->size * TUFF_SQLITE_SCRATCH);
   if (!list) return tuff_sqlite_fail_memory(err);
   tuff_value *items = list + 1;
+  char *texts = (char *)list + size;
   *list = (tuff_value){.kind = TUFF_ARRAY, .items = items, .size = value->size};
   for (size_t i = 0; i < value->size; i++) {
     items[i] = value->items[i];
-    if (tuff_sqlite_store(statement->database, type, true, &items[i], NULL, err) &&
+    if (tuff_sqlite_store(type, true, &items[i], texts + i * TUFF_SQLITE_SCRATCH,
+                          err) &&
         check_item(&items[i], (int)index + 1, err))
       continue;
     err->parameter = (int)index;
@@ -127,9 +132,9 @@ static bool bind_typed(tuff_sqlite_statement *statement, unsigned index,
                        const tuff_value *value, tuff_error *err) {
   if (value->kind == TUFF_ARRAY) return bind_typed_list(statement, index, value, err);
   tuff_value stored = *value;
-  if (!tuff_sqlite_store(statement->database, &statement->targets[index],
-                         statement->target[index].compared, &stored,
-                         statement->texts + index * TUFF_SQLITE_SCRATCH, err)) {
+  if (!tuff_sqlite_store(&statement->targets[index], statement->target[index].compared,
+                         &stored, statement->texts + index * TUFF_SQLITE_SCRATCH,
+                         err)) {
     err->parameter = (int)index;
     return false;
   }
@@ -149,7 +154,7 @@ static inline bool bind_targeted(tuff_sqlite_statement *statement, unsigned inde
       }
       return bind_value(statement, (int)index + 1, value, err);
     case TUFF_AS_TEXT:
-      if (TUFF_UNLIKELY(value->kind == TUFF_REAL))
+      if (TUFF_UNLIKELY(value->kind == TUFF_REAL || value->kind == TUFF_ARRAY))
         return bind_typed(statement, index, value, err);
       return bind_value(statement, (int)index + 1, value, err);
     case TUFF_AS_STORED: return bind_value(statement, (int)index + 1, value, err);

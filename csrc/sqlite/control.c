@@ -82,6 +82,4 @@ void tuff_sqlite_control_close(tuff_sqlite_database *database) {
     sqlite3_finalize(database->control[i]);
     database->control[i] = NULL;
   }
-  sqlite3_finalize(database->json_type);
-  database->json_type = NULL;
 }

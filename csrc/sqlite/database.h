@@ -37,7 +37,7 @@ typedef struct tuff_sqlite_database {
 
   int64_t total_changes;
   uint64_t generation; /* of shapes, the last that was given */
-  sqlite3_stmt *control[5], *json_type;
+  sqlite3_stmt *control[5];
 } tuff_sqlite_database;
 
 typedef struct tuff_sqlite_statement {
@@ -158,8 +158,8 @@ bool tuff_sqlite_target_type(tuff_sqlite_database *database, const tuff_target *
 
 /* A value of the script as this type stores it. text has room for TUFF_SQLITE_SCRATCH
  * bytes that must live as long as the binding. compared: see tuff_target. */
-bool tuff_sqlite_store(tuff_sqlite_database *database, const tuff_type *type,
-                       bool compared, tuff_value *value, char *text, tuff_error *err);
+bool tuff_sqlite_store(const tuff_type *type, bool compared, tuff_value *value,
+                       char *text, tuff_error *err);
 
 /* A stored value as this type reads. */
 void tuff_sqlite_load(const tuff_type *type, tuff_value *value, char *text);

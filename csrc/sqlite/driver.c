@@ -31,9 +31,11 @@ const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
       .name = "sqlite",
       .schemes = schemes,
       .features = features,
+      /* The + takes the column's affinity away, so that each value is compared as one
+       * parameter would be: by the affinity of what stands on the left. */
       .dialect = {.placeholder = '?',
-                  .in_array = "in tuff_array(%)",
-                  .not_in_array = "not in tuff_array(%)",
+                  .in_array = "in (select +value from tuff_array(%))",
+                  .not_in_array = "not in (select +value from tuff_array(%))",
                   .brackets = true,
                   .backticks = true},
       .open = tuff_sqlite_open,

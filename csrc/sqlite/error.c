@@ -11,6 +11,7 @@ static tuff_code code_of(int result, const char *message) {
     case SQLITE_NOMEM: return TUFF_MEMORY;
     case SQLITE_READONLY: return TUFF_READONLY;
     case SQLITE_INTERRUPT: return TUFF_INTERRUPTED;
+    case SQLITE_ABORT: return TUFF_TRANSACTION_ABORTED; /* rolled back under it */
     case SQLITE_IOERR: return result == SQLITE_IOERR_NOMEM ? TUFF_MEMORY : TUFF_IO;
     case SQLITE_CORRUPT: return TUFF_CORRUPT;
     case SQLITE_NOTFOUND: return TUFF_NOT_FOUND;

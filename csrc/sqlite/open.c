@@ -1,5 +1,6 @@
 /* open.c: a connection with every setting that keeps data safe. The order matters: the
  * busy handler before the first access, the journal before anything that writes. */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,6 +29,16 @@ static int on_progress(void *context) {
          (!database->internal && tuff_sqlite_host->stop(database->watch, NULL));
 }
 
+/* The core refuses larger values; this bounds what SQL makes of them on the way. SQLite
+ * counts a whole row as one value, also of its schema, and so needs more room. */
+static void limit_length(sqlite3 *handle, int64_t value_bytes) {
+  enum { VALUES = 16, LEAST = 1 << 20 };
+  if (value_bytes == 0) return;
+  int64_t length = value_bytes * VALUES;
+  if (length < LEAST) length = LEAST;
+  sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, length < INT_MAX ? (int)length : INT_MAX);
+}
+
 static void configure(tuff_sqlite_database *database, const tuff_options *options) {
   static const struct {
     int option, value;
@@ -47,8 +58,7 @@ static void configure(tuff_sqlite_database *database, const tuff_options *option
   int quotes = options->legacy_quotes ? 1 : 0;
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DML, quotes, NULL);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DDL, quotes, NULL);
-  if (options->value_bytes)
-    sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, (int)options->value_bytes);
+  limit_length(handle, options->value_bytes);
   sqlite3_progress_handler(handle, PROGRESS, on_progress, database);
 }
 
@@ -238,11 +248,8 @@ static tuff_sqlite_database *allocate(const char *path, tuff_error *err) {
 }
 
 static void add_context(const tuff_options *options, tuff_error *err) {
-  char reason[sizeof err->message];
-  memcpy(reason, err->message, sizeof reason);
-  if (strncmp(reason, "cannot open", 11) == 0) return;
-  snprintf(err->message, sizeof err->message, "cannot open \"%.200s\": %.290s",
-           options->path, reason);
+  if (strncmp(err->message, "cannot open", 11) != 0)
+    tuff_sqlite_host->context(err, "cannot open \"%.200s\": ", options->path);
 }
 
 void *tuff_sqlite_open(const tuff_options *options, tuff_watch *watch,

@@ -213,28 +213,6 @@ static bool store_decimal(const tuff_type *type, tuff_value *value, tuff_error *
   return true;
 }
 
-/* 1: it is; 0: it is not; -1: an error, which says why that is not known. json_valid
- * would say "no" where no memory was left. */
-static int is_json(tuff_sqlite_database *database, const tuff_value *value,
-                   tuff_error *err) {
-  int result = SQLITE_OK;
-  if (!database->json_type)
-    result = sqlite3_prepare_v3(database->handle, "SELECT json_type(?1)", -1,
-                                SQLITE_PREPARE_PERSISTENT, &database->json_type, NULL);
-  if (result == SQLITE_OK)
-    result = sqlite3_bind_text64(database->json_type, 1, value->bytes, value->size,
-                                 SQLITE_STATIC, SQLITE_UTF8);
-  if (result == SQLITE_OK) result = sqlite3_step(database->json_type);
-  bool malformed = result == SQLITE_ERROR &&
-                   strcmp(sqlite3_errmsg(database->handle), "malformed JSON") == 0;
-  if (result != SQLITE_ROW && !malformed) tuff_sqlite_fail(database, result, err);
-  if (database->json_type) {
-    sqlite3_reset(database->json_type);
-    sqlite3_clear_bindings(database->json_type);
-  }
-  return result == SQLITE_ROW ? 1 : malformed ? 0 : -1;
-}
-
 static void set_text(tuff_value *value, tuff_kind kind, const char *text, int size) {
   *value = (tuff_value){.kind = kind, .bytes = text, .size = (size_t)size};
 }
@@ -252,20 +230,15 @@ static void write_real(tuff_value *value, char *text) {
   set_text(value, TUFF_TEXT, text, size);
 }
 
-static bool store_json(tuff_sqlite_database *database, tuff_value *value, char *text,
-                       tuff_error *err) {
+static bool store_json(tuff_value *value, char *text, tuff_error *err) {
   switch (value->kind) {
     case TUFF_JSON: return true;
     case TUFF_TEXT:
-      switch (is_json(database, value, err)) {
-        case 1: return true;
-        case 0: break;
-        default: return false;
-      }
-      return refuse(
-          err, TUFF_TYPE, "this text is no valid JSON",
-          "a string for a JSON column is JSON text: give a table, or encode it "
-          "with require(\"tuff.json\").encode");
+      if (tuff_sqlite_host->valid_json(value->bytes, value->size, err)) return true;
+      tuff_sqlite_host->hint(
+          err, "a string for a JSON column is JSON text: give a table, or encode it "
+               "with require(\"tuff.json\").encode");
+      return false;
     case TUFF_BOOLEAN:
       set_text(value, TUFF_TEXT, value->integer ? "true" : "false",
                value->integer ? 4 : 5);
@@ -284,8 +257,8 @@ static bool store_json(tuff_sqlite_database *database, tuff_value *value, char *
                 "give a table, a string of JSON, a boolean or a finite number");
 }
 
-bool tuff_sqlite_store(tuff_sqlite_database *database, const tuff_type *type,
-                       bool compared, tuff_value *value, char *text, tuff_error *err) {
+bool tuff_sqlite_store(const tuff_type *type, bool compared, tuff_value *value,
+                       char *text, tuff_error *err) {
   if (value->kind == TUFF_NULL) return true;
   switch (type->declared) {
     case TUFF_AS_BLOB:
@@ -302,7 +275,7 @@ bool tuff_sqlite_store(tuff_sqlite_database *database, const tuff_type *type,
       return refuse(err, TUFF_TYPE,
                     "this column holds timestamps in UTC of 27 characters",
                     "write it like \"2026-11-21T10:00:00.000000Z\"");
-    case TUFF_AS_JSON: return compared || store_json(database, value, text, err);
+    case TUFF_AS_JSON: return compared || store_json(value, text, err);
     case TUFF_AS_TEXT:
       /* SQLite itself would print fifteen digits. */
       if (value->kind == TUFF_REAL && value->real == value->real)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "sqlite/database.h"
+#include "sqlite/path.h"
 
 enum {
   POLL_QUEUE_US = 1000, /* for the baton */
@@ -27,7 +28,7 @@ static bool give_up(tuff_sqlite_database *database) {
 
 /* Where no file can be made beside the database, everybody polls for himself. */
 static bool join_queue(tuff_sqlite_database *database) {
-  char path[4096 + 8];
+  char path[TUFF_SQLITE_PATH + 8];
   int size = snprintf(path, sizeof path, "%s-queue", database->path);
   if (size < 0 || (size_t)size >= sizeof path) return false;
   database->queue = tuff_sqlite_host->files->open(path, O_RDWR | O_CREAT, 0600);

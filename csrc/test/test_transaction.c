@@ -359,6 +359,53 @@ static void has_a_deadline(void) {
   end();
 }
 
+/* A driver that waits for its server, and so looks at the watch while it rolls back. */
+static bool control_after_a_look(void *db, tuff_verb verb, tuff_mode mode,
+                                 unsigned level, tuff_error *err) {
+  if (tuff_watch_stop(&connection.watch, err)) return false;
+  return tuff_sqlite_driver(tuff_host_get())->control(db, verb, mode, level, err);
+}
+
+static void rolls_back_whatever_the_deadline(void) {
+  begin();
+  tuff_driver waiting = *connection.driver;
+  waiting.control = control_after_a_look;
+  connection.driver = &waiting;
+  for (int nested = 0; nested < 2; nested++) {
+    uint64_t outer = nested ? enter(TUFF_WRITE) : 0;
+    tuff_error err = {.code = TUFF_OK};
+    uint64_t serial =
+        tuff_transaction_begin(&connection, TUFF_WRITE, INT64_C(60000000), &err);
+    expect(run(&connection, "insert into t values (1)"));
+    connection.watch.deadline_us = tuff_now_us(); /* it passes */
+    expect(rollback(serial));
+    if (nested) expect(commit(outer));
+    expect(is_idle());
+    expect_equal(rows(), 0);
+  }
+  connection.driver = tuff_sqlite_driver(tuff_host_get());
+  end();
+}
+
+static void ends_a_statement_that_was_rolled_back_under_it(void) {
+  begin();
+  expect(run(&connection, "insert into t values (1), (2), (3)"));
+  uint64_t serial = enter(TUFF_WRITE);
+  expect(run(&connection, "create table u(x)")); /* else it could go on */
+  tuff_error err = {.code = TUFF_OK};
+  tuff_statement *reading = tuff_statement_prepare(&connection, "select x from t",
+                                                   strlen("select x from t"), 0, &err);
+  if (expect(reading && tuff_statement_start(reading, NULL, 0, &err))) {
+    expect_equal(tuff_statement_step(reading, &err), TUFF_ROW);
+    expect(rollback(serial));
+    expect_equal(tuff_statement_step(reading, &err), TUFF_FAILED);
+    expect_equal(err.code, TUFF_TRANSACTION_ABORTED);
+  }
+  tuff_statement_finish(reading);
+  expect_equal(rows(), 3);
+  end();
+}
+
 static void leaves_no_memory_behind(void) { expect_equal(tuff_alloc_blocks(), 0); }
 
 int main(void) {
@@ -383,6 +430,9 @@ int main(void) {
   it("checks what is deferred at the commit", checks_what_is_deferred_at_the_commit);
   it("undoes all when it is stopped", undoes_all_when_it_is_stopped);
   it("has a deadline", has_a_deadline);
+  it("rolls back whatever the deadline", rolls_back_whatever_the_deadline);
+  it("ends a statement that was rolled back under it",
+     ends_a_statement_that_was_rolled_back_under_it);
   it("leaves no memory behind", leaves_no_memory_behind);
   scratch_end();
   return tap_end();

@@ -76,8 +76,8 @@ Database.after_rollback = transaction.after_rollback
 
 -- ---- options for one call ----------------------------------------------------------------
 
-local not_negative = options_of.checks.not_negative
-local per_call = { timeout = not_negative, busy_timeout = not_negative }
+local milliseconds = options_of.checks.milliseconds
+local per_call = { timeout = milliseconds, busy_timeout = milliseconds }
 
 ---@class tuff.Using
 local Using = { __metatable = "tuff.using" }

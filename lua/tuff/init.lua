@@ -6,7 +6,7 @@ local database = require "tuff.database"
 
 -- JSON is loaded by whoever first stores or reads it.
 core.json(
-  function(text) return require("tuff.json").decode(text) end,
+  function(text) return require("tuff.json").decode_column(text) end,
   function(value) return require("tuff.json").encode(value) end
 )
 

@@ -132,6 +132,7 @@ function M.one(db, name, row)
   local values = {}
   for i, column in ipairs(columns) do values[i] = row[column] end
   local sql = insert_sql(known, name, columns, {}, known.key, "key")
+  core.own(db)
   local inserted = db:row(sql, table.unpack(values, 1, #columns))
   local key = {}
   for i, column in ipairs(known.key) do key[i] = inserted[column] end
@@ -184,6 +185,7 @@ local function insert_runs(db, name, rows, options, results)
   while row ~= nil do
     local columns = columns_of(known, name, row, number)
     local sql = insert_sql(known, name, columns, options, returning, variant)
+    core.own(db)
     local changed, reached, stopped = core.insert_rows(db, sql, columns, source, number, results)
     if stopped ~= nil and reached == number then
       errors.raise("misuse", ("row %d changed while it was read"):format(number))

@@ -12,7 +12,7 @@ M.null = cjson.null -- the same light userdata as tuff.null
 --- The metatable of arrays: gives an empty table the form `[]`.
 M.array = {}
 
-local DEEPEST = 1000
+local DEEPEST = 1000 -- as in csrc/core/json.h
 
 local codec = cjson.new()
 codec.encode_max_depth(DEEPEST)
@@ -47,9 +47,9 @@ end
 
 local function mark_plain(plain)
   if plain:find("\0", 1, true) then error("a NUL byte", 0) end
-  if plain:find("%d%s*:") then error("a key that is a number", 0) end
   plain = plain:gsub("-?%d[%d.eE+-]*", '"n%0"')
-  return (plain:gsub("%[%s*%]", '"a"'))
+  if plain:find('"%s*:') then error("a key that is a number", 0) end
+  return (plain:gsub("%[[ \t\n\r]*%]", '"a"'))
 end
 
 local function mark_quoted(quoted)
@@ -68,7 +68,6 @@ local function read_number(text)
     error("the number " .. text:sub(1, 40) .. " is out of range: a number in JSON must be an "
       .. "integer of 64 bits or a float", 0)
   end
-  if rest ~= "" then number = number + 0.0 end
   return number
 end
 
@@ -95,19 +94,32 @@ local function reason_of(err)
   return (tostring(err):gsub("^[^\n]-:%d+: ", ""))
 end
 
---- Reads JSON.
----@param text string
----@return any value null is tuff.null
-function M.decode(text)
+local function decode(text, hint)
   errors.check(text, "string", "the text given to json.decode")
-  if not utf8.len(text) then errors.raise("type", "this text is no valid UTF-8") end
+  if not utf8.len(text) then
+    errors.raise("type", "this text is no valid UTF-8", { hint = hint })
+  end
   local good, value = pcall(function()
     return unmark(codec.decode(each_literal(text, mark_plain, mark_quoted)))
   end)
   if good then return value end
   -- Positions in the marked text would mislead.
   local reason = reason_of(value):gsub(" at character %d+$", "")
-  errors.raise("type", "this text is no valid JSON: " .. reason:sub(1, 200))
+  errors.raise("type", "this text is no valid JSON: " .. reason:sub(1, 200), { hint = hint })
+end
+
+--- Reads JSON.
+---@param text string
+---@return any value null is tuff.null
+function M.decode(text)
+  return decode(text)
+end
+
+--- Reads what a JSON column holds: another program may have written there what it likes.
+---@param text string
+---@return any
+function M.decode_column(text)
+  return decode(text, "the text itself is read by cast(the_column as text)")
 end
 
 -- ---- writing ----------------------------------------------------------------------------
@@ -132,13 +144,13 @@ end
 
 --- A copy of the value in which every string, number and empty array is marked.
 local function mark(value, depth)
-  if depth > DEEPEST then
-    errors.raise("range", ("the value is nested deeper than %d"):format(DEEPEST))
-  end
   local kind = type(value)
   if kind == "number" then return "n" .. write_number(value) end
   if kind == "string" then return "s" .. value end
   if kind ~= "table" then return value end
+  if depth == DEEPEST then
+    errors.raise("range", ("the value is nested deeper than %d"):format(DEEPEST))
+  end
   local count = rawlen(value)
   if next(value) == nil and getmetatable(value) == M.array then return "a" end
   local copy = {}

@@ -8,12 +8,15 @@ local function positive(value)
   return math.type(value) == "integer" and value > 0, "a positive integer"
 end
 
-local function not_negative(value)
-  return type(value) == "number" and value >= 0 and value < 2 ^ 53, "a number, 0 or more"
+--- A time, as the core counts it in microseconds: less than one would be none at all.
+local function milliseconds(value)
+  local fits = type(value) == "number" and value < 2 ^ 53 and (value == 0 or value >= 0.001)
+  return fits, "a number of milliseconds, 0 or 0.001 and more"
 end
 
 local function duration(value)
-  return type(value) == "number" and value > 0 and value < 2 ^ 53, "a number of milliseconds"
+  local fits = milliseconds(value) and value > 0
+  return fits, "a number of milliseconds, 0.001 and more"
 end
 
 local function count(value)
@@ -42,7 +45,7 @@ end
 
 --- Checks that the options of other functions have too: each tells whether the value is good,
 --- and what is wanted. `one_of` makes one.
-M.checks = { not_negative = not_negative, duration = duration, count = count, one_of = one_of }
+M.checks = { milliseconds = milliseconds, duration = duration, count = count, one_of = one_of }
 
 local function page_size(value)
   local power = math.type(value) == "integer" and value >= 512 and value <= 65536
@@ -55,6 +58,17 @@ local function bytes(value)
   return fits, "a positive integer below 2^31"
 end
 
+--- SQLite keeps whole pages, the largest of which has 64 KB.
+local function cache_bytes(value)
+  local fits = math.type(value) == "integer" and value >= 1 << 16 and value <= 1 << 40
+  return fits, "an integer from 65536 (64 KB) to 2^40 (1 TB)"
+end
+
+local function cached_statements(value)
+  local fits = math.type(value) == "integer" and value >= 0 and value <= 1000000
+  return fits, "an integer from 0 to 1000000"
+end
+
 local limits = { value_bytes = bytes, sql_bytes = bytes, result_rows = positive }
 
 local known = {
@@ -62,13 +76,13 @@ local known = {
   readonly = boolean,
   create = boolean,
   durability = one_of("full", "normal"),
-  busy_timeout = not_negative,
-  timeout = not_negative,
-  connect_timeout = not_negative,
+  busy_timeout = milliseconds,
+  timeout = milliseconds,
+  connect_timeout = milliseconds,
   retry = count,
-  statement_cache = count,
+  statement_cache = cached_statements,
   page_size = page_size,
-  cache_bytes = positive,
+  cache_bytes = cache_bytes,
   follow = boolean,
   journal = one_of("wal", "delete"),
   legacy_quotes = boolean,

@@ -1,11 +1,20 @@
 --- How SQLite differs: where it tells about its tables, and the forms of its SQL.
+local core = require "tuff.core"
+
 local M = {}
+
+--- A query of tuff itself: the limits of the script do not count.
+local function ask(db, method, sql, ...)
+  core.own(db)
+  return db[method](db, sql, ...)
+end
 
 --- What changes whenever the schema does, unless a transaction is rolled back.
 ---@param db tuff.Database
 ---@return string
 function M.schema_version(db)
-  return db:value("pragma main.schema_version") .. "." .. db:value("pragma temp.schema_version")
+  return ask(db, "value", "pragma main.schema_version") .. "."
+    .. ask(db, "value", "pragma temp.schema_version")
 end
 
 --- The columns of a table, in order, without those that cannot be written.
@@ -13,8 +22,8 @@ end
 ---@param name string
 ---@return { name: string, key: integer }[] key: position in the primary key, from 1; or 0
 function M.columns(db, name)
-  return db:all("select name, pk as key from pragma_table_xinfo(?) where hidden = 0 order by cid",
-    name)
+  return ask(db, "all", "select name, pk as key from pragma_table_xinfo(?) where hidden = 0 "
+    .. "order by cid", name)
 end
 
 --- The column that stands for the primary key where a table declares none.
@@ -24,7 +33,7 @@ M.row_id = "rowid"
 ---@param db tuff.Database
 ---@return string[]
 function M.tables(db)
-  return db:column("select name from pragma_table_list where schema <> 'temp' "
+  return ask(db, "column", "select name from pragma_table_list where schema <> 'temp' "
     .. "and name not like 'sqlite\\_%' escape '\\' and name not like 'tuff\\_%' escape '\\'")
 end
 

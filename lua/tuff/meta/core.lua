@@ -178,6 +178,11 @@ function core.state(db) end
 ---@param busy_timeout number?
 function core.limit(db, timeout, busy_timeout) end
 
+--- The next call on this connection runs a text that tuff has written, for which the limits of
+--- a script's texts and results do not count.
+---@param db tuff.Database
+function core.own(db) end
+
 ---@param db tuff.Database
 ---@param mode "serializable"|"repeatable read"|"read committed"|"read"|nil
 ---@param timeout number? milliseconds for all of it
