@@ -35,14 +35,22 @@ enum { BINDING_UPVALUE_COLUMNS = 200 };
 
 /* ---- userdata ---- */
 
-/* The statement of a call that runs, and where on the C stack the call stands. */
+/* A call that runs: its statement, where on the C stack it stands, and its Lua state
+ * with the index of an object that leads to the connection: for functions that the
+ * engine calls back, in the same call of C. */
 typedef struct binding_running {
   tuff_statement *statement;
   const void *frame;
+  lua_State *L;
+  int anchor;
 } binding_running;
 
+/* What the engine keeps of a function of the script, see function.c. */
+typedef struct binding_function binding_function;
+
 /* A connection. User value 1: names of columns and parameters by the slot of their
- * statement; 2: a table for the Lua layer. */
+ * statement; 2: a table for the Lua layer; 3 and 4: functions that SQL calls,
+ * and the states of their groups. */
 typedef struct binding_connection {
   tuff_connection core;
   bool open;
@@ -61,6 +69,9 @@ typedef struct binding_connection {
    * which keeps it and puts it back. A Lua error that leaves the call behind (no
    * memory, say) leaves it set, and a later call releases it. */
   binding_running active;
+  binding_function *released; /* to be used again */
+  lua_Integer functions;      /* numbers that were given */
+  uint64_t groups, last_group;
 } binding_connection;
 
 /* A prepared statement. User value 1: its connection. */
@@ -212,15 +223,18 @@ static inline int binding_keys_find(lua_State *L, binding_keys *keys, unsigned k
 
 /* ---- connection.c ---- */
 
-/* Makes a connection ready for a call; raises where it cannot be used. */
-void binding_begin(lua_State *L, binding_connection *connection);
+/* Makes a connection ready for a call; raises where it cannot be used. anchor: see
+ * binding_running. */
+void binding_begin(lua_State *L, binding_connection *connection, int anchor);
 
-/* Makes the statement (NULL: a loop's) the one of the call that runs; gives the call
- * that waits for it, to be put back into ->active. */
+/* Begins the call that runs: with its statement, or NULL, and what leads to the
+ * connection. Gives the call that waits for it, to be put back into ->active. */
 static inline binding_running binding_activate(binding_connection *connection,
+                                               lua_State *L, int anchor,
                                                tuff_statement *statement) {
   binding_running outer = connection->active;
-  connection->active = (binding_running){statement, __builtin_frame_address(0)};
+  connection->active =
+      (binding_running){statement, __builtin_frame_address(0), L, anchor};
   return outer;
 }
 
@@ -283,6 +297,14 @@ int binding_cursor_new(lua_State *L, int connection, tuff_statement *statement,
 bool binding_for_closes(lua_State *L);
 
 void binding_transaction_install(lua_State *L);
+
+/* Pushes what a function that SQL called has raised; or, where that is nothing that the
+ * script could understand, puts it into err and pushes nothing. */
+bool binding_push_raised(lua_State *L, int connection, tuff_error *err);
+void binding_functions_new(lua_State *L, int connection);
+void binding_functions_free(binding_connection *box);
+void binding_function_install(lua_State *L);
+
 int binding_insert_rows(lua_State *L);
 
 /* Adds functions to the table on top, with the upvalues that all of them share. */

@@ -109,7 +109,7 @@ enum {
  * snapshot, which every other read of the connection would share. So, once for each
  * loop that is open when something else is run: read the rest ahead if it is short; or
  * else let the collector find out whether anybody can still reach it. */
-static void find_lost_loops(lua_State *L, binding_connection *box) {
+static void find_lost_loops(lua_State *L, binding_connection *box, int anchor) {
   bool seen = true;
   for (tuff_cursor *cursor = box->core.cursors; cursor; cursor = cursor->next) {
     seen = seen && cursor->suspected;
@@ -118,17 +118,19 @@ static void find_lost_loops(lua_State *L, binding_connection *box) {
   if (seen || binding_for_closes(L)) return;
   tuff_error err;
   tuff_error_clear(&err);
-  if (tuff_cursors_settle(&box->core, CHEAP_ROWS, &err) && box->core.cursors)
-    lua_gc(L, LUA_GCCOLLECT, 0);
+  binding_running outer = binding_activate(box, L, anchor, NULL);
+  bool settled = tuff_cursors_settle(&box->core, CHEAP_ROWS, &err);
+  box->active = outer;
+  if (settled && box->core.cursors) lua_gc(L, LUA_GCCOLLECT, 0);
 }
 
-void binding_begin(lua_State *L, binding_connection *box) {
+void binding_begin(lua_State *L, binding_connection *box, int anchor) {
   binding_reenter(L, box);
   if (TUFF_UNLIKELY(box->active.frame != NULL) && !binding_is_busy(box)) {
     tuff_statement_release(box->active.statement);
     box->active = (binding_running){0};
   }
-  if (TUFF_UNLIKELY(box->core.cursors != NULL)) find_lost_loops(L, box);
+  if (TUFF_UNLIKELY(box->core.cursors != NULL)) find_lost_loops(L, box, anchor);
   box->core.own = box->own;
   box->own = false;
   if (TUFF_UNLIKELY(box->limited)) {
@@ -142,7 +144,7 @@ void binding_begin(lua_State *L, binding_connection *box) {
 binding_connection *binding_enter(lua_State *L, int index) {
   binding_connection *box = binding_test(L, index, BINDING_CONNECTION);
   if (TUFF_UNLIKELY(!box)) binding_argument(L, index, "a tuff connection");
-  binding_begin(L, box);
+  binding_begin(L, box, index);
   return box;
 }
 
@@ -269,11 +271,12 @@ static int open_connection(lua_State *L) {
   options.path = luaL_checklstring(L, 2, &options.path_size);
   lua_getfield(L, 1, "root");
   options.root = lua_tostring(L, 3);
-  binding_connection *box = binding_new(L, sizeof *box, 2, BINDING_CONNECTION);
+  binding_connection *box = binding_new(L, sizeof *box, 4, BINDING_CONNECTION);
   lua_newtable(L);
   lua_setiuservalue(L, 4, 1);
   lua_newtable(L);
   lua_setiuservalue(L, 4, 2);
+  binding_functions_new(L, 4);
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   box->main = lua_tothread(L, -1);
   lua_pop(L, 1);
@@ -302,6 +305,7 @@ static void close_connection(binding_connection *box, bool collected) {
   box->active = (binding_running){0};
   box->owner = NULL;
   tuff_connection_close(&box->core, collected);
+  binding_functions_free(box);
   atomic_fetch_sub(&instances, 1 + box->objects);
 }
 
@@ -345,9 +349,10 @@ static int exec(lua_State *L) {
                           "one statement and its values");
   tuff_error err;
   tuff_error_clear(&err);
-  if (!tuff_connection_exec(&box->core, script, size, &err))
-    return binding_fail(L, 1, &err, script, size);
-  return 0;
+  binding_running outer = binding_activate(box, L, 1, NULL);
+  bool done = tuff_connection_exec(&box->core, script, size, &err);
+  box->active = outer;
+  return done ? 0 : binding_fail(L, 1, &err, script, size);
 }
 
 static int in_transaction(lua_State *L) {

@@ -21,22 +21,23 @@ static int fail(lua_State *L, binding_cursor *box, const tuff_error *err) {
   return binding_fail(L, lua_gettop(L), err, NULL, 0);
 }
 
-/* Steps; false at the end. From here on until the row has been read, a finaliser may
- * use the connection: it may write, because the row is kept then, but end nothing. */
-static inline bool step(lua_State *L, binding_cursor *box) {
+/* Steps; false at the end. From here on until the row has been read, functions and
+ * finalisers may use the connection: they may write, because the row is kept then, but
+ * end nothing. `outer` is to be put back into ->active. */
+static inline bool step(lua_State *L, binding_cursor *box, binding_running *outer) {
+  tuff_error err;
+  tuff_error_clear(&err);
   if (TUFF_UNLIKELY(!box->connection) || !box->core.connection) {
-    tuff_error err;
-    tuff_error_clear(&err);
     tuff_result ended = tuff_cursor_step(&box->core, &err);
     close_cursor(box);
     if (ended == TUFF_FAILED) binding_raise(L, &err, NULL, 0);
     return false;
   }
   binding_reenter(L, box->connection);
-  tuff_error err;
-  tuff_error_clear(&err);
+  *outer = binding_activate(box->connection, L, lua_upvalueindex(1), NULL);
   tuff_result result = tuff_cursor_step(&box->core, &err);
   if (TUFF_LIKELY(result == TUFF_ROW)) return true;
+  box->connection->active = *outer;
   if (result == TUFF_FAILED) fail(L, box, &err);
   close_cursor(box);
   return false;
@@ -45,8 +46,8 @@ static inline bool step(lua_State *L, binding_cursor *box) {
 /* Upvalues: the cursor, then the names. */
 static int next_row(lua_State *L) {
   binding_cursor *box = lua_touserdata(L, lua_upvalueindex(1));
-  if (!step(L, box)) return 0;
-  binding_running outer = binding_activate(box->connection, NULL);
+  binding_running outer;
+  if (!step(L, box, &outer)) return 0;
   int columns = (int)box->core.columns;
   lua_createtable(L, 0, columns);
   for (int i = 0; i < columns; i++) {
@@ -62,8 +63,8 @@ static int next_row(lua_State *L) {
 /* Upvalues: the cursor, and an array of the names, where there are too many. */
 static int next_wide_row(lua_State *L) {
   binding_cursor *box = lua_touserdata(L, lua_upvalueindex(1));
-  if (!step(L, box)) return 0;
-  binding_running outer = binding_activate(box->connection, NULL);
+  binding_running outer;
+  if (!step(L, box, &outer)) return 0;
   binding_push_row(L, box->core.row, box->core.columns, lua_upvalueindex(2));
   box->connection->active = outer;
   return 1;
@@ -71,8 +72,8 @@ static int next_wide_row(lua_State *L) {
 
 static int next_tuple(lua_State *L) {
   binding_cursor *box = lua_touserdata(L, lua_upvalueindex(1));
-  if (!step(L, box)) return 0;
-  binding_running outer = binding_activate(box->connection, NULL);
+  binding_running outer;
+  if (!step(L, box, &outer)) return 0;
   int columns = (int)box->core.columns;
   luaL_checkstack(L, columns + 1, "too many columns");
   lua_pushinteger(L, ++box->count);
@@ -116,7 +117,7 @@ int binding_cursor_new(lua_State *L, int connection, tuff_statement *statement,
   lua_setiuservalue(L, cursor, 2);
   tuff_error err;
   tuff_error_clear(&err);
-  owner->active = outer; /* the cursor has the statement now */
+  owner->active.statement = NULL; /* the cursor has it now */
   box->connection = owner;
   box->core.source = lua_touserdata(L, 1);
   binding_opened(owner);
@@ -126,6 +127,7 @@ int binding_cursor_new(lua_State *L, int connection, tuff_statement *statement,
     push_iterator(L, connection, cursor, named);
     opened = tuff_cursor_complete(&box->core, &err);
   }
+  owner->active = outer;
   if (!opened) {
     close_cursor(box);
     size_t size;

@@ -110,7 +110,9 @@ BINDING_RAISES binding_fail(lua_State *L, int connection, const tuff_error *err,
    * script gets this error instead, which it can catch. */
   if (err->code == TUFF_INTERRUPTED && lua_gethook(box->main) != box->hook)
     lua_sethook(box->main, NULL, 0, 0);
-  push_error(L, err, sql, size);
+  tuff_error told = *err;
+  if (!err->raised || !binding_push_raised(L, connection, &told))
+    push_error(L, &told, sql, size);
   lua_getiuservalue(L, connection, 2);
   if (err->code == TUFF_TRANSACTION_ABORTED) {
     lua_getfield(L, -1, "failure");

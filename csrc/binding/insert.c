@@ -25,7 +25,10 @@ static void release(insertion *insertion) {
 
 static BINDING_RAISES fail(insertion *insertion) {
   lua_State *L = insertion->L;
-  if (insertion->statement) release(insertion);
+  if (insertion->statement)
+    release(insertion);
+  else
+    insertion->box->active = insertion->outer;
   size_t size;
   const char *sql = lua_tolstring(L, SQL, &size);
   insertion->err.row = insertion->number;
@@ -71,7 +74,7 @@ static void call_iterator(insertion *insertion) {
   lua_pushvalue(L, SOURCE);
   int status = lua_pcall(L, 0, 1, 0);
   box->callbacks--;
-  binding_activate(box, insertion->statement);
+  binding_activate(box, L, CONNECTION, insertion->statement);
   if (status != LUA_OK) {
     release(insertion);
     lua_error(L);
@@ -129,10 +132,11 @@ static void begin(lua_State *L, insertion *insertion) {
       lua_type(L, RESULTS) == LUA_TTABLE ? (lua_Integer)lua_rawlen(L, RESULTS) : 0;
   insertion->box = binding_enter(L, CONNECTION);
   insertion->keys = binding_keys_new(L, COLUMNS);
+  insertion->outer = binding_activate(insertion->box, L, CONNECTION, NULL);
   insertion->statement =
       tuff_statement_checkout(&insertion->box->core, sql, size, &insertion->err);
   if (!insertion->statement) fail(insertion);
-  insertion->outer = binding_activate(insertion->box, insertion->statement);
+  insertion->box->active.statement = insertion->statement;
   if (insertion->statement->tokenized.count == insertion->keys->count) return;
   tuff_fail(&insertion->err, TUFF_MISUSE,
             "the statement has another number of columns");

@@ -100,6 +100,7 @@ int luaopen_tuff_core(lua_State *L) {
   binding_cursor_install(L);
   binding_query_install(L);
   binding_transaction_install(L);
+  binding_function_install(L);
   binding_push_null(L);
   lua_setfield(L, -2, "null");
   lua_pushstring(L, tuff_sqlite_version());

@@ -22,6 +22,7 @@ static BINDING_RAISES fail(call *call) {
   if (!statement) {
     size_t size;
     const char *sql = binding_sql(L, 2, &size);
+    call->box->active = call->outer;
     binding_fail(L, call->connection, &call->err, sql, size);
   }
   lua_pushlstring(L, statement->source, statement->size); /* outlives the statement */
@@ -46,9 +47,10 @@ static void begin_database(lua_State *L, call *call) {
   call->last = lua_gettop(L);
   tuff_error_clear(&call->err);
   const char *sql = binding_sql(L, 2, &size);
+  call->outer = binding_activate(call->box, L, 1, NULL);
   call->statement = tuff_statement_checkout(&call->box->core, sql, size, &call->err);
   if (TUFF_UNLIKELY(!call->statement)) fail(call);
-  call->outer = binding_activate(call->box, call->statement);
+  call->box->active.statement = call->statement;
 }
 
 /* A statement that is running already, in a loop around this call, runs as a copy. */
@@ -66,18 +68,21 @@ static void begin_prepared(lua_State *L, call *call) {
   lua_getiuservalue(L, 1, 1);
   call->connection = call->last + 1;
   call->box = prepared->connection;
-  binding_begin(L, call->box);
+  binding_begin(L, call->box, call->connection);
+  call->outer = binding_activate(call->box, L, call->connection, NULL);
   tuff_statement *statement = prepared->core;
   if (TUFF_UNLIKELY(statement->busy)) {
     tuff_statement *copy = tuff_statement_checkout(&call->box->core, statement->source,
                                                    statement->size, &call->err);
-    if (!copy)
+    if (!copy) {
+      call->box->active = call->outer;
       binding_fail(L, call->connection, &call->err, statement->source, statement->size);
+    }
     statement = copy;
   }
   statement->busy = true;
   call->statement = statement;
-  call->outer = binding_activate(call->box, statement);
+  call->box->active.statement = statement;
 }
 
 /* Reads the arguments and binds them. They stay on the stack until the call returns. */

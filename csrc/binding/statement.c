@@ -34,7 +34,9 @@ int binding_statement_new(lua_State *L) {
   lua_setiuservalue(L, 3, 1);
   tuff_error err;
   tuff_error_clear(&err);
+  binding_running outer = binding_activate(connection, L, 1, NULL);
   tuff_statement *core = tuff_statement_prepare(&connection->core, sql, size, 0, &err);
+  connection->active = outer;
   if (!core) return binding_fail(L, 1, &err, sql, size);
   core->owned = true;
   box->core = core;
@@ -44,7 +46,12 @@ int binding_statement_new(lua_State *L) {
 }
 
 static int close_method(lua_State *L) {
-  close_statement(check(L));
+  binding_statement *box = check(L);
+  if (box->core && box->connection->open &&
+      (box->core->stepping || tuff_cursors_step(&box->connection->core, box)))
+    return binding_misuse(L,
+                          "a statement cannot be closed by a function that it calls");
+  close_statement(box);
   return 0;
 }
 

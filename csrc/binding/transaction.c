@@ -48,7 +48,9 @@ static int begin(lua_State *L) {
   bool outermost = connection->core.transaction.depth == 0;
   tuff_error err;
   tuff_error_clear(&err);
+  binding_running outer = binding_activate(connection, L, 1, NULL);
   uint64_t serial = tuff_transaction_begin(&connection->core, mode, timeout_us, &err);
+  connection->active = outer;
   if (!serial) return binding_fail(L, 1, &err, NULL, 0);
   if (outermost) connection->owner = L;
   box->serial = serial;

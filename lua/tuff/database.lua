@@ -2,6 +2,7 @@
 --- the rest: see meta/core.lua.
 local core = require "tuff.core"
 local errors = require "tuff.error"
+local functions = require "tuff.functions"
 local insert = require "tuff.insert"
 local options_of = require "tuff.options"
 local transaction = require "tuff.transaction"
@@ -68,6 +69,10 @@ function Database:insert_many(table, rows, options)
 end
 
 Database.close = transaction.close
+Database.define = functions.define
+Database.define_aggregate = functions.define_aggregate
+Database.define_collation = functions.define_collation
+Database.load_extension = functions.load_extension
 Database.transaction = transaction.transaction
 Database.read = transaction.read
 Database.begin = transaction.begin

@@ -45,7 +45,10 @@ end
 
 --- Checks that the options of other functions have too: each tells whether the value is good,
 --- and what is wanted. `one_of` makes one.
-M.checks = { milliseconds = milliseconds, duration = duration, count = count, one_of = one_of }
+M.checks = {
+  boolean = boolean, text = text, milliseconds = milliseconds, duration = duration, count = count,
+  one_of = one_of,
+}
 
 local function page_size(value)
   local power = math.type(value) == "integer" and value >= 512 and value <= 65536

@@ -1,0 +1,111 @@
+--- Functions of Lua that SQL can call, on one connection.
+local core = require "tuff.core"
+local errors = require "tuff.error"
+local options_of = require "tuff.options"
+
+local M = {}
+
+local boolean, text = options_of.checks.boolean, options_of.checks.text
+
+---@class tuff.FunctionOptions
+---@field deterministic boolean? equal arguments give equal results: SQL may then call it less often, and use it in indexes (false)
+---@field schema boolean? triggers, views, checks and indexes may call it (false): a database that somebody else made can then call it too
+
+local definition_options = { deterministic = boolean, schema = boolean }
+
+local function check_options(options, allowed, what)
+  if options == nil then return {} end
+  errors.check(options, "table", "the options of " .. what)
+  options_of.check(options, allowed, what)
+  return options
+end
+
+--- Defines a function, or replaces one. It takes any number of arguments, and returns what can
+--- be stored. What it raises comes out of the query, the same object. It may read from the
+--- connection, but not write, and not yield.
+---@param db tuff.Database
+---@param name string
+---@param fn fun(...): any arguments: integer, number, string (also for a blob), or nil for NULL
+---@param options tuff.FunctionOptions?
+function M.define(db, name, fn, options)
+  errors.check_self(db, "tuff.connection", "define")
+  errors.check(name, "string", "the name given to db:define")
+  errors.check(fn, "function", "the function given to db:define")
+  options = check_options(options, definition_options, "db:define")
+  core.define(db, name, fn, options.deterministic, options.schema)
+end
+
+---@class tuff.Aggregate
+---@field start any the state of a new group: a value, or a function that makes one (nil)
+---@field step fun(state, ...): any a row joins: returns the new state, or nothing where it changed the state in place
+---@field final (fun(state): any)? the result (the state itself)
+---@field inverse (fun(state, ...): any)? the oldest row leaves: makes it a window function
+---@field value (fun(state): any)? the result so far, for a window (`final`)
+
+local parts = { "step", "final", "start", "inverse", "value" } -- as the core numbers them
+
+local function identity(state) return state end
+
+local function check_aggregate(definition)
+  errors.check(definition, "table", "the definition given to db:define_aggregate")
+  local allowed = {}
+  local function is_function(value) return type(value) == "function", "a function" end
+  for _, part in ipairs(parts) do allowed[part] = is_function end
+  allowed.start = function(value)
+    return type(value) ~= "table",
+      "a value or a function that makes one: all groups would share a table"
+  end
+  options_of.check(definition, allowed, "db:define_aggregate")
+  errors.check(definition.step, "function", "step of db:define_aggregate")
+end
+
+--- Defines an aggregate function: sum, median and the like.
+---@param db tuff.Database
+---@param name string
+---@param definition tuff.Aggregate
+---@param options tuff.FunctionOptions?
+function M.define_aggregate(db, name, definition, options)
+  errors.check_self(db, "tuff.connection", "define_aggregate")
+  errors.check(name, "string", "the name given to db:define_aggregate")
+  check_aggregate(definition)
+  options = check_options(options, definition_options, "db:define_aggregate")
+  local final = definition.final or identity
+  core.define_aggregate(db, name, { definition.step, final, definition.start or false,
+    definition.inverse or false, definition.value or final }, options.deterministic, options.schema)
+end
+
+--- Defines how texts are ordered by `collate name`. It must order any two texts the same way
+--- every time: an index is only as good as that.
+---@param db tuff.Database
+---@param name string
+---@param fn fun(a: string, b: string): number below 0 where a comes first, 0, or above 0
+function M.define_collation(db, name, fn)
+  errors.check_self(db, "tuff.connection", "define_collation")
+  errors.check(name, "string", "the name given to db:define_collation")
+  errors.check(fn, "function", "the function given to db:define_collation")
+  core.define_collation(db, name, fn)
+end
+
+---@class tuff.ExtensionOptions
+---@field optional boolean? a library that cannot be loaded is a warning, and false (false)
+---@field entry string? the function that it begins with, where its name does not tell
+
+--- Loads a library of functions. It runs with all the rights of this program.
+---@param db tuff.Database
+---@param path string of the library; ".so" may be left out
+---@param options tuff.ExtensionOptions?
+---@return boolean loaded
+function M.load_extension(db, path, options)
+  errors.check_self(db, "tuff.connection", "load_extension")
+  errors.check(path, "string", "the path given to db:load_extension")
+  options = check_options(options, { optional = boolean, entry = text }, "db:load_extension")
+  local good, err = pcall(core.load_extension, db, path, options.entry)
+  if good then return true end
+  if not options.optional or not errors.is_error(err) or err.code ~= "not_found" then
+    error(err, 0)
+  end
+  db:warn(err)
+  return false
+end
+
+return M
