@@ -22,6 +22,7 @@ enum {
 #define BINDING_STATEMENT_TYPE "tuff.statement"
 #define BINDING_CURSOR_TYPE "tuff.cursor"
 #define BINDING_TRANSACTION_TYPE "tuff.transaction"
+#define BINDING_STREAM_TYPE "tuff.stream"
 #define BINDING_BLOB_TYPE "tuff.blob"
 #define BINDING_ERROR_TYPE "tuff.Error"
 
@@ -297,6 +298,9 @@ int binding_cursor_new(lua_State *L, int connection, tuff_statement *statement,
 bool binding_for_closes(lua_State *L);
 
 void binding_transaction_install(lua_State *L);
+
+int binding_stream_new(lua_State *L);
+void binding_stream_install(lua_State *L);
 
 /* Pushes what a function that SQL called has raised; or, where that is nothing that the
  * script could understand, puts it into err and pushes nothing. */

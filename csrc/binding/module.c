@@ -84,12 +84,14 @@ int luaopen_tuff_core(lua_State *L) {
                                        {"own_code", own_code},
                                        {"blob", binding_blob_new},
                                        {"insert_rows", binding_insert_rows},
+                                       {"blob_stream", binding_stream_new},
                                        {NULL, NULL}};
   try_for(L);
   new_type(L, BINDING_CONNECTION_TYPE);
   new_type(L, BINDING_STATEMENT_TYPE);
   new_type(L, BINDING_CURSOR_TYPE);
   new_type(L, BINDING_TRANSACTION_TYPE);
+  new_type(L, BINDING_STREAM_TYPE);
   lua_newtable(L);
   binding_add(L, functions);
   binding_error_install(L);
@@ -101,6 +103,7 @@ int luaopen_tuff_core(lua_State *L) {
   binding_query_install(L);
   binding_transaction_install(L);
   binding_function_install(L);
+  binding_stream_install(L);
   binding_push_null(L);
   lua_setfield(L, -2, "null");
   lua_pushstring(L, tuff_sqlite_version());

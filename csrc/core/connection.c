@@ -49,6 +49,7 @@ void tuff_connection_close(tuff_connection *connection, bool collected) {
     return;
   }
   tuff_cursors_close(connection, 0, "the connection of this loop was closed");
+  tuff_blobs_close(connection, 0, "the connection of this stream was closed", NULL);
   while (connection->statements) tuff_statement_finish(connection->statements);
   connection->watch.deadline_us = 0;
   connection->driver->close(connection->native, collected);
@@ -57,6 +58,11 @@ void tuff_connection_close(tuff_connection *connection, bool collected) {
   tuff_free(connection->slots);
   connection->transaction = (tuff_transaction){0};
   connection->slots = NULL;
+}
+
+bool tuff_connection_settle(tuff_connection *connection, tuff_error *err) {
+  return (!connection->cursors || tuff_cursors_settle(connection, UINT64_MAX, err)) &&
+         (!connection->blobs || tuff_blobs_settle(connection, err));
 }
 
 bool tuff_connection_in_transaction(tuff_connection *connection) {

@@ -3,6 +3,7 @@
 #ifndef TUFF_CONNECTION_H
 #define TUFF_CONNECTION_H
 
+#include "core/blob.h"
 #include "core/cursor.h"
 #include "core/statement_cache.h"
 #include "core/transaction.h"
@@ -31,6 +32,7 @@ typedef struct tuff_connection {
   tuff_statement_cache cache;
   tuff_statement *statements;     /* all of them */
   tuff_cursor *cursors, *settled; /* holding a statement; holding rows in memory */
+  tuff_blob *blobs;               /* open streams */
   unsigned *slots, free_slots, slots_issued, slots_room; /* of statements */
 } tuff_connection;
 
@@ -54,6 +56,10 @@ void tuff_connection_close(tuff_connection *connection, bool collected);
 
 /* Whether it may be used: open, and in the process that opened it. */
 bool tuff_connection_check(const tuff_connection *connection, tuff_error *err);
+
+/* Before anything is written or begun: reads open loops to their end and closes streams
+ * that are in no transaction, which would keep an old snapshot. */
+bool tuff_connection_settle(tuff_connection *connection, tuff_error *err);
 
 /* Whether a transaction is open, by whoever began it. */
 bool tuff_connection_in_transaction(tuff_connection *connection);

@@ -307,6 +307,26 @@ typedef struct tuff_functions {
   bool (*load)(void *db, const char *path, const char *entry, tuff_error *err);
 } tuff_functions;
 
+/* ---- one value as a stream ---- */
+
+/* Where it stands. */
+typedef struct tuff_place {
+  const char *schema; /* NULL: the main one */
+  const char *table, *column;
+  int64_t row; /* its rowid */
+} tuff_place;
+
+typedef struct tuff_blobs {
+  /* Gives a stream and the size of its value in bytes, or NULL. */
+  void *(*open)(void *db, const tuff_place *place, bool writing, int64_t *size,
+                tuff_error *err);
+  /* Within the value. `conflict`: the row was changed by somebody else. */
+  bool (*read)(void *blob, int64_t at, void *bytes, size_t size, tuff_error *err);
+  bool (*write)(void *blob, int64_t at, const void *bytes, size_t size,
+                tuff_error *err);
+  bool (*close)(void *blob, tuff_error *err);
+} tuff_blobs;
+
 typedef struct tuff_driver {
   uint32_t abi, size;
   const char *name;            /* what `db.engine` says */
@@ -343,7 +363,9 @@ typedef struct tuff_driver {
   void (*forget)(void *stmt); /* the values that it has borrowed are about to go */
   void (*finish)(void *stmt);
 
-  const tuff_functions *functions; /* NULL: the engine has no such thing */
+  /* NULL: the engine has no such thing. */
+  const tuff_functions *functions;
+  const tuff_blobs *blobs;
 } tuff_driver;
 
 #endif

@@ -157,10 +157,6 @@ static bool admit_control(tuff_statement *statement, tuff_error *err) {
   return statement->skipped;
 }
 
-static bool settle(tuff_connection *connection, tuff_error *err) {
-  return !connection->cursors || tuff_cursors_settle(connection, UINT64_MAX, err);
-}
-
 /* Everything but the plain case of a statement that only reads. */
 static bool admit(tuff_statement *statement, tuff_error *err) {
   tuff_connection *connection = statement->connection;
@@ -179,7 +175,7 @@ static bool admit(tuff_statement *statement, tuff_error *err) {
       statement->shape->readonly && statement->tokenized.effect != TUFF_EFFECT_OUTSIDE;
   if (reads && statement->tokenized.effect == TUFF_EFFECT_NONE) return true;
   if (!tuff_function_admits(connection, err)) return false;
-  if (reads) return settle(connection, err);
+  if (reads) return tuff_connection_settle(connection, err);
   if (connection->readonly) {
     tuff_fail(err, TUFF_READONLY, "this connection was opened for reading only");
     return false;
@@ -189,7 +185,7 @@ static bool admit(tuff_statement *statement, tuff_error *err) {
     tuff_error_hint(err, "write inside db:transaction");
     return false;
   }
-  return settle(connection, err);
+  return tuff_connection_settle(connection, err);
 }
 
 static bool refuse_size(const tuff_statement *statement, const char *what, size_t size,

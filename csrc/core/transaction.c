@@ -9,6 +9,15 @@
 #include "core/memory.h"
 
 static const char ended[] = "the transaction in which this loop began has ended";
+static const char ended_stream[] =
+    "the transaction in which this stream was opened has ended";
+
+/* Ends what reads at this depth or deeper. A stream inside of a transaction has nothing
+ * left to commit. */
+static void end_readers(tuff_connection *connection, unsigned depth) {
+  tuff_cursors_close(connection, depth, ended);
+  tuff_blobs_close(connection, depth, ended_stream, NULL);
+}
 
 static bool control(tuff_connection *connection, tuff_verb verb, tuff_mode mode,
                     unsigned level, tuff_error *err) {
@@ -48,7 +57,7 @@ static tuff_level *push(tuff_connection *connection, tuff_error *err) {
 static void pop(tuff_connection *connection, unsigned index) {
   tuff_transaction *transaction = &connection->transaction;
   const tuff_level *level = &transaction->levels[index];
-  tuff_cursors_close(connection, index + 1, ended);
+  end_readers(connection, index + 1);
   transaction->readonly = level->readonly_before;
   connection->watch.deadline_us = level->deadline_before;
   transaction->depth = index;
@@ -104,8 +113,7 @@ uint64_t tuff_transaction_begin(tuff_connection *connection, tuff_mode mode,
               "a transaction that writes cannot begin inside db:read");
     return 0;
   }
-  if (connection->cursors && !tuff_cursors_settle(connection, UINT64_MAX, err))
-    return 0;
+  if (!tuff_connection_settle(connection, err)) return 0;
   tuff_level *level = push(connection, err);
   if (!level) return 0;
   if (timeout_us > 0) {
@@ -141,7 +149,7 @@ static bool undo(tuff_connection *connection, unsigned index, tuff_error *err) {
   tuff_transaction *transaction = &connection->transaction;
   /* A deadline that has passed must not stop the rollback. */
   connection->watch.deadline_us = 0;
-  tuff_cursors_close(connection, index + 1, ended);
+  end_readers(connection, index + 1);
   if (transaction->failed || state_of(connection) == TUFF_STATE_IDLE) return true;
   if (index == 0 && !transaction->manual)
     return control(connection, TUFF_ROLLBACK, TUFF_WRITE, 0, err);
@@ -171,7 +179,7 @@ static bool keep(tuff_connection *connection, unsigned index, tuff_error *err) {
   if (connection->watch.deadline_us && tuff_watch_stop(&connection->watch, err))
     return false;
   if (!connection->transaction.levels[index].engine) return true;
-  tuff_cursors_close(connection, index + 1, ended);
+  end_readers(connection, index + 1);
   if (index == 0 && !connection->transaction.manual)
     return control(connection, TUFF_COMMIT, TUFF_WRITE, 0, err);
   return control(connection, TUFF_RELEASE, TUFF_WRITE, index + 1, err);
@@ -220,7 +228,7 @@ void tuff_transaction_note_error(tuff_connection *connection, bool readonly,
   transaction->failed = true;
   transaction->failures++;
   transaction->cause = *err;
-  tuff_cursors_close(connection, transaction->manual ? 0 : 1, ended);
+  end_readers(connection, transaction->manual ? 0 : 1);
   if (state == TUFF_STATE_OPEN || state == TUFF_STATE_FAILED)
     control(connection, TUFF_ROLLBACK, TUFF_WRITE, 0, NULL);
 }

@@ -99,6 +99,9 @@ bool tuff_sqlite_control(void *database, tuff_verb verb, tuff_mode mode, unsigne
 bool tuff_sqlite_control_open(tuff_sqlite_database *database, tuff_error *err);
 void tuff_sqlite_control_close(tuff_sqlite_database *database);
 
+/* blob.c: streams. */
+extern const tuff_blobs tuff_sqlite_blobs;
+
 /* function.c: functions of the script. */
 extern const tuff_functions tuff_sqlite_functions;
 void tuff_sqlite_function_install(tuff_sqlite_database *database);

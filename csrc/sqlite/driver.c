@@ -23,8 +23,8 @@ static void interrupt(void *context) {
 
 const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
   static const char *const schemes[] = {NULL};
-  static const char *const features[] = {"functions", "reader", "returning",
-                                         "savepoint", "wal",    NULL};
+  static const char *const features[] = {
+      "blobs", "functions", "reader", "returning", "savepoint", "wal", NULL};
   static const tuff_driver driver = {
       .abi = TUFF_ABI,
       .size = sizeof driver,
@@ -54,6 +54,7 @@ const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
       .forget = tuff_sqlite_forget,
       .finish = tuff_sqlite_finish,
       .functions = &tuff_sqlite_functions,
+      .blobs = &tuff_sqlite_blobs,
   };
   /* The same for every caller; but threads may open their first database at once. */
   static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;

@@ -33,6 +33,8 @@ static tuff_code code_of(int result, const char *message) {
   if (strncmp(message, "no such ", 8) == 0 || strstr(message, "has no column named") ||
       strncmp(message, "unknown database", 16) == 0)
     return TUFF_NOT_FOUND;
+  if (strncmp(message, "cannot open value of type", 25) == 0) return TUFF_TYPE;
+  if (strncmp(message, "cannot open ", 12) == 0) return TUFF_UNSUPPORTED; /* a stream */
   if (strstr(message, "syntax error") || strstr(message, "incomplete input") ||
       strncmp(message, "unrecognized token", 18) == 0)
     return TUFF_SYNTAX;

@@ -3,6 +3,7 @@
 local core = require "tuff.core"
 local errors = require "tuff.error"
 local functions = require "tuff.functions"
+local identifier = require "tuff.identifier"
 local insert = require "tuff.insert"
 local options_of = require "tuff.options"
 local transaction = require "tuff.transaction"
@@ -69,6 +70,25 @@ function Database:insert_many(table, rows, options)
 end
 
 Database.close = transaction.close
+--- One value as a stream, for values larger than memory. In a transaction it sees what the
+--- transaction sees; outside of one it ends when the connection writes something.
+---@param table string of the main database
+---@param column string
+---@param row integer the rowid: the value of the integer primary key
+---@return tuff.Stream
+function Database:blob(table, column, row)
+  errors.check_self(self, "tuff.connection", "blob")
+  errors.check(table, "string", "the table given to db:blob")
+  errors.check(column, "string", "the column given to db:blob")
+  if math.type(row) == "float" then row = math.tointeger(row) or row end
+  if math.type(row) ~= "integer" then
+    errors.raise("misuse", ("the row given to db:blob must be an integer, the rowid, not a %s"):format(
+      type(row)))
+  end
+  for _, name in ipairs { table, column } do identifier.quote(name) end
+  return core.blob_stream(self, nil, table, column, row)
+end
+
 Database.define = functions.define
 Database.define_aggregate = functions.define_aggregate
 Database.define_collation = functions.define_collation
