@@ -228,7 +228,7 @@ static tuff_elements wrapper(const tuff_token *name) {
   static const char *const first[] = {"likely", "unlikely", "likelihood", NULL};
   if (tuff_token_is_one_of(name, each)) return TUFF_TO_EACH;
   if (tuff_token_is_one_of(name, first)) return TUFF_TO_FIRST;
-  if (tuff_token_is(name, "iif")) return TUFF_TO_REST;
+  if (tuff_token_is(name, "iif") || tuff_token_is(name, "if")) return TUFF_TO_REST;
   return tuff_token_is(name, "nullif") ? TUFF_TO_NULLIF : TUFF_TO_NOTHING;
 }
 
@@ -321,7 +321,7 @@ static bool expression_word(tuff_targets *targets, tuff_frame *frame,
   bool fresh = frame->operand == TUFF_OPERAND_NONE;
   if (tuff_token_is(token, "and")) {
     take_and(targets, frame);
-  } else if (tuff_token_is_one_of(token, logic)) {
+  } else if (!fresh && tuff_token_is_one_of(token, logic)) {
     judge(targets, frame, &nothing);
   } else if (tuff_token_is(token, "not")) {
     /* `is not`, and what is to come: `not in` */

@@ -33,6 +33,18 @@ typedef enum tuff_operand {
   TUFF_OPERAND_OTHER
 } tuff_operand;
 
+/* Where in a query we are. */
+typedef enum tuff_clause {
+  TUFF_CLAUSE_START,
+  TUFF_CLAUSE_WITH,
+  TUFF_CLAUSE_INTO, /* between INTO and what follows the columns */
+  TUFF_CLAUSE_VALUES,
+  TUFF_CLAUSE_SELECT, /* the result */
+  TUFF_CLAUSE_SET,
+  TUFF_CLAUSE_FROM,
+  TUFF_CLAUSE_OTHER
+} tuff_clause;
+
 /* A pair of parentheses, a CASE … END, or the statement itself. */
 typedef struct tuff_frame {
   enum { TUFF_FRAME_PLAIN, TUFF_FRAME_CASE, TUFF_FRAME_NAMES, TUFF_FRAME_QUERY } kind;
@@ -55,16 +67,7 @@ typedef struct tuff_frame {
   /* Of a query, also of the statement itself. Its scope are the tables of one SELECT,
    * INSERT, UPDATE or DELETE; an opaque one has columns that are no table's, and a
    * sealed one does not see the tables beside it. */
-  enum {
-    TUFF_CLAUSE_START,
-    TUFF_CLAUSE_WITH,
-    TUFF_CLAUSE_INTO, /* between INTO and what follows the columns */
-    TUFF_CLAUSE_VALUES,
-    TUFF_CLAUSE_SELECT, /* the result */
-    TUFF_CLAUSE_SET,
-    TUFF_CLAUSE_FROM,
-    TUFF_CLAUSE_OTHER
-  } clause;
+  tuff_clause clause;
   bool wants_table; /* the next name is a table */
   bool wants_alias; /* the next name may be its alias */
   bool left;        /* of the `=` of SET */

@@ -195,8 +195,8 @@ void tuff_query_begin(tuff_targets *targets, tuff_frame *frame) {
   frame->scope_use = targets->uses;
 }
 
-static void begin_clause(tuff_targets *targets, tuff_frame *frame, int clause) {
-  frame->clause = (unsigned)clause;
+static void begin_clause(tuff_targets *targets, tuff_frame *frame, tuff_clause clause) {
+  frame->clause = clause;
   frame->wants_table = clause == TUFF_CLAUSE_FROM || clause == TUFF_CLAUSE_INTO;
   frame->wants_alias = false;
   frame->left = clause == TUFF_CLAUSE_SET;

@@ -150,6 +150,9 @@ static void is_not_led_astray(void) {
   check("select * from t where ? = f(a)", "-");
   check("select * from t where ? < u.a", "-");
   check("select * from t where not a = ?", "t.a?");
+  check("select * from t where match = ? and a not like b and like = ?",
+        "t.match? t.like?");
+  check("update t set a = like(?, b), end = ?", "t.a~ t.end");
   check("update t set a = (select b from u where c = ?)", "t,u.c?");
   check("update t set a = b = ?", "t.b?");
   check("insert into t (a) select b = ? from u", "u.b?");
@@ -308,7 +311,7 @@ static void compares_rows(void) {
 }
 
 static void is_known_only_so_deep(void) {
-  char source[2048];
+  char source[4096];
   size_t used = append(source, 0, sizeof source, "update t set a = ?, b = ");
   for (unsigned i = 0; i < 100; i++) used = append(source, used, sizeof source, "(");
   used = append(source, used, sizeof source, "?, (?)");
