@@ -116,20 +116,25 @@ static void back_to_written(tuff_targets *targets, tuff_frame *frame) {
   add_source(targets, written.name, written.alias, frame->scope);
 }
 
+/* What stands in parentheses without an alias may be a join, whose names are not known.
+ */
 static void find_qualified(const tuff_targets *targets, const tuff_frame *frame,
                            tuff_target *target) {
+  const tuff_source *found = NULL;
   for (unsigned i = 0; i < targets->source_count; i++) {
     const tuff_source *source = &targets->source[i];
-    if (source->scope != frame->scope || !same_name(source->alias, target->table))
-      continue;
-    if (source->name.size) {
-      target->table = source->name;
-      target->candidates = UINT32_C(1) << i;
-    } else {
-      tuff_target_forget(target);
-    }
+    bool nameless = source->alias.size == 0;
+    if (source->scope == frame->scope &&
+        (nameless ? !found : same_name(source->alias, target->table)))
+      found = source;
+  }
+  if (!found) return;
+  if (found->name.size == 0) {
+    tuff_target_forget(target);
     return;
   }
+  target->table = found->name;
+  target->candidates = UINT32_C(1) << (found - targets->source);
 }
 
 /* Where there is only one table, it is that. True if there are several. */

@@ -294,6 +294,8 @@ static void does_not_take_another_query_for_a_table(void) {
   check("select * from t, json_each(?) j where j.value = ? and t.a = ? and a = ?",
         "- - t.a? -");
   check("select * from (t join u on t.a = ?) where u.a = ?", "- -");
+  check("select * from t where b in (select b from (u t join v) where t.a = ?)", "-");
+  check("select * from (select 1) join t on t.a = ? and a = ?", "t.a? -");
   check("with v as (select ?) insert into t (a) select * from v where b = ?", "- -");
   check("with v as (select 1) insert into t (a) select ? from v", "t.a");
   check("with v as (select 1) update t set a = ? where b = ?", "t.a t.b?");
