@@ -225,19 +225,18 @@ static bool bind_several(tuff_sqlite_statement *statement, unsigned index,
 static inline bool bind_targeted(tuff_sqlite_statement *statement, unsigned index,
                                  const tuff_value *value, tuff_error *err) {
   const tuff_sqlite_target *target = &statement->targets[index];
+  bool converted = true;
   switch (target->conversion) {
-    case TUFF_SQLITE_AS_IT_IS: return bind_value(statement, (int)index + 1, value, err);
-    case TUFF_SQLITE_REAL:
-      if (TUFF_UNLIKELY(!fits_real(value)))
-        return bind_typed(statement, index, target, value, err);
-      return bind_value(statement, (int)index + 1, value, err);
+    case TUFF_SQLITE_AS_IT_IS: converted = false; break;
+    case TUFF_SQLITE_REAL: converted = !fits_real(value); break;
     case TUFF_SQLITE_TEXT:
-      if (TUFF_UNLIKELY(value->kind == TUFF_REAL || value->kind == TUFF_ARRAY))
-        return bind_typed(statement, index, target, value, err);
-      return bind_value(statement, (int)index + 1, value, err);
+      converted = value->kind == TUFF_REAL || value->kind == TUFF_ARRAY;
+      break;
     case TUFF_SQLITE_SEVERAL: return bind_several(statement, index, value, err);
-    default: return bind_typed(statement, index, target, value, err);
+    default: break;
   }
+  return converted ? bind_typed(statement, index, target, value, err)
+                   : bind_value(statement, (int)index + 1, value, err);
 }
 
 bool tuff_sqlite_bind(void *context, const tuff_value *values, unsigned count,
