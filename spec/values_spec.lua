@@ -298,6 +298,152 @@ describe("values", function()
     end)
   end)
 
+  describe("columns of parameters", function()
+    before_each(function()
+      db:exec [[
+        create table t(id integer primary key, price DECIMAL INTEGER(10,2), name text, n integer);
+        create table u(id integer primary key, price DECIMAL INTEGER(10,2), amount integer);
+        create table w(price integer);
+      ]]
+      db:run("insert into t values (1, '100', 'one', 7)")
+    end)
+
+    local function stores(expected, sql, ...)
+      db:run("update t set price = 100")
+      db:run(sql, ...)
+      exactly(expected, db:value("select price from t order by id desc"))
+      db:run("delete from t where id <> 1")
+    end
+
+    it("are seen through what only wraps a value", function()
+      stores("12.34", "update t set price = (?)", "12.34")
+      stores("12.34", "update t set price = ((+?))", "12.34")
+      stores("12.00", "update t set price = coalesce(?, price)", "12")
+      stores("1.00", "update t set price = coalesce(?, price)", nil)
+      stores("12.00", "update t set price = coalesce(?, ?)", nil, 12)
+      stores("12.00", "update t set price = ifnull(?, price)", "12")
+      stores("12.00", "update t set price = nullif(?, price)", "12")
+      stores("12.00", "update t set price = iif(name = ?, ?, ?)", "one", "12", "13")
+      stores("12.00", "update t set price = max(price, ?)", "12")
+      stores("0.50", "update t set price = min(price, ?, ?)", "0.5", "12")
+      stores("12.00", "update t set price = case when name = ? then ? else ? end",
+        "one", "12", "13")
+      stores("13.00", "update t set price = case name when ? then ? else ? end",
+        "two", "12", "13")
+      stores("12.00", "update t set (price, name) = (coalesce(?, price), ?)", "12", "one")
+      stores("12.00", "update t set price = (select ? from u union all select ?)", "11", "12")
+      stores("12.00", "insert into t(price) values (coalesce(?, 1))", "12")
+      stores("12.00", "insert into t values (2, (?), null, 1)", "12")
+      stores("12.00", "insert into t(price) select coalesce(?, price) from t", "12")
+      stores("12.00", "insert into t(id, price) values (1, ?) on conflict do update "
+        .. "set price = coalesce(?, 0)", "11", "12")
+    end)
+
+    it("are seen through it in comparisons, too", function()
+      for _, condition in ipairs { "price = (?)", "price = coalesce(?, price)",
+        "price in ((?), 5)", "price between +? and 200", "(price, n) = (?, 7)",
+        "(price, n) in (values (?, 7))", "case price when ? then 1 end" } do
+        exactly(1, db:value("select id from t where " .. condition, "1.00"))
+        assert.is_nil(db:value("select id from t where " .. condition, "1.01"))
+      end
+    end)
+
+    it("lets numbers but no text into the arithmetic of decimals", function()
+      stores("3.50", "update t set price = price + ?", 250)
+      stores("0.50", "update t set price = price * ?", 0.5)
+      for _, expression in ipairs { "price + ?", "? * 2", "-?", "abs(?)", "? || ''",
+        "cast(? as integer)", "coalesce(?, 1) * 2", "price + coalesce(?, 0)" } do
+        local err = errors.expect("type", db.run, db, "update t set price = " .. expression, "12")
+        errors.mentions(err, "arithmetic")
+        assert.is_truthy(err.hint:find("scaled", 1, true))
+        errors.expect("type", db.run, db, "insert into t(price) select " .. expression
+          .. " from t", "12")
+      end
+      assert.are.equal(1, db:value("select count(*) from t"))
+      exactly("0.50", db:value("select price from t"))
+      db:run("update t set name = name || ?, n = length(?)", "x", "abc")
+      assert.are.same({ name = "onex", n = 3 }, db:row("select name, n from t"))
+      stores("12.00", "update t set price = (select json_extract(doc, '$.x') from "
+        .. "(select ? as doc))", '{"x": 1200}')
+      stores("1.00", "update t set price = price * iif(? = 'x', 2, 1)", "y")
+      stores("1.00", "update t set price = price * case when name = ? then 2 else 1 end", "y")
+    end)
+
+    it("are found by alias and among several tables", function()
+      db:run("insert into u values (1, 250, 3)")
+      exactly(1, db:value("select a.id from t a join u b using (id) where b.price = ?", "2.50"))
+      exactly(1, db:value("select a.id from t as a, u as b where a.price = ?", "1.00"))
+      exactly(1, db:value("select t.id from t, u where n = 7 and t.price = ? and U.price > ?",
+        "1.00", "2.49"))
+      exactly(1, db:value("select t.id from t join u b on b.id = t.id and amount = ?", 3))
+      exactly(1, db:value("select id from t where id in (select id from u where price = ?)",
+        "2.50"))
+      exactly(1, db:value("with v as (select id from u where price = ?) "
+        .. "select t.id from t, v where t.price = ?", "2.50", "1.00"))
+      exactly(2, db:value("select count(*) from (select id from t where price = ? union all "
+        .. "select id from u where price = ?)", "1.00", "2.50"))
+    end)
+
+    it("are not guessed where tables differ, or where it may be no column of a table", function()
+      db:exec("insert into w values (100); create view v as select price / 100 as price from t")
+      exactly(100, db:value("select w.price from w, t where w.price = ?", 100))
+      exactly(1, db:value("select count(*) from w where exists (select 1 from t where n = 7 "
+        .. "and w.price = ?)", 100))
+      exactly(1, db:value("select x from (select price / 100 as x from t) where x = ?", 1))
+      exactly(1, db:value("select price from (select price / 100 as price from t) "
+        .. "where price = ?", 1))
+      exactly(1, db:value("with t as (select 1 as price) select price from t where price = ?", 1))
+      exactly(1, db:value("select v.price from v, t where v.price = ?", 1))
+      exactly(1, db:value("select price from v where price = ? and exists (select 1 from t)", 1))
+    end)
+
+    it("may be several of one name, if they store the value alike", function()
+      db:run("insert into t(id, price) values (:id, :price) on conflict do update "
+        .. "set price = :price where price <> :price", { id = 1, price = "12.50" })
+      exactly("12.50", db:value("select price from t"))
+      db:run("update t set price = :x, n = :x", { x = tuff.null })
+      assert.is_nil(db:value("select price from t"))
+      db:run("update t set price = :x, n = :x", { x = 0 })
+      exactly("0.00", db:value("select price from t"))
+      exactly(1, db:value("select id from t where price in :x and n in :x", { x = { 0 } }))
+      db:exec("create table times(at TIMESTAMP TEXT, note text)")
+      local now = "2026-11-21T10:00:00.000000Z"
+      db:run("insert into times values (:x, :x)", { x = now })
+      assert.are.same({ at = now, note = now }, db:row("select * from times"))
+      errors.expect("type", db.run, db, "insert into times values (:x, :x)", { x = "now" })
+      exactly(now, db:value("select at from times where :x = note or length(:x) = 0", { x = now }))
+    end)
+
+    it("refuses one name for columns that store its value differently", function()
+      db:exec("create table b(data blob, note text)")
+      local function refused(sql, value)
+        local err = errors.expect("misuse", db.run, db, sql, { x = value })
+        errors.mentions(err, ":x")
+        errors.mentions(err, "differently")
+        assert.are.equal("use two names", err.hint)
+      end
+      refused("update t set price = :x, n = :x", 5)
+      refused("update t set price = :x where n = :x", 5)
+      refused("update t set price = coalesce(:x, price + :x)", 5)
+      refused("select id from t where price in :x or n in :x", { 0, 5 })
+      refused("insert into b values (:x, :x)", "text")
+      refused("insert into b values (:x, coalesce(:x, 'a'))", "text")
+      db:run("insert into b values (:x, :x)", { x = tuff.null })
+      exactly("1.00", db:value("select price from t"))
+      exactly(1, db:value("select count(*) from b"))
+    end)
+
+    it("follow the schema when it changes", function()
+      local update = db:prepare("update w set price = coalesce(:x, price), rowid = :id")
+      db:run("insert into w values (1)")
+      update:run { x = 5, id = 1 }
+      exactly(5, db:value("select price from w"))
+      db:exec("drop table w; create table w(price DECIMAL INTEGER(10,2)); insert into w values (1)")
+      update:run { x = 5, id = 1 }
+      exactly("5.00", db:value("select price from w"))
+    end)
+  end)
+
   describe("names of columns", function()
     it("numbers the second column of one name", function()
       assert.are.same({ a = 1, a_2 = 2, a_3 = 3 }, db:row("select 1 as a, 2 as a, 3 as a"))

@@ -135,21 +135,29 @@ typedef struct tuff_name {
   size_t size;
 } tuff_name;
 
-/* The column that a parameter is assigned to or compared with, as far as the text
- * itself tells. A driver whose server infers parameter types ignores it. */
+/* The column that a parameter is assigned to or compared with at one of its places in
+ * the text, as far as the text itself tells. A driver whose server infers parameter
+ * types ignores it. */
 typedef struct tuff_target {
-  tuff_name table;  /* none: not known, and nothing else counts */
-  tuff_name column; /* none: the ordinal-th column of the table, from 0 */
+  unsigned parameter; /* its number, from 0 */
+  tuff_name table;    /* none: one of the candidates, or none at all: not known */
+  tuff_name column;   /* none: the ordinal-th column of the table, from 0 */
   unsigned ordinal;
-  bool compared; /* not assigned: a value that does not fit is no mistake */
+  uint32_t candidates; /* bit i: the column may be of the i-th of tuff_sql.tables */
+  bool compared;       /* not assigned: a value that does not fit is no mistake */
+  bool embedded;       /* only a part of what is assigned, as in `set a = a + ?` */
 } tuff_target;
 
-/* One statement whose placeholders are already the driver's own. */
+/* One statement whose placeholders are already the driver's own. What it points to,
+ * but for the text, outlives the statement. */
 typedef struct tuff_sql {
   const char *text; /* terminated */
   size_t size;
   unsigned parameters;
-  const tuff_target *targets; /* one for each parameter; they outlive the statement */
+  unsigned uses;              /* a parameter with a name may stand at several places */
+  const tuff_target *targets; /* one for each use, in the order of the text */
+  unsigned table_count;
+  const tuff_name *tables; /* that candidates speak of; one without a name is none */
 } tuff_sql;
 
 /* How a driver wants placeholders and lists to be written. */

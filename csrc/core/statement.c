@@ -55,8 +55,13 @@ static void map_offset(const tuff_tokenized *tokenized, tuff_error *err) {
 static bool prepare_native(tuff_statement *statement, unsigned flags, tuff_error *err) {
   tuff_connection *connection = statement->connection;
   tuff_tokenized *tokenized = &statement->tokenized;
-  tuff_sql native = {tokenized->text.bytes, tokenized->text.size, tokenized->count,
-                     tokenized->targets};
+  tuff_sql native = {.text = tokenized->text.bytes,
+                     .size = tokenized->text.size,
+                     .parameters = tokenized->count,
+                     .uses = tokenized->uses,
+                     .targets = tokenized->targets,
+                     .table_count = tokenized->table_count,
+                     .tables = tokenized->tables};
   connection->watch.started_us = 0;
   statement->native =
       connection->driver->prepare(connection->native, &native, flags, err);

@@ -17,7 +17,7 @@ typedef struct tuff_statement {
   char *source; /* the script's own text, terminated */
   size_t size;
   uint64_t hash;
-  tuff_tokenized tokenized; /* its `text` and `targets` are gone after preparing */
+  tuff_tokenized tokenized; /* its `text` is gone after preparing */
 
   bool busy;       /* checked out */
   bool cached;     /* the cache has it */

@@ -61,16 +61,38 @@ static bool number_of(pass *pass, const tuff_token *token, unsigned *number) {
     tuff_parameter *parameters = tuff_alloc(out->parameters, room * sizeof *parameters);
     if (!parameters) return tuff_fail_memory(pass->err);
     out->parameters = parameters;
-    tuff_target *targets = tuff_alloc(out->targets, room * sizeof *targets);
-    if (!targets) return tuff_fail_memory(pass->err);
-    out->targets = targets;
     out->room = room;
   }
   *number = out->count++;
-  out->targets[*number] = (tuff_target){0};
   out->parameters[*number] = (tuff_parameter){
       .name = name_size ? (size_t)(token->start + 1 - pass->source) : 0,
       .name_size = name_size};
+  return true;
+}
+
+static bool add_use(pass *pass, const tuff_token *token, unsigned number) {
+  tuff_tokenized *out = pass->out;
+  if (out->uses == out->uses_room) {
+    unsigned room = out->uses_room ? out->uses_room * 2 : 8;
+    tuff_target *grown = tuff_alloc(out->targets, room * sizeof *grown);
+    if (!grown) return tuff_fail_memory(pass->err);
+    out->targets = pass->targets.all = grown;
+    out->uses_room = room;
+  }
+  out->targets[out->uses++] = (tuff_target){.parameter = number};
+  tuff_targets_parameter(&pass->targets, token, out->targets);
+  return true;
+}
+
+/* The tables that the driver has to choose from. */
+static bool keep_tables(pass *pass) {
+  tuff_tokenized *out = pass->out;
+  const tuff_targets *targets = &pass->targets;
+  out->tables = tuff_alloc(NULL, targets->source_count * sizeof *out->tables);
+  if (!out->tables) return tuff_fail_memory(pass->err);
+  out->table_count = targets->source_count;
+  for (unsigned i = 0; i < out->table_count; i++)
+    out->tables[i] = targets->source[i].name;
   return true;
 }
 
@@ -108,8 +130,7 @@ static bool take_parameter(pass *pass, const tuff_token *token) {
                   "? and :name cannot be mixed in one statement");
   out->style = style;
   unsigned number = 0;
-  if (!number_of(pass, token, &number)) return false;
-  tuff_targets_parameter(&pass->targets, token, out->targets, number);
+  if (!number_of(pass, token, &number) || !add_use(pass, token, number)) return false;
   bool array = tuff_token_is(&pass->last[0], "in");
   if (out->parameters[number].used && out->parameters[number].array != array)
     return refuse(pass, token, TUFF_MISUSE,
@@ -189,7 +210,7 @@ static bool tokenize(pass *pass, size_t size) {
     return false;
   }
   pass->out->effect = statement.effect;
-  tuff_targets_begin(&pass->targets);
+  tuff_targets_begin(&pass->targets, statement.start + statement.size);
   tuff_lexer lexer = {statement.start, statement.start + statement.size, pass->dialect};
   if (!start_run(pass, (size_t)(statement.start - pass->source))) return false;
   for (;;) {
@@ -200,8 +221,7 @@ static bool tokenize(pass *pass, size_t size) {
     else if (!take(pass, &token))
       return false;
   }
-  pass->targets.all = pass->out->targets;
-  tuff_targets_end(&pass->targets, pass->out->count);
+  if (tuff_targets_end(&pass->targets) && !keep_tables(pass)) return false;
   return pass->out->text.failed ? tuff_fail_memory(pass->err) : true;
 }
 
@@ -224,6 +244,7 @@ void tuff_tokenized_free(tuff_tokenized *tokenized) {
   tuff_buffer_free(&tokenized->text);
   tuff_free(tokenized->parameters);
   tuff_free(tokenized->targets);
+  tuff_free(tokenized->tables);
   tuff_free(tokenized->run);
   *tokenized = (tuff_tokenized){0};
 }

@@ -29,7 +29,10 @@ typedef struct tuff_tokenized {
   tuff_effect effect;
   unsigned count, room;
   tuff_parameter *parameters; /* `count` of them, in the order of their numbers */
-  tuff_target *targets;       /* the same, views into the source: for prepare only */
+  unsigned uses, uses_room;
+  tuff_target *targets; /* one for each use; views into the source, as `tables` are */
+  unsigned table_count;
+  tuff_name *tables; /* NULL where no target needs them */
   unsigned runs, runs_room;
   tuff_run *run;
 } tuff_tokenized;

@@ -1,5 +1,7 @@
 /* bind.c: values of a script as parameters of SQLite. What it would change in silence
  * is refused here. */
+#include <string.h>
+
 #include "sqlite/database.h"
 
 static inline bool check(tuff_sqlite_statement *statement, int result,
@@ -88,14 +90,50 @@ static inline bool bind_value(tuff_sqlite_statement *statement, int number,
   }
 }
 
+static bool refuse_embedded(tuff_error *err) {
+  const tuff_host *host = tuff_sqlite_host;
+  host->fail(err, TUFF_TYPE,
+             "a text cannot take part in the arithmetic of a column of decimals");
+  host->hint(err, "in SQL a decimal is an integer scaled by 10^s: give that integer, "
+                  "or compute the value in Lua");
+  return false;
+}
+
+/* An integer that no float holds would be rounded in a column of floats. */
+static bool fits_real(const tuff_value *value) {
+  int64_t integer = value->integer;
+  return value->kind != TUFF_INTEGER ||
+         (integer >= -(INT64_C(1) << 53) && integer <= INT64_C(1) << 53) ||
+         (integer != INT64_MAX && (int64_t)(double)integer == integer);
+}
+
+static bool refuse_integer(tuff_error *err) {
+  tuff_sqlite_host->fail(err, TUFF_RANGE,
+                         "this integer has no exact form as a float, which its column "
+                         "holds");
+  return false;
+}
+
+static bool convert(const tuff_sqlite_target *target, tuff_value *value, char *text,
+                    tuff_error *err) {
+  switch (target->conversion) {
+    case TUFF_SQLITE_AS_IT_IS: return true;
+    case TUFF_SQLITE_REAL: return fits_real(value) || refuse_integer(err);
+    case TUFF_SQLITE_EMBEDDED:
+      return (value->kind != TUFF_TEXT && value->kind != TUFF_JSON) ||
+             refuse_embedded(err);
+    default: return tuff_sqlite_store(&target->type, value, text, err);
+  }
+}
+
 static void free_list(void *list) { tuff_sqlite_host->alloc(list, 0); }
 
 /* A list for a column of decimals, blobs or texts: SQLite frees the converted copy. */
 static bool bind_typed_list(tuff_sqlite_statement *statement, unsigned index,
-                            const tuff_value *value, tuff_error *err) {
-  const tuff_type *type = &statement->targets[index];
-  if (type->declared != TUFF_AS_DECIMAL && type->declared != TUFF_AS_BLOB &&
-      type->declared != TUFF_AS_TEXT)
+                            const tuff_sqlite_target *target, const tuff_value *value,
+                            tuff_error *err) {
+  if (target->conversion != TUFF_SQLITE_CONVERT &&
+      target->conversion != TUFF_SQLITE_TEXT)
     return bind_other(statement, (int)index + 1, value, err);
   size_t size = (value->size + 1) * sizeof(tuff_value);
   tuff_value *list =
@@ -106,8 +144,7 @@ static bool bind_typed_list(tuff_sqlite_statement *statement, unsigned index,
   *list = (tuff_value){.kind = TUFF_ARRAY, .items = items, .size = value->size};
   for (size_t i = 0; i < value->size; i++) {
     items[i] = value->items[i];
-    if (tuff_sqlite_store(type, true, &items[i], texts + i * TUFF_SQLITE_SCRATCH,
-                          err) &&
+    if (convert(target, &items[i], texts + i * TUFF_SQLITE_SCRATCH, err) &&
         check_item(&items[i], (int)index + 1, err))
       continue;
     err->parameter = (int)index;
@@ -120,46 +157,86 @@ static bool bind_typed_list(tuff_sqlite_statement *statement, unsigned index,
   return check(statement, result, err);
 }
 
-/* An integer that no float holds would be rounded in a column of floats. */
-static bool fits_real(const tuff_value *value) {
-  int64_t integer = value->integer;
-  return value->kind != TUFF_INTEGER ||
-         (integer >= -(INT64_C(1) << 53) && integer <= INT64_C(1) << 53) ||
-         (integer != INT64_MAX && (int64_t)(double)integer == integer);
-}
-
 static bool bind_typed(tuff_sqlite_statement *statement, unsigned index,
-                       const tuff_value *value, tuff_error *err) {
-  if (value->kind == TUFF_ARRAY) return bind_typed_list(statement, index, value, err);
+                       const tuff_sqlite_target *target, const tuff_value *value,
+                       tuff_error *err) {
+  if (value->kind == TUFF_ARRAY)
+    return bind_typed_list(statement, index, target, value, err);
   tuff_value stored = *value;
-  if (!tuff_sqlite_store(&statement->targets[index], statement->target[index].compared,
-                         &stored, statement->texts + index * TUFF_SQLITE_SCRATCH,
-                         err)) {
+  if (!convert(target, &stored, statement->texts + index * TUFF_SQLITE_SCRATCH, err)) {
     err->parameter = (int)index;
     return false;
   }
   return bind_value(statement, (int)index + 1, &stored, err);
 }
 
+/* ---- one name for several columns ---- */
+
+static bool same_stored(const tuff_value *a, const tuff_value *b) {
+  tuff_kind kinds[2] = {a->kind, b->kind};
+  for (int i = 0; i < 2; i++) {
+    if (kinds[i] == TUFF_BOOLEAN) kinds[i] = TUFF_INTEGER;
+    if (kinds[i] == TUFF_JSON) kinds[i] = TUFF_TEXT;
+  }
+  if (kinds[0] != kinds[1]) return false;
+  switch (kinds[0]) {
+    case TUFF_INTEGER: return a->integer == b->integer;
+    case TUFF_REAL: return memcmp(&a->real, &b->real, sizeof a->real) == 0;
+    case TUFF_TEXT:
+    case TUFF_BLOB:
+      return a->size == b->size &&
+             (a->size == 0 || memcmp(a->bytes, b->bytes, a->size) == 0);
+    default: return true;
+  }
+}
+
+static bool refuse_different(tuff_error *err) {
+  tuff_sqlite_host->fail(err, TUFF_MISUSE, "its columns store this value differently");
+  tuff_sqlite_host->hint(err, "use two names");
+  return false;
+}
+
+static bool agree(tuff_sqlite_statement *statement, const tuff_sqlite_target *first,
+                  const tuff_value *value, tuff_error *err) {
+  char first_text[TUFF_SQLITE_SCRATCH], text[TUFF_SQLITE_SCRATCH];
+  tuff_value wanted = *value;
+  if (!convert(first, &wanted, first_text, err)) return false;
+  for (unsigned i = first->next; i; i = statement->targets[i].next) {
+    tuff_value stored = *value;
+    if (!convert(&statement->targets[i], &stored, text, err)) return false;
+    if (!same_stored(&stored, &wanted)) return refuse_different(err);
+  }
+  return true;
+}
+
+static bool bind_several(tuff_sqlite_statement *statement, unsigned index,
+                         const tuff_value *value, tuff_error *err) {
+  const tuff_sqlite_target *first = &statement->targets[statement->targets[index].next];
+  bool list = value->kind == TUFF_ARRAY;
+  const tuff_value *items = list ? value->items : value;
+  for (size_t i = 0; i < (list ? value->size : 1); i++) {
+    if (agree(statement, first, &items[i], err)) continue;
+    err->parameter = (int)index;
+    return false;
+  }
+  return bind_typed(statement, index, first, value, err);
+}
+
 static inline bool bind_targeted(tuff_sqlite_statement *statement, unsigned index,
                                  const tuff_value *value, tuff_error *err) {
-  switch (statement->targets[index].declared) {
-    case TUFF_AS_REAL:
-      if (TUFF_UNLIKELY(!fits_real(value) && !statement->target[index].compared)) {
-        tuff_sqlite_host->fail(err, TUFF_RANGE,
-                               "this integer has no exact form as a float, which its "
-                               "column holds");
-        err->parameter = (int)index;
-        return false;
-      }
-      return bind_value(statement, (int)index + 1, value, err);
-    case TUFF_AS_TEXT:
-      if (TUFF_UNLIKELY(value->kind == TUFF_REAL || value->kind == TUFF_ARRAY))
-        return bind_typed(statement, index, value, err);
-      return bind_value(statement, (int)index + 1, value, err);
-    case TUFF_AS_STORED: return bind_value(statement, (int)index + 1, value, err);
-    default: return bind_typed(statement, index, value, err);
+  const tuff_sqlite_target *target = &statement->targets[index];
+  bool converted = true;
+  switch (target->conversion) {
+    case TUFF_SQLITE_AS_IT_IS: converted = false; break;
+    case TUFF_SQLITE_REAL: converted = !fits_real(value); break;
+    case TUFF_SQLITE_TEXT:
+      converted = value->kind == TUFF_REAL || value->kind == TUFF_ARRAY;
+      break;
+    case TUFF_SQLITE_SEVERAL: return bind_several(statement, index, value, err);
+    default: break;
   }
+  return converted ? bind_typed(statement, index, target, value, err)
+                   : bind_value(statement, (int)index + 1, value, err);
 }
 
 bool tuff_sqlite_bind(void *context, const tuff_value *values, unsigned count,

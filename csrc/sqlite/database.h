@@ -40,6 +40,24 @@ typedef struct tuff_sqlite_database {
   sqlite3_stmt *control[5];
 } tuff_sqlite_database;
 
+/* How a value becomes what its column holds. */
+typedef enum tuff_sqlite_conversion {
+  TUFF_SQLITE_AS_IT_IS,
+  TUFF_SQLITE_REAL,     /* an integer must have an exact form as a float */
+  TUFF_SQLITE_TEXT,     /* a float becomes text */
+  TUFF_SQLITE_CONVERT,  /* by its type */
+  TUFF_SQLITE_EMBEDDED, /* a part of what a column of decimals is set to: no text */
+  TUFF_SQLITE_SEVERAL   /* it has several uses, which begin at `next` */
+} tuff_sqlite_conversion;
+
+/* What is known of the columns of one parameter, or of one of its uses. */
+typedef struct tuff_sqlite_target {
+  tuff_sqlite_conversion conversion;
+  bool known;
+  tuff_type type;
+  unsigned next; /* 0: none */
+} tuff_sqlite_target;
+
 typedef struct tuff_sqlite_statement {
   tuff_sqlite_database *database;
   sqlite3_stmt *handle;
@@ -47,14 +65,14 @@ typedef struct tuff_sqlite_statement {
   tuff_shape shape;
   const char **names;
   unsigned names_room;
-  tuff_type *types;          /* of the columns; NULL: all as stored */
-  char *scratch;             /* decimals of one row as text */
-  const tuff_target *target; /* where the parameters go */
-  tuff_type *targets;        /* of these columns; NULL: all as stored */
-  char *texts;               /* converted arguments of one run */
-  const tuff_value *values;  /* of this run, borrowed */
-  bool running;              /* stepped since it was reset */
-  bool bound;                /* holds views of the caller's values */
+  tuff_type *types;            /* of the columns; NULL: all as stored */
+  char *scratch;               /* decimals of one row as text */
+  tuff_sqlite_target *targets; /* of the parameters, and behind them the uses of those
+                                * that have several; NULL: all as they are */
+  char *texts;                 /* converted arguments of one run */
+  const tuff_value *values;    /* of this run, borrowed */
+  bool running;                /* stepped since it was reset */
+  bool bound;                  /* holds views of the caller's values */
   int64_t changed;
 } tuff_sqlite_statement;
 
@@ -151,18 +169,21 @@ void tuff_sqlite_finish(void *statement);
 /* type.c: declared types. */
 tuff_type tuff_sqlite_type_of(const char *declaration);
 
-/* The declared type of the column that a parameter goes to; "as stored" where it is not
- * known. */
-bool tuff_sqlite_target_type(tuff_sqlite_database *database, const tuff_target *target,
-                             tuff_type *type, tuff_error *err);
+/* The declared type of the column that a parameter goes to. known: there is such a
+ * column, and only one. */
+bool tuff_sqlite_target_type(tuff_sqlite_database *database, const tuff_sql *sql,
+                             const tuff_target *target, tuff_type *type, bool *known,
+                             tuff_error *err);
+
+bool tuff_sqlite_same_type(const tuff_type *a, const tuff_type *b);
 
 /* Bytes of text that one converted number takes. */
 #define TUFF_SQLITE_SCRATCH ((size_t)32)
 
 /* A value of the script as this type stores it. text has room for TUFF_SQLITE_SCRATCH
- * bytes that must live as long as the binding. compared: see tuff_target. */
-bool tuff_sqlite_store(const tuff_type *type, bool compared, tuff_value *value,
-                       char *text, tuff_error *err);
+ * bytes that must live as long as the binding. */
+bool tuff_sqlite_store(const tuff_type *type, tuff_value *value, char *text,
+                       tuff_error *err);
 
 /* A stored value as this type reads. */
 void tuff_sqlite_load(const tuff_type *type, tuff_value *value, char *text);

@@ -90,26 +90,71 @@ static int ordinal_type(tuff_sqlite_database *database, const char *table,
   return result;
 }
 
-bool tuff_sqlite_target_type(tuff_sqlite_database *database, const tuff_target *target,
-                             tuff_type *type, tuff_error *err) {
-  *type = (tuff_type){TUFF_AS_STORED, false, 0, 0};
-  char table[256], column[256];
-  if (target->table.size == 0 || !unquote(&target->table, table, sizeof table))
-    return true;
-  int result = SQLITE_OK;
-  if (target->column.size == 0) {
-    result = ordinal_type(database, table, target->ordinal, type);
-  } else if (unquote(&target->column, column, sizeof column)) {
-    const char *declaration = NULL;
-    result = sqlite3_table_column_metadata(database->handle, NULL, table, column,
-                                           &declaration, NULL, NULL, NULL, NULL);
-    if (result == SQLITE_OK) *type = tuff_sqlite_type_of(declaration);
+/* The result code for a table, or the column of one. */
+static int column_type(tuff_sqlite_database *database, const char *table,
+                       const char *column, tuff_type *type) {
+  const char *declaration = NULL;
+  int result = sqlite3_table_column_metadata(database->handle, NULL, table, column,
+                                             &declaration, NULL, NULL, NULL, NULL);
+  if (result == SQLITE_OK && column) *type = tuff_sqlite_type_of(declaration);
+  return result;
+}
+
+static bool is_found(int result) { return result == SQLITE_OK || result == SQLITE_ROW; }
+
+/* That there is no such column is no error: it may be a view's, or an expression's. */
+static bool is_failure(int result) {
+  return !is_found(result) && result != SQLITE_DONE && (result & 0xFF) != SQLITE_ERROR;
+}
+
+bool tuff_sqlite_same_type(const tuff_type *a, const tuff_type *b) {
+  return a->declared == b->declared && a->strict == b->strict &&
+         a->precision == b->precision && a->scale == b->scale;
+}
+
+/* Not known if two tables declare it differently, or if one is a view, which does not
+ * say what it has. */
+static int candidates_type(tuff_sqlite_database *database, const tuff_sql *sql,
+                           const tuff_target *target, const char *column,
+                           tuff_type *type, bool *known) {
+  char table[256];
+  for (unsigned i = 0; i < sql->table_count; i++) {
+    if (!(target->candidates >> i & 1)) continue;
+    if (!unquote(&sql->tables[i], table, sizeof table)) return SQLITE_ERROR;
+    tuff_type found;
+    int result = column_type(database, table, column, &found);
+    if (is_found(result) && *known && !tuff_sqlite_same_type(type, &found))
+      return SQLITE_ERROR;
+    if (is_found(result)) {
+      *type = found;
+      *known = true;
+    } else if (is_failure(result) ||
+               (result = column_type(database, table, NULL, NULL)) != SQLITE_OK) {
+      return result;
+    }
   }
-  /* That there is no such column is no error: it may be a view's, or an expression's.
-   */
-  bool known = result == SQLITE_OK || result == SQLITE_ROW || result == SQLITE_DONE ||
-               (result & 0xFF) == SQLITE_ERROR;
-  return known || tuff_sqlite_fail(database, result, err);
+  return SQLITE_OK;
+}
+
+bool tuff_sqlite_target_type(tuff_sqlite_database *database, const tuff_sql *sql,
+                             const tuff_target *target, tuff_type *type, bool *known,
+                             tuff_error *err) {
+  char table[256], column[256];
+  int result = SQLITE_ERROR;
+  *known = false;
+  bool column_given = target->column.size > 0;
+  bool readable = (!column_given || unquote(&target->column, column, sizeof column)) &&
+                  (!target->table.size || unquote(&target->table, table, sizeof table));
+  if (readable && target->table.size) {
+    result = column_given ? column_type(database, table, column, type)
+                          : ordinal_type(database, table, target->ordinal, type);
+    *known = is_found(result);
+  } else if (readable && column_given) {
+    result = candidates_type(database, sql, target, column, type, known);
+  }
+  if (!is_found(result)) *known = false;
+  if (!*known) *type = (tuff_type){TUFF_AS_STORED, false, 0, 0};
+  return !is_failure(result) || tuff_sqlite_fail(database, result, err);
 }
 
 /* ---- storing ---- */
@@ -257,8 +302,8 @@ static bool store_json(tuff_value *value, char *text, tuff_error *err) {
                 "give a table, a string of JSON, a boolean or a finite number");
 }
 
-bool tuff_sqlite_store(const tuff_type *type, bool compared, tuff_value *value,
-                       char *text, tuff_error *err) {
+bool tuff_sqlite_store(const tuff_type *type, tuff_value *value, char *text,
+                       tuff_error *err) {
   if (value->kind == TUFF_NULL) return true;
   switch (type->declared) {
     case TUFF_AS_BLOB:
@@ -266,16 +311,16 @@ bool tuff_sqlite_store(const tuff_type *type, bool compared, tuff_value *value,
       return true;
     case TUFF_AS_DECIMAL: return store_decimal(type, value, err);
     case TUFF_AS_BOOLEAN:
-      if (compared || !type->strict || value->kind == TUFF_BOOLEAN ||
+      if (!type->strict || value->kind == TUFF_BOOLEAN ||
           (value->kind == TUFF_INTEGER && (value->integer == 0 || value->integer == 1)))
         return true;
       return refuse(err, TUFF_TYPE, "this column holds booleans", "give true or false");
     case TUFF_AS_TIMESTAMP:
-      if (compared || is_timestamp(value)) return true;
+      if (is_timestamp(value)) return true;
       return refuse(err, TUFF_TYPE,
                     "this column holds timestamps in UTC of 27 characters",
                     "write it like \"2026-11-21T10:00:00.000000Z\"");
-    case TUFF_AS_JSON: return compared || store_json(value, text, err);
+    case TUFF_AS_JSON: return store_json(value, text, err);
     case TUFF_AS_TEXT:
       /* SQLite itself would print fifteen digits. */
       if (value->kind == TUFF_REAL && value->real == value->real)

@@ -46,11 +46,30 @@ static void check_parameters(const tuff_tokenized *result, const char *source,
       must(parameter->name > 0 && parameter->name + parameter->name_size <= size);
       must(source[parameter->name - 1] == ':');
     }
+  }
+}
+
+static bool is_name_inside(const tuff_name *name, const char *source, size_t size) {
+  return name->size == 0 || is_inside(name->start, name->size, source, size);
+}
+
+/* Each use is of a parameter that there is, and a table is known or to be chosen. */
+static void check_targets(const tuff_tokenized *result, const char *source,
+                          size_t size) {
+  must(result->uses >= result->count && result->table_count <= 32);
+  for (unsigned i = 0; i < result->table_count; i++)
+    must(is_name_inside(&result->tables[i], source, size));
+  for (unsigned i = 0; i < result->uses; i++) {
     const tuff_target *target = &result->targets[i];
-    if (target->table.size == 0) continue;
-    must(is_inside(target->table.start, target->table.size, source, size));
-    if (target->column.size)
-      must(is_inside(target->column.start, target->column.size, source, size));
+    must(target->parameter < result->count);
+    must(is_name_inside(&target->table, source, size));
+    must(is_name_inside(&target->column, source, size));
+    must(!(target->compared && target->embedded));
+    if (target->table.size || !target->column.size) continue;
+    must(target->compared && target->candidates);
+    for (unsigned table = 0; table < 32; table++)
+      if (target->candidates >> table & 1)
+        must(table < result->table_count && result->tables[table].size > 0);
   }
 }
 
@@ -102,6 +121,7 @@ static void check(const char *source, size_t size, const tuff_dialect *dialect) 
   must(err.code == TUFF_OK && result.text.bytes && !result.text.failed);
   must(strlen(result.text.bytes) == result.text.size);
   check_parameters(&result, source, size);
+  check_targets(&result, source, size);
   check_offsets(&result, size);
   check_placeholders(&result, source, size, dialect);
   tuff_tokenized_free(&result);

@@ -18,8 +18,30 @@ static size_t append(char *out, size_t used, size_t room, const char *format, ..
   return used + (size_t)size;
 }
 
-/* The targets as words: "t.a" is assigned, "t.a?" compared, "t[1]" the second column,
- * "-" none. */
+/* A target as a word: "t.a" is assigned, "t.a~" in a part, "t.a?" compared, "t,u.a?"
+ * compared and of either table, "t[1]" the second column, "-" none. */
+static size_t describe(char *out, size_t used, size_t room,
+                       const tuff_tokenized *result, const tuff_target *target) {
+  unsigned tables = 0;
+  if (target->table.size == 0 && target->column.size == 0)
+    return append(out, used, room, "-");
+  if (target->table.size)
+    used =
+        append(out, used, room, "%.*s", (int)target->table.size, target->table.start);
+  for (unsigned i = 0; target->table.size == 0 && i < result->table_count; i++)
+    if (target->candidates >> i & 1)
+      used = append(out, used, room, "%s%.*s", tables++ ? "," : "",
+                    (int)result->tables[i].size, result->tables[i].start);
+  if (target->column.size)
+    used = append(out, used, room, ".%.*s", (int)target->column.size,
+                  target->column.start);
+  else
+    used = append(out, used, room, "[%u]", target->ordinal);
+  return append(out, used, room, "%s%s", target->compared ? "?" : "",
+                target->embedded ? "~" : "");
+}
+
+/* The targets of all uses, in the order of the text. */
 static void check(const char *source, const char *wanted) {
   tuff_tokenized result;
   tuff_error err = {.code = TUFF_OK};
@@ -29,20 +51,9 @@ static void check(const char *source, const char *wanted) {
     say("%s: %s", source, err.message);
     return;
   }
-  for (unsigned i = 0; i < result.count; i++) {
-    const tuff_target *target = &result.targets[i];
+  for (unsigned i = 0; i < result.uses; i++) {
     if (i) used = append(targets, used, sizeof targets, " ");
-    if (target->table.size == 0) {
-      used = append(targets, used, sizeof targets, "-");
-      continue;
-    }
-    used = append(targets, used, sizeof targets, "%.*s", (int)target->table.size,
-                  target->table.start);
-    if (target->column.size)
-      used = append(targets, used, sizeof targets, ".%.*s%s", (int)target->column.size,
-                    target->column.start, target->compared ? "?" : "");
-    else
-      used = append(targets, used, sizeof targets, "[%u]", target->ordinal);
+    used = describe(targets, used, sizeof targets, &result, &result.targets[i]);
   }
   if (!expect_text(targets, used, wanted)) say("%s", source);
   tuff_tokenized_free(&result);
@@ -107,7 +118,7 @@ static void finds_what_is_compared(void) {
 }
 
 static void knows_other_ways_to_compare(void) {
-  check("select * from t where ? < a and ? = t.b", "t.a? -");
+  check("select * from t where ? < a and ? = t.b", "t.a? t.b?");
   check("select * from t where a is ? or b is not ?", "t.a? t.b?");
   check("select * from t where a in ? and b not in ?", "t.a? t.b?");
   check("select * from t where a in (?, ?) and b not in (?)", "t.a? t.a? t.b?");
@@ -126,12 +137,12 @@ static void knows_tuples_and_results(void) {
   check("insert into t (a, b) select ?, ?", "t.a t.b");
   check("insert into t select 1, ?", "t[1]");
   check("insert into t (a, b) select ?, c from u", "t.a");
-  check("insert into t (a, b) select c, ? from u where d = ?", "t.b -");
+  check("insert into t (a, b) select c, ? from u where d = ?", "t.b u.d?");
 }
 
 static void is_not_led_astray(void) {
-  check("select * from t where a in (select ? from u)", "-");
-  check("select * from t where a in (select b from u where c = ?)", "-");
+  check("select * from t where a in (select ? from u)", "t,u.a?");
+  check("select * from t where a in (select b from u where c = ?)", "t,u.c?");
   check("select * from t where a in (abs(?), ?)", "- t.a?");
   check("select * from t where max(a, ?) = ?", "- -");
   check("select * from t where abs(a) = ?", "-");
@@ -139,10 +150,13 @@ static void is_not_led_astray(void) {
   check("select * from t where ? = f(a)", "-");
   check("select * from t where ? < u.a", "-");
   check("select * from t where not a = ?", "t.a?");
-  check("update t set a = (select b from u where c = ?)", "-");
+  check("select * from t where match = ? and a not like b and like = ?",
+        "t.match? t.like?");
+  check("update t set a = like(?, b), end = ?", "t.a~ t.end");
+  check("update t set a = (select b from u where c = ?)", "t,u.c?");
   check("update t set a = b = ?", "t.b?");
-  check("insert into t (a) select b = ? from u", "-");
-  check("insert into t (a, b) select max(c, ?), ? from u", "- t.b");
+  check("insert into t (a) select b = ? from u", "u.b?");
+  check("insert into t (a, b) select f(c, ?), ? from u", "t.a~ t.b");
 }
 
 static void says_nothing_of_an_expression(void) {
@@ -152,38 +166,176 @@ static void says_nothing_of_an_expression(void) {
   check("select * from t where a between ? - 1 and ? + 1", "- -");
   check("select * from t where ? + 1 < a", "-");
   check("select * from t where 1 + ? < a", "-");
-  check("insert into t (a) values (? || 'x')", "-");
-  check("insert into t (a) values ('x' || ?)", "-");
-  check("insert into t (a) values (abs(?))", "-");
-  check("insert into t (a, b) values (-?, ? + 1)", "- -");
-  check("update t set a = ? + 1", "-");
-  check("update t set a = a + ?", "-");
-  check("update t set a = abs(?)", "-");
-  check("update t set a = ? || b, b = ?", "- t.b");
+
   check("insert into t (a, b) values (case when ? then 1 end, ?)", "- t.b");
   check("select ?", "-");
   check("select ? = ?", "- -");
   check("select * from t limit ? offset ?", "- -");
 }
 
-static void says_nothing_where_tables_are_uncertain(void) {
-  check("select * from t, u where a = ?", "-");
-  check("select * from t join u on t.id = u.id where a = ?", "-");
-  check("select * from t join u using (id) where a = ?", "-");
-  check("select * from t where a = ? and b in (select c from u)", "-");
+static void does_not_take_another_column_for_it(void) {
+  check("update t set a = ? from u where b = ?", "t.a t,u.b?");
+  check("insert into t (a) select b from u where c = ?", "u.c?");
+  check("insert into t select * from u where c = ?", "u.c?");
+}
+
+static void keeps_each_use_of_a_name(void) {
+  check("insert into t (a, b) values (:x, :x)", "t.a t.b");
+  check("update t set a = :x where b = :x", "t.a t.b?");
+  check("update t set a = :x where a = :x or a = :y", "t.a t.a? t.a?");
+}
+
+static void numbers_the_parameter_of_each_use(void) {
+  static const char source[] = "update t set a = :x, b = :y where a = :x or b = :z";
+  static const unsigned numbers[] = {0, 1, 0, 2};
+  tuff_tokenized result;
+  tuff_error err = {.code = TUFF_OK};
+  if (!expect(tuff_tokenize(&result, source, sizeof source - 1, &sqlite, &err))) return;
+  expect_equal(result.count, 3);
+  if (expect_equal(result.uses, 4))
+    for (unsigned i = 0; i < 4; i++)
+      expect_equal(result.targets[i].parameter, numbers[i]);
+  tuff_tokenized_free(&result);
+}
+
+static void sees_through_what_keeps_a_value(void) {
+  check("update t set a = (?)", "t.a");
+  check("update t set a = ((+?)), b = + ?", "t.a t.b");
+  check("update t set a = coalesce(?, a), b = ifnull(?, b)", "t.a t.b");
+  check("update t set a = coalesce(?, b, ?) where c = ?", "t.a t.a t.c?");
+  check("update t set a = max(a, ?), b = min(?, ?)", "t.a t.b t.b");
+  check("update t set a = nullif(?, ?)", "t.a t.a?");
+  check("update t set a = iif(?, ?, ?)", "- t.a t.a");
+  check("update t set a = iif(b = ?, ?, ?)", "t.b? t.a t.a");
+  check("update t set a = case when b > ? then ? else ? end, c = ?",
+        "t.b? t.a t.a t.c");
+  check("update t set a = case b when ? then ? when ? then b end", "t.b? t.a t.b?");
+  check("update t set a = coalesce((?), case when ? then max(?, 1) end)", "t.a - t.a");
+  check("update t set a = ? collate nocase", "t.a");
+  check("insert into t (a, b) values (coalesce(?, 1), (?))", "t.a t.b");
+  check("insert into t values ((?), case when 1 then ? end)", "t[0] t[1]");
+  check("insert into t (a, b) select (?), coalesce(?, c) from u", "t.a t.b");
+  check("insert into t (a, b) select ? as x, ? y", "t.a t.b");
+  check("insert into t (a) select ? union all select (?)", "t.a t.a");
+  check("insert into t (a) values (?) on conflict (a) do update set a = (?)",
+        "t.a t.a");
+  check("update t set (a, b) = ((?), max(?, b))", "t.a t.b");
+  check("update t set (a, b) = (select ?, ?)", "t.a t.b");
+  check("update t set a = (select ? from u), b = ?", "t.a t.b");
+  check("select * from t where a = coalesce(?, a)", "t.a?");
+  check("select * from t where a in ((?), coalesce(?, 1))", "t.a? t.a?");
+  check("select * from t where a between (?) and coalesce(?, 9) and b = ?",
+        "t.a? t.a? t.b?");
+  check("select * from t where ((a = ?) or (b < (?)))", "t.a? t.b?");
+}
+
+static void marks_a_part_of_what_is_assigned(void) {
+  check("update t set a = a + ?", "t.a~");
+  check("update t set a = ? + 1, b = ?", "t.a~ t.b");
+  check("update t set a = ? || 'x', b = -?", "t.a~ t.b~");
+  check("insert into t (a) values ('x' || ?)", "t.a~");
+  check("insert into t (a, b) values (-?, abs(?))", "t.a~ t.b~");
+  check("update t set a = abs(?)", "t.a~");
+  check("update t set a = (? + 1)", "t.a~");
+  check("update t set a = (?) * 2", "t.a~");
+  check("update t set a = coalesce(?, ?) * 2", "t.a~ t.a~");
+  check("update t set a = coalesce(? * 2, ?)", "t.a~ t.a");
+  check("update t set a = 2 * coalesce(?, abs(?))", "t.a~ t.a~");
+  check("update t set a = a * case when b = ? then ? end, c = ?", "t.b? t.a~ t.c");
+  check("update t set a = a << ?, b = b ->> ?", "t.a~ t.b~");
+  check("insert into t (a, b) values (? + ?, ?)", "t.a~ t.a~ t.b");
+  check("insert into t values (1, abs(?), ?)", "t[1]~ t[2]");
+  check("insert into t (a) select ? * 2 union select ?", "t.a~ t.a");
+  check("update t set a = a + (select b from u where c = ?)", "t,u.c?");
+  check("update t set a = a + (select ?)", "-");
+  check("update t set a = b < ? and ?, c = ? = 'x'", "t.b? - -");
+  check("update t set a = a * iif(? = 'x', 2, 1), b = ? like 'x'", "- -");
+}
+
+static void finds_tables_by_their_aliases(void) {
+  check("select * from t x join u y on x.id = y.id where y.a = ?", "u.a?");
+  check("select * from t as x, u as y where y.a = ? and x.a = ?", "u.a? t.a?");
+  check("select x.a = ? from t x join u on x.b = ? and u.c = ?", "t.a? t.b? u.c?");
+  check("select * from main.t x, main.u where X.a = ? and u.a = ?", "t.a? u.a?");
+  check("select * from \"t\" join [u] on T.a = ? and \"u\".b = ?", "\"t\".a? [u].b?");
+  check("select * from t x where x.a in (select y.b from u y where y.c = ? and "
+        "x.d = ?)",
+        "u.c? t.d?");
+  check("select * from t x where exists (select 1 from u x where x.a = ?)", "u.a?");
+  check("select * from t x where t.a = ?", "-");
+  check("update t set a = ? from u y where y.b = ? and t.c = ?", "t.a u.b? t.c?");
+  check("delete from t where a in (select id from u) and b = ?", "t.b?");
+  check("select * from t where a = ? union select * from u where a = ?", "t.a? u.a?");
+  check("insert into t (a) select b from u where b = ? on conflict (a) do update "
+        "set a = ? where c = ? and excluded.d = ?",
+        "u.b? t.a t.c? t.d?");
+}
+
+static void names_candidates_where_tables_are_several(void) {
+  check("select * from t, u where a = ?", "t,u.a?");
+  check("select * from t join u using (id) left join v on 1 where a = ?", "t,u,v.a?");
+  check("select * from t where a in (select b from u where c = ?) and d = ?",
+        "t,u.c? t.d?");
+  check("select a = ? from t, u", "t,u.a?");
+  check("select * from t where a = ? and b in (select c from u)", "t.a?");
   check("select * from (select 1) where a = ?", "-");
 }
 
-static void does_not_take_another_column_for_it(void) {
-  check("update t set a = ? from u where b = ?", "t.a -");
-  check("insert into t (a) select b from u where c = ?", "-");
-  check("insert into t select * from u where c = ?", "-");
+static void does_not_take_another_query_for_a_table(void) {
+  check("with v as (select b from t where a = ?) select * from v where b = ?",
+        "t.a? -");
+  check("with recursive v(x) as (select ?), w as not materialized (select 1) "
+        "select * from v, w, t where t.a = ? and v.x = ? and a = ?",
+        "- t.a? - -");
+  check("with T as (select 1 as a) select * from t where t.a = ?", "-");
+  check("select * from (select a + 1 as a from t) where a = ?", "-");
+  check("select * from (select * from t where b = ?) x join u on x.a = ? and u.a = ?",
+        "t.b? - u.a?");
+  check("select * from t, json_each(?) j where j.value = ? and t.a = ? and a = ?",
+        "- - t.a? -");
+  check("select * from (t join u on t.a = ?) where u.a = ?", "- -");
+  check("select * from t where b in (select b from (u t join v) where t.a = ?)", "-");
+  check("select * from (select 1) join t on t.a = ? and a = ?", "t.a? -");
+  check("with v as (select ?) insert into t (a) select * from v where b = ?", "- -");
+  check("with v as (select 1) insert into t (a) select ? from v", "t.a");
+  check("with v as (select 1) update t set a = ? where b = ?", "t.a t.b?");
 }
 
-static void lets_the_first_use_of_a_name_decide(void) {
-  check("insert into t (a, b) values (:x, :x)", "t.a");
-  check("update t set a = :x where b = :x", "t.a");
-  check("update t set a = :x where a = :x or a = :y", "t.a t.a?");
+static void compares_rows(void) {
+  check("select * from t where (a, b) = (?, ?)", "t.a? t.b?");
+  check("select * from t x, u where (x.a, u.b) > (?, coalesce(?, 1)) and c = ?",
+        "t.a? u.b? t,u.c?");
+  check("select * from t where (a, b) in (values (?, ?), (?, ?))",
+        "t.a? t.b? t.a? t.b?");
+  check("select * from t where (a + 1, b) = (?, ?)", "- -");
+  check("select * from t where f(a, b) = (?, ?)", "- -");
+  check("select * from t where (a, b) = (1, 2) and f(c, d) = (?, ?)", "- -");
+}
+
+static void is_known_only_so_deep(void) {
+  char source[4096];
+  size_t used = append(source, 0, sizeof source, "update t set a = ?, b = ");
+  for (unsigned i = 0; i < 100; i++) used = append(source, used, sizeof source, "(");
+  used = append(source, used, sizeof source, "?, (?)");
+  for (unsigned i = 0; i < 100; i++) used = append(source, used, sizeof source, ")");
+  append(source, used, sizeof source, ", c = ? where d = ?");
+  check(source, "t.a - - t.c t.d?");
+  used = append(source, 0, sizeof source, "update t set a = ?, b = (");
+  for (unsigned i = 0; i < 100; i++)
+    used = append(source, used, sizeof source, "case when a = (1) then ");
+  used = append(source, used, sizeof source, "0");
+  for (unsigned i = 0; i < 100; i++) used = append(source, used, sizeof source, " end");
+  append(source, used, sizeof source, "), c = ?");
+  check(source, "t.a t.c");
+}
+
+static void gives_up_on_very_many_tables(void) {
+  char source[2048];
+  size_t used = append(source, 0, sizeof source, "select * from t0");
+  for (unsigned i = 1; i < 50; i++)
+    used = append(source, used, sizeof source, ", t%u", i);
+  append(source, used, sizeof source, " where t0.a = ? and b = ?");
+  check(source, "- -");
 }
 
 static void gives_up_on_very_many_columns(void) {
@@ -195,7 +347,7 @@ static void gives_up_on_very_many_columns(void) {
   tuff_tokenized result;
   tuff_error err = {.code = TUFF_OK};
   if (!expect(tuff_tokenize(&result, source, strlen(source), &sqlite, &err))) return;
-  for (unsigned i = 0; i < result.count; i++) {
+  for (unsigned i = 0; i < result.uses; i++) {
     const tuff_target *target = &result.targets[i];
     /* Unknown, or right; never another column. */
     bool right = target->column.size == 2 && target->column.start[1] == (char)('0' + i);
@@ -221,11 +373,20 @@ int main(void) {
   it("knows tuples and results", knows_tuples_and_results);
   it("is not led astray", is_not_led_astray);
   it("says nothing of an expression", says_nothing_of_an_expression);
-  it("says nothing where the table is uncertain",
-     says_nothing_where_tables_are_uncertain);
   it("does not take another table's column for its own",
      does_not_take_another_column_for_it);
-  it("lets the first use of a name decide", lets_the_first_use_of_a_name_decide);
+  it("keeps each use of a name", keeps_each_use_of_a_name);
+  it("numbers the parameter of each use", numbers_the_parameter_of_each_use);
+  it("sees through what keeps a value", sees_through_what_keeps_a_value);
+  it("marks a part of what is assigned", marks_a_part_of_what_is_assigned);
+  it("finds tables by their aliases", finds_tables_by_their_aliases);
+  it("names candidates where there are several tables",
+     names_candidates_where_tables_are_several);
+  it("does not take another query for a table",
+     does_not_take_another_query_for_a_table);
+  it("compares rows", compares_rows);
+  it("is known only so deep", is_known_only_so_deep);
+  it("gives up on very many tables", gives_up_on_very_many_tables);
   it("gives up on very many columns", gives_up_on_very_many_columns);
   it("is not confused by more values than columns",
      is_not_confused_by_more_values_than_columns);

@@ -1,0 +1,1 @@
+select x.a = ? from t x join main.u as y on x.b = ? where y.a = ? and a = ? and x.c in (select ? from u z where z.b = ? and d = ?)

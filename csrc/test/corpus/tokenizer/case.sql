@@ -1,0 +1,1 @@
+update t set c = case a when ? then ? else case when b = ? then (?) end * 2 end where c between (?) and ? and d = ?

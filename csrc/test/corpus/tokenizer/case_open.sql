@@ -1,0 +1,1 @@
+select case case ( then ? ) , else ? end end end ) = ? from

@@ -1,0 +1,1 @@
+insert into t (c) select ? from u where a = ? union all select ? * 2 intersect select (select ?) on conflict do update set (c, d) = (select ?, ?) returning c = ?

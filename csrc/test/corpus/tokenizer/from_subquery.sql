@@ -1,0 +1,1 @@
+select * from (select c from t where c = ?) x, json_each(?) j, (t join u on t.a = ?) where x.c = ? and j.value = ?

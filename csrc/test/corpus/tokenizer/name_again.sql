@@ -1,0 +1,1 @@
+insert into t (a, b, c, e) values (:x, :y, :x, :x) on conflict (id) do update set c = :x + 1 where excluded.c = :x

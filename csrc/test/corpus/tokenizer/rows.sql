@@ -1,0 +1,1 @@
+select * from t where (c, u.a) = (?, ?) and (a, b) in (values (?, ?), (?, ?))

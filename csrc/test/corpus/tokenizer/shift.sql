@@ -1,0 +1,1 @@
+select * from t where a << ? and a <= ? and b ->> ? = ? and a <> ? and a != ? and ? < c

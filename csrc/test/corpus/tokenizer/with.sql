@@ -1,0 +1,1 @@
+with recursive v(x) as (select ?), w as not materialized (select a from t where c = ?) select * from v, w, t where c = ? and t.c = ? and v.x = ?

@@ -1,0 +1,1 @@
+update t set c = coalesce((?), +?, max(c, ?)), a = nullif(?, 1), b = iif(a, ?, ?) where c = ifnull(?, c)
