@@ -5,7 +5,8 @@ local temporary = require "spec.support.temporary"
 local soak = os.getenv("TUFF_SOAK") == "1"
 
 --- Where the programs of csrc/test lie: beside the module that these specs use.
-local built = package.searchpath("tuff.core", package.cpath):match("^(.*)/tuff/core%.so$") .. "/test"
+local module = package.searchpath("tuff.core", package.cpath)
+local built = module:match("^(.*)/tuff/core%.so$") .. "/test"
 local here = lfs.currentdir()
 
 --- On a disk of memory: nothing here depends on what the disk of this machine does.

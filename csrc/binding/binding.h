@@ -31,6 +31,15 @@ enum {
 #define BINDING_JSON_ENCODE "tuff.json.encode"
 #define BINDING_OWN_CODE "tuff.own_code"
 
+/* Slots of user value 3 of a connection: */
+enum {
+  BINDING_RESULT = 1, /* what a function of the script returned last */
+  BINDING_RAISED,     /* what one has raised */
+  BINDING_TRACE,      /* the function that is told of every run */
+  BINDING_PROGRESS,   /* the one that may stop them */
+  BINDING_FUNCTION    /* from here on those that SQL calls */
+};
+
 /* Most columns whose names fit into the upvalues of an iterator, beside its cursor. */
 enum { BINDING_UPVALUE_COLUMNS = 200 };
 
@@ -70,6 +79,11 @@ typedef struct binding_connection {
    * which keeps it and puts it back. A Lua error that leaves the call behind (no
    * memory, say) leaves it set, and a later call releases it. */
   binding_running active;
+  bool tracing;  /* the trace function runs */
+  bool watching; /* the progress function runs */
+  enum { BINDING_GOES_ON, BINDING_STOPPED, BINDING_STOPPED_BY_ERROR } stopped;
+  int64_t progress_us; /* between two calls of it, 0: there is none */
+  int64_t began_us, progressed_us;
   binding_function *released; /* to be used again */
   lua_Integer functions;      /* numbers that were given */
   uint64_t groups, last_group;
@@ -301,6 +315,18 @@ void binding_transaction_install(lua_State *L);
 
 int binding_stream_new(lua_State *L);
 void binding_stream_install(lua_State *L);
+
+/* Calls a C function of Lua, protected, in the middle of the call that runs, with the
+ * object that leads to the connection and the argument. What it raises is kept. */
+bool binding_call_back(binding_connection *box, lua_CFunction body,
+                       const void *argument);
+
+/* Pushes the connection, to which the object at this index leads. */
+void binding_push_connection(lua_State *L, int anchor, const binding_connection *box);
+
+/* Whether the progress function stops the call that runs (hook.c). */
+bool binding_progress_stops(binding_connection *box);
+void binding_hook_install(lua_State *L);
 
 /* Pushes what a function that SQL called has raised; or, where that is nothing that the
  * script could understand, puts it into err and pushes nothing. */

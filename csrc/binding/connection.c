@@ -42,8 +42,9 @@ void binding_add(lua_State *L, const luaL_Reg *functions) {
 /* ---- entering a call ---- */
 
 static bool interrupted(void *context) {
-  const binding_connection *box = context;
-  return lua_gethook(box->main) != box->hook;
+  binding_connection *box = context;
+  return lua_gethook(box->main) != box->hook ||
+         (box->progress_us && binding_progress_stops(box));
 }
 
 /* The hook with which the stock interpreter answers Ctrl-C. It is set on the main
@@ -80,6 +81,8 @@ static void check_usable(lua_State *L, const binding_connection *box) {
 
 void binding_reenter(lua_State *L, binding_connection *box) {
   check_usable(L, box);
+  if (TUFF_UNLIKELY(box->watching))
+    binding_misuse(L, "a progress function cannot use its connection");
   if (TUFF_UNLIKELY(box->core.transaction.depth > 0 && box->owner != L))
     check_owner(L, box);
   box->hook = lua_gethook(box->main);
@@ -129,6 +132,10 @@ void binding_begin(lua_State *L, binding_connection *box, int anchor) {
   if (TUFF_UNLIKELY(box->active.frame != NULL) && !binding_is_busy(box)) {
     tuff_statement_release(box->active.statement);
     box->active = (binding_running){0};
+  }
+  if (TUFF_UNLIKELY(box->progress_us) && !box->active.frame) {
+    box->stopped = BINDING_GOES_ON;
+    box->began_us = 0;
   }
   if (TUFF_UNLIKELY(box->core.cursors != NULL)) find_lost_loops(L, box, anchor);
   box->core.own = box->own;

@@ -11,7 +11,11 @@ static void close_cursor(binding_cursor *box) {
 
 static int close_method(lua_State *L) {
   binding_cursor *box = binding_test(L, 1, BINDING_CURSOR);
-  if (box) close_cursor(box);
+  if (!box || !box->connection) return 0;
+  binding_connection *connection = box->connection;
+  binding_running outer = binding_activate(connection, L, 1, NULL);
+  close_cursor(box);
+  connection->active = outer;
   return 0;
 }
 

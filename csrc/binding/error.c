@@ -111,7 +111,9 @@ BINDING_RAISES binding_fail(lua_State *L, int connection, const tuff_error *err,
   if (err->code == TUFF_INTERRUPTED && lua_gethook(box->main) != box->hook)
     lua_sethook(box->main, NULL, 0, 0);
   tuff_error told = *err;
-  if (!err->raised || !binding_push_raised(L, connection, &told))
+  bool raised = err->raised || (err->code == TUFF_INTERRUPTED &&
+                                box->stopped == BINDING_STOPPED_BY_ERROR);
+  if (!raised || !binding_push_raised(L, connection, &told))
     push_error(L, &told, sql, size);
   lua_getiuservalue(L, connection, 2);
   if (err->code == TUFF_TRANSACTION_ABORTED) {

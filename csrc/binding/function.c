@@ -9,10 +9,8 @@
 #include "core/memory.h"
 #include "core/text.h"
 
-/* User value 3 of a connection is an array: what the last function returned, what one
- * has raised, and then the functions by their numbers: a function, or for an aggregate
- * an array of these: */
-enum { RESULT = 1, RAISED, FIRST };
+/* A function's place in user value 3 of the connection holds a function, or for an
+ * aggregate an array of these: */
 enum { STEP = 1, FINAL, START, INVERSE, VALUE };
 
 /* What the engine keeps for a function. */
@@ -38,7 +36,7 @@ typedef struct invocation {
  * connection, and its functions. */
 enum { ANCHOR = 1, INVOCATION, CONNECTION, FUNCTIONS };
 
-static void push_connection(lua_State *L, int anchor, const binding_connection *box) {
+void binding_push_connection(lua_State *L, int anchor, const binding_connection *box) {
   if (lua_touserdata(L, anchor) == box)
     lua_pushvalue(L, anchor);
   else
@@ -47,7 +45,7 @@ static void push_connection(lua_State *L, int anchor, const binding_connection *
 
 static invocation *enter(lua_State *L) {
   invocation *call = lua_touserdata(L, INVOCATION);
-  push_connection(L, ANCHOR, call->function->box);
+  binding_push_connection(L, ANCHOR, call->function->box);
   lua_getiuservalue(L, CONNECTION, 3);
   lua_rawgeti(L, FUNCTIONS, call->function->number);
   return call;
@@ -79,7 +77,7 @@ static void take_result(lua_State *L, const invocation *call) {
   if (result->kind == TUFF_TEXT && !tuff_text_is_valid(result->bytes, result->size))
     refuse_result(L, TUFF_TYPE,
                   "a string that is not UTF-8, or holds a NUL byte, and no tuff.blob");
-  if (tuff_value_has_bytes(result)) lua_rawseti(L, FUNCTIONS, RESULT);
+  if (tuff_value_has_bytes(result)) lua_rawseti(L, FUNCTIONS, BINDING_RESULT);
 }
 
 static int call_scalar(lua_State *L) {
@@ -181,25 +179,27 @@ static int call_final(lua_State *L) {
 
 /* ---- what the engine calls ---- */
 
-/* Nothing here may raise: what is pushed needs no memory, and slots that are set exist
- * already. */
-static bool invoke(const invocation *call, lua_CFunction body) {
-  binding_connection *box = call->function->box;
+bool binding_call_back(binding_connection *box, lua_CFunction body,
+                       const void *argument) {
   binding_running running = box->active;
   lua_State *L = running.L;
   if (!L || !lua_checkstack(L, LUA_MINSTACK)) return false;
   lua_pushcfunction(L, body);
   lua_pushvalue(L, running.anchor);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)call);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)argument);
   int status = lua_pcall(L, 2, 0, 0);
   box->active = running; /* the function may have made calls of its own */
   if (TUFF_LIKELY(status == LUA_OK)) return true;
-  push_connection(L, running.anchor, box);
+  binding_push_connection(L, running.anchor, box);
   lua_getiuservalue(L, -1, 3);
   lua_pushvalue(L, -3);
-  lua_rawseti(L, -2, RAISED);
+  lua_rawseti(L, -2, BINDING_RAISED); /* needs no memory: the slot exists */
   lua_pop(L, 3);
   return false;
+}
+
+static bool invoke(const invocation *call, lua_CFunction body) {
+  return binding_call_back(call->function->box, body, call);
 }
 
 static bool on_call(void *context, const tuff_value *arguments, unsigned count,
@@ -250,8 +250,9 @@ static void on_release(void *context) {
 }
 
 void binding_functions_new(lua_State *L, int connection) {
-  lua_createtable(L, FIRST - 1, 0);
-  for (int slot = 1; slot < FIRST; slot++) { /* so that setting them needs no memory */
+  lua_createtable(L, BINDING_FUNCTION - 1, 0);
+  for (int slot = 1; slot < BINDING_FUNCTION;
+       slot++) { /* so that setting them needs no memory */
     lua_pushboolean(L, 0);
     lua_rawseti(L, -2, slot);
   }
@@ -270,9 +271,9 @@ void binding_functions_free(binding_connection *box) {
 
 bool binding_push_raised(lua_State *L, int connection, tuff_error *err) {
   lua_getiuservalue(L, connection, 3);
-  lua_rawgeti(L, -1, RAISED);
+  lua_rawgeti(L, -1, BINDING_RAISED);
   lua_pushboolean(L, 0);
-  lua_rawseti(L, -3, RAISED);
+  lua_rawseti(L, -3, BINDING_RAISED);
   lua_remove(L, -2);
   const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
   bool yielded = strstr(text, "attempt to yield across a C-call boundary") != NULL;
@@ -294,7 +295,7 @@ static binding_function *new_function(lua_State *L, binding_connection *box) {
     binding_function *function = tuff_alloc_zero(sizeof *function);
     if (!function) luaL_error(L, "not enough memory");
     function->box = box;
-    function->number = FIRST + box->functions++;
+    function->number = BINDING_FUNCTION + box->functions++;
     on_release(function);
   }
   lua_getiuservalue(L, 1, 3);

@@ -19,8 +19,8 @@ typedef struct insertion {
 } insertion;
 
 static void release(insertion *insertion) {
-  insertion->box->active = insertion->outer;
   tuff_statement_release(insertion->statement);
+  insertion->box->active = insertion->outer;
 }
 
 static BINDING_RAISES fail(insertion *insertion) {

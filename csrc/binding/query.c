@@ -28,14 +28,14 @@ static BINDING_RAISES fail(call *call) {
   lua_pushlstring(L, statement->source, statement->size); /* outlives the statement */
   size_t size;
   const char *sql = lua_tolstring(L, -1, &size);
-  call->box->active = call->outer;
   tuff_statement_release(statement);
+  call->box->active = call->outer;
   binding_fail(L, call->connection, &call->err, sql, size);
 }
 
 static void finish(call *call) {
-  call->box->active = call->outer;
   tuff_statement_release(call->statement);
+  call->box->active = call->outer;
 }
 
 static void begin_database(lua_State *L, call *call) {

@@ -79,7 +79,9 @@ static int commit(lua_State *L) {
   bool failed = connection->core.transaction.failed;
   tuff_error err;
   tuff_error_clear(&err);
+  binding_running outer = binding_activate(connection, L, 2, NULL);
   bool committed = tuff_transaction_commit(&connection->core, box->serial, &err);
+  connection->active = outer;
   if (!tuff_transaction_is_open(&connection->core, box->serial)) forget(box);
   if (committed) return 0;
   if (failed && err.code != TUFF_MISUSE &&
@@ -103,7 +105,9 @@ static int rollback(lua_State *L) {
   tuff_error err;
   tuff_error_clear(&err);
   bool open = tuff_transaction_is_open(&connection->core, box->serial);
+  binding_running outer = binding_activate(connection, L, 2, NULL);
   bool undone = tuff_transaction_rollback(&connection->core, box->serial, &err);
+  connection->active = outer;
   forget(box);
   if (!open) check_open(L, box);
   return undone ? 0 : binding_fail(L, 2, &err, NULL, 0);
@@ -116,8 +120,10 @@ static int collect(lua_State *L) {
   tuff_error err;
   if (connection && connection->open) {
     tuff_error_clear(&err);
+    binding_running outer = binding_activate(connection, L, 1, NULL);
     if (tuff_connection_check(&connection->core, &err))
       tuff_transaction_rollback(&connection->core, box->serial, &err);
+    connection->active = outer;
   }
   forget(box);
   return 0;

@@ -14,6 +14,16 @@ typedef struct tuff_counters {
   uint64_t samples, sampled_us; /* statements that were timed, and their time */
 } tuff_counters;
 
+/* One run of a statement, or the beginning or end of a transaction. */
+typedef struct tuff_run_report {
+  const char *sql; /* the script's own text: values never stand in it */
+  size_t size;
+  uint64_t rows;    /* that it returned */
+  int64_t changes;  /* rows that it changed */
+  int64_t us;       /* from its start to its end, what happened between its rows too */
+  tuff_code failed; /* TUFF_OK: it did not */
+} tuff_run_report;
+
 typedef struct tuff_connection {
   const tuff_driver *driver;
   void *native; /* the driver's; NULL: closed */
@@ -28,6 +38,9 @@ typedef struct tuff_connection {
   unsigned forks;              /* tuff_fork_generation at opening */
   unsigned stepping; /* statements that step: more than one inside of a function */
   tuff_counters counters;
+  /* Told of every run, when it has ended; may be NULL. */
+  void (*trace)(void *context, const tuff_run_report *report);
+  void *trace_context;
   tuff_transaction transaction;
   tuff_statement_cache cache;
   tuff_statement *statements;     /* all of them */

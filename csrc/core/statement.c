@@ -250,8 +250,11 @@ bool tuff_statement_start(tuff_statement *statement, const tuff_value *values,
       !connection->watch.deadline_us && statement->tokenized.effect == TUFF_EFFECT_NONE;
   if (!plain && !admit(statement, err)) return false;
   statement->rows = 0;
+  statement->changed = 0;
+  statement->failed = TUFF_OK;
   connection->watch.started_us = 0;
-  if (TUFF_UNLIKELY(connection->counters.statements++ % SAMPLE == 0)) {
+  if (TUFF_UNLIKELY(connection->counters.statements++ % SAMPLE == 0 ||
+                    connection->trace)) {
     connection->counters.samples++;
     statement->sampled_us = tuff_now_us();
   }
@@ -263,6 +266,7 @@ bool tuff_statement_start(tuff_statement *statement, const tuff_value *values,
 
 static tuff_result failed(tuff_statement *statement, tuff_error *err) {
   map_offset(&statement->tokenized, err);
+  statement->failed = err ? err->code : TUFF_MISUSE;
   tuff_transaction_note_error(statement->connection, statement->shape->readonly, err);
   return TUFF_FAILED;
 }
@@ -332,17 +336,26 @@ int64_t tuff_statement_finish_run(tuff_statement *statement, tuff_error *err) {
   return result == TUFF_DONE ? statement->changed : -1;
 }
 
+/* The end of a run that was timed. */
+static void report(tuff_statement *statement) {
+  tuff_connection *connection = statement->connection;
+  int64_t us = tuff_now_us() - statement->sampled_us;
+  connection->counters.sampled_us += (uint64_t)us;
+  statement->sampled_us = 0;
+  if (!connection->trace) return;
+  tuff_run_report report = {
+      statement->source, statement->size, statement->rows, statement->changed, us,
+      statement->failed};
+  connection->trace(connection->trace_context, &report);
+}
+
 void tuff_statement_rewind(tuff_statement *statement) {
   tuff_connection *connection = statement->connection;
   connection->driver->reset(statement->native);
   connection->counters.rows += statement->rows;
+  if (TUFF_UNLIKELY(statement->sampled_us)) report(statement);
   statement->rows = 0;
   statement->skipped = false;
-  if (TUFF_UNLIKELY(statement->sampled_us)) {
-    connection->counters.sampled_us +=
-        (uint64_t)(tuff_now_us() - statement->sampled_us);
-    statement->sampled_us = 0;
-  }
 }
 
 void tuff_statement_release(tuff_statement *statement) {

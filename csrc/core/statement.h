@@ -19,14 +19,15 @@ typedef struct tuff_statement {
   uint64_t hash;
   tuff_tokenized tokenized; /* its `text` is gone after preparing */
 
-  bool busy;       /* checked out */
-  bool cached;     /* the cache has it */
-  bool owned;      /* somebody else finishes it: it stays when it is released */
-  bool stepping;   /* the engine is at work on it, and may have called the script */
-  bool own;        /* tuff's own text: no limit that is meant for scripts counts */
-  bool skipped;    /* a ROLLBACK of a transaction that the engine has ended already */
-  uint64_t rows;   /* that this run has returned */
-  int64_t changed; /* rows that this run, now done, has changed */
+  bool busy;        /* checked out */
+  bool cached;      /* the cache has it */
+  bool owned;       /* somebody else finishes it: it stays when it is released */
+  bool stepping;    /* the engine is at work on it, and may have called the script */
+  bool own;         /* tuff's own text: no limit that is meant for scripts counts */
+  bool skipped;     /* a ROLLBACK of a transaction that the engine has ended already */
+  uint64_t rows;    /* that this run has returned */
+  int64_t changed;  /* rows that this run, now done, has changed */
+  tuff_code failed; /* the error of this run */
   int64_t sampled_us; /* when this run started, 0 where it is not timed */
 
   /* The binding's: where it keeps the names of the columns, and for which shape. */

@@ -2,6 +2,8 @@
  * where the script has written BEGIN itself, a savepoint like the others). */
 #include "core/transaction.h"
 
+#include <string.h>
+
 #include "core/connection.h"
 #include "core/error.h"
 #include "core/function.h"
@@ -19,11 +21,24 @@ static void end_readers(tuff_connection *connection, unsigned depth) {
   tuff_blobs_close(connection, depth, ended_stream, NULL);
 }
 
+static void report(tuff_connection *connection, tuff_verb verb, int64_t began,
+                   const tuff_error *err) {
+  static const char *const names[] = {
+      [TUFF_BEGIN] = "begin",       [TUFF_COMMIT] = "commit",
+      [TUFF_ROLLBACK] = "rollback", [TUFF_SAVEPOINT] = "savepoint",
+      [TUFF_RELEASE] = "release",   [TUFF_ROLLBACK_TO] = "rollback to savepoint"};
+  tuff_run_report report = {names[verb],           strlen(names[verb]),      0, 0,
+                            tuff_now_us() - began, err ? err->code : TUFF_OK};
+  connection->trace(connection->trace_context, &report);
+}
+
 static bool control(tuff_connection *connection, tuff_verb verb, tuff_mode mode,
                     unsigned level, tuff_error *err) {
   connection->watch.started_us = 0;
-  if (connection->driver->control(connection->native, verb, mode, level, err))
-    return true;
+  int64_t began = connection->trace ? tuff_now_us() : 0;
+  bool done = connection->driver->control(connection->native, verb, mode, level, err);
+  if (began) report(connection, verb, began, done ? NULL : err);
+  if (done) return true;
   bool inside =
       verb == TUFF_SAVEPOINT || verb == TUFF_RELEASE || verb == TUFF_ROLLBACK_TO;
   if (inside) tuff_transaction_note_error(connection, true, err);

@@ -3,6 +3,7 @@
 local core = require "tuff.core"
 local errors = require "tuff.error"
 local functions = require "tuff.functions"
+local hooks = require "tuff.hooks"
 local identifier = require "tuff.identifier"
 local insert = require "tuff.insert"
 local options_of = require "tuff.options"
@@ -82,8 +83,8 @@ function Database:blob(table, column, row)
   errors.check(column, "string", "the column given to db:blob")
   if math.type(row) == "float" then row = math.tointeger(row) or row end
   if math.type(row) ~= "integer" then
-    errors.raise("misuse", ("the row given to db:blob must be an integer, the rowid, not a %s"):format(
-      type(row)))
+    errors.raise("misuse", "the row given to db:blob must be its rowid, an integer, not a "
+      .. type(row))
   end
   for _, name in ipairs { table, column } do identifier.quote(name) end
   return core.blob_stream(self, nil, table, column, row)
@@ -93,6 +94,10 @@ Database.define = functions.define
 Database.define_aggregate = functions.define_aggregate
 Database.define_collation = functions.define_collation
 Database.load_extension = functions.load_extension
+Database.trace = hooks.trace
+Database.progress = hooks.progress
+Database.on_warning = hooks.on_warning
+Database.warn = hooks.warn
 Database.transaction = transaction.transaction
 Database.read = transaction.read
 Database.begin = transaction.begin

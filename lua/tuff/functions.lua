@@ -8,8 +8,9 @@ local M = {}
 local boolean, text = options_of.checks.boolean, options_of.checks.text
 
 ---@class tuff.FunctionOptions
----@field deterministic boolean? equal arguments give equal results: SQL may then call it less often, and use it in indexes (false)
----@field schema boolean? triggers, views, checks and indexes may call it (false): a database that somebody else made can then call it too
+---@field deterministic boolean? equal arguments give equal results: indexes may use it (false)
+---@field schema boolean? triggers, views, checks and indexes may call it, also those of a
+--- database that somebody else made (false)
 
 local definition_options = { deterministic = boolean, schema = boolean }
 
@@ -37,7 +38,7 @@ end
 
 ---@class tuff.Aggregate
 ---@field start any the state of a new group: a value, or a function that makes one (nil)
----@field step fun(state, ...): any a row joins: returns the new state, or nothing where it changed the state in place
+---@field step fun(state, ...): any a row joins: the new state, or nothing if it changed in place
 ---@field final (fun(state): any)? the result (the state itself)
 ---@field inverse (fun(state, ...): any)? the oldest row leaves: makes it a window function
 ---@field value (fun(state): any)? the result so far, for a window (`final`)

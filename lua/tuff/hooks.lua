@@ -1,0 +1,66 @@
+--- Functions of the script that are told what a connection does.
+local core = require "tuff.core"
+local errors = require "tuff.error"
+local options_of = require "tuff.options"
+
+local M = {}
+
+local function check_hook(db, fn, method)
+  errors.check_self(db, "tuff.connection", method)
+  errors.check(fn, "function|nil", "the function given to db:" .. method)
+end
+
+--- Sets the function that hears of warnings, or nil for Lua's own `warn`.
+---@param db tuff.Database
+---@param fn fun(warning: tuff.Error|string)?
+function M.on_warning(db, fn)
+  check_hook(db, fn, "on_warning")
+  core.state(db).on_warning = fn
+end
+
+--- Warns of something that is no failure of what the script asked for.
+---@param db tuff.Database
+---@param warning tuff.Error|string
+function M.warn(db, warning)
+  errors.check_self(db, "tuff.connection", "warn")
+  local handler = core.state(db).on_warning
+  if handler then return handler(warning) end
+  warn("tuff: ", tostring(warning))
+end
+
+---@class tuff.Run
+---@field sql string as the script wrote it, without values; or "begin", "commit" and the like
+---@field ms number how long it took, until its last row was read
+---@field rows integer that it returned
+---@field changes integer rows that it changed
+---@field failed string? the code of its error
+
+--- Sets the function that hears of every statement when it has ended; nil for none. An error
+--- in it becomes a warning. What it runs on the connection itself is not traced.
+---@param db tuff.Database
+---@param fn fun(run: tuff.Run)?
+function M.trace(db, fn)
+  check_hook(db, fn, "trace")
+  core.trace(db, fn and function(run)
+    local good, err = pcall(fn, run)
+    if not good then pcall(M.warn, db, err) end
+  end or false)
+end
+
+---@class tuff.ProgressOptions
+---@field every number? milliseconds between two calls (100)
+
+--- Sets the function that is called now and then while a statement runs or waits for a lock;
+--- nil for none. It may draw a bar; it cannot use the connection. Where it returns false, the
+--- statement ends with `interrupted`.
+---@param db tuff.Database
+---@param fn (fun(ms: number): boolean?)? ms: how long it has taken so far
+---@param options tuff.ProgressOptions?
+function M.progress(db, fn, options)
+  check_hook(db, fn, "progress")
+  errors.check(options, "table|nil", "the options of db:progress")
+  options_of.check(options or {}, { every = options_of.checks.duration }, "db:progress")
+  core.progress(db, fn or false, options and options.every or 100)
+end
+
+return M
