@@ -416,6 +416,52 @@ static int limit(lua_State *L) {
   return 0;
 }
 
+/* A word that SQL needs no quotes for. */
+static const char *schema_name(lua_State *L, int index) {
+  size_t size;
+  const char *name = luaL_checklstring(L, index, &size);
+  static const char letters[] =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+  bool plain = size > 0 && size <= 64 && strspn(name, letters) == size &&
+               (name[0] < '0' || name[0] > '9');
+  if (!plain)
+    binding_misuse(L, "the name of an attached database is a word of at most 64 "
+                      "letters, digits and underscores");
+  return name;
+}
+
+/* core.attach(db, name, path, readonly, create, follow) */
+static int attach(lua_State *L) {
+  lua_settop(L, 6);
+  binding_connection *box = binding_enter(L, 1);
+  binding_refuse_busy(L, box);
+  const char *name = schema_name(L, 2);
+  tuff_options options = {.readonly = lua_toboolean(L, 4),
+                          .create = lua_toboolean(L, 5),
+                          .follow = lua_toboolean(L, 6)};
+  options.path = luaL_checklstring(L, 3, &options.path_size);
+  tuff_error err;
+  tuff_error_clear(&err);
+  binding_running outer = binding_activate(box, L, 1, NULL);
+  bool attached = tuff_connection_attach(&box->core, &options, name, &err);
+  box->active = outer;
+  return attached ? 0 : binding_fail(L, 1, &err, NULL, 0);
+}
+
+/* core.detach(db, name) */
+static int detach(lua_State *L) {
+  lua_settop(L, 2);
+  binding_connection *box = binding_enter(L, 1);
+  binding_refuse_busy(L, box);
+  const char *name = schema_name(L, 2);
+  tuff_error err;
+  tuff_error_clear(&err);
+  binding_running outer = binding_activate(box, L, 1, NULL);
+  bool detached = tuff_connection_detach(&box->core, name, &err);
+  box->active = outer;
+  return detached ? 0 : binding_fail(L, 1, &err, NULL, 0);
+}
+
 /* core.own(db): the next call runs a text that tuff has written, for which the limits
  * of a script's texts and results do not count. */
 static int own(lua_State *L) {
@@ -470,6 +516,7 @@ void binding_connection_install(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"open", open_connection}, {"close", close_function},
       {"limit", limit},          {"own", own},
+      {"attach", attach},        {"detach", detach},
       {"state", state},          {NULL, NULL}};
   static const luaL_Reg metamethods[] = {{"__gc", collect},
                                          {"__close", close_scope},

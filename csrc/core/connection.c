@@ -2,6 +2,7 @@
 #include "core/connection.h"
 
 #include "core/error.h"
+#include "core/function.h"
 #include "core/host.h"
 #include "core/memory.h"
 
@@ -63,6 +64,33 @@ void tuff_connection_close(tuff_connection *connection, bool collected) {
 bool tuff_connection_settle(tuff_connection *connection, tuff_error *err) {
   return (!connection->cursors || tuff_cursors_settle(connection, UINT64_MAX, err)) &&
          (!connection->blobs || tuff_blobs_settle(connection, err));
+}
+
+static bool prepare_to_attach(tuff_connection *connection, tuff_error *err) {
+  if (!connection->driver->attach) {
+    tuff_fail(err, TUFF_UNSUPPORTED, "%s attaches no other databases",
+              connection->driver->name);
+    return false;
+  }
+  if (tuff_connection_in_transaction(connection)) {
+    tuff_fail(err, TUFF_MISUSE,
+              "a database cannot be attached or detached inside a transaction");
+    return false;
+  }
+  return tuff_function_admits(connection, err) &&
+         tuff_connection_settle(connection, err);
+}
+
+bool tuff_connection_attach(tuff_connection *connection, const tuff_options *options,
+                            const char *name, tuff_error *err) {
+  return prepare_to_attach(connection, err) &&
+         connection->driver->attach(connection->native, options, name, err);
+}
+
+bool tuff_connection_detach(tuff_connection *connection, const char *name,
+                            tuff_error *err) {
+  return prepare_to_attach(connection, err) &&
+         connection->driver->detach(connection->native, name, err);
 }
 
 bool tuff_connection_in_transaction(tuff_connection *connection) {

@@ -74,6 +74,12 @@ bool tuff_connection_check(const tuff_connection *connection, tuff_error *err);
  * that are in no transaction, which would keep an old snapshot. */
 bool tuff_connection_settle(tuff_connection *connection, tuff_error *err);
 
+/* Opens another database beside the main one, or closes it: see tuff_driver. */
+bool tuff_connection_attach(tuff_connection *connection, const tuff_options *options,
+                            const char *name, tuff_error *err);
+bool tuff_connection_detach(tuff_connection *connection, const char *name,
+                            tuff_error *err);
+
 /* Whether a transaction is open, by whoever began it. */
 bool tuff_connection_in_transaction(tuff_connection *connection);
 

@@ -372,6 +372,11 @@ typedef struct tuff_driver {
   void (*finish)(void *stmt);
 
   /* NULL: the engine has no such thing. */
+  /* Opens another file beside the main one, with the settings of the connection; of the
+   * options, the path, readonly, create and follow count. name: a plain word. */
+  bool (*attach)(void *db, const tuff_options *options, const char *name,
+                 tuff_error *err);
+  bool (*detach)(void *db, const char *name, tuff_error *err);
   const tuff_functions *functions;
   const tuff_blobs *blobs;
 } tuff_driver;

@@ -87,7 +87,7 @@ static bool close_blob(void *context, tuff_error *err) {
   tuff_sqlite_host->alloc(stream, 0);
   tuff_sqlite_wait_done(database);
   if (result == SQLITE_OK) {
-    if (database->wal_bytes && sqlite3_get_autocommit(database->handle))
+    if (database->wal_grown && sqlite3_get_autocommit(database->handle))
       tuff_sqlite_checkpoint(database);
     return true;
   }

@@ -46,7 +46,7 @@ static bool commit(tuff_sqlite_database *database, tuff_error *err) {
     if (err && err->code == TUFF_IO) err->unknown = true;
     return false;
   }
-  if (database->wal_bytes) tuff_sqlite_checkpoint(database);
+  if (database->wal_grown) tuff_sqlite_checkpoint(database);
   return true;
 }
 

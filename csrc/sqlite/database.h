@@ -9,13 +9,25 @@
 /* What the core lends; the same for all connections. */
 extern const tuff_host *tuff_sqlite_host;
 
+/* A database file of a connection: the main one, and those that are attached. */
+typedef struct tuff_sqlite_file {
+  const char *schema; /* its name in SQL, a plain word; one block with the path */
+  char *path;         /* absolute and without links, or ":memory:" */
+  bool on_disk;       /* not in memory */
+  bool wal;
+  int page_size;
+  int64_t wal_bytes;                       /* after the last commit; 0: nothing to do */
+  sqlite3 *checkpointer;                   /* see checkpoint.c */
+  struct tuff_sqlite_open_file *open_file; /* its entry in inherited.c */
+  struct tuff_sqlite_file *next;
+} tuff_sqlite_file;
+
 typedef struct tuff_sqlite_database {
   sqlite3 *handle;
   tuff_watch *watch;
-  char *path; /* absolute and without links, or ":memory:" */
-  bool file;  /* not in memory */
-  struct tuff_sqlite_open_file *open_file; /* its entry in inherited.c */
-  bool wal, readonly, normal;
+  tuff_sqlite_file main;
+  char *root; /* see tuff_options; NULL: none */
+  bool readonly, normal, delete_journal;
 
   /* waiting (wait.c) */
   int queue;       /* descriptor of the file of the queue while we are in it, or -1 */
@@ -24,10 +36,7 @@ typedef struct tuff_sqlite_database {
   bool never_wait; /* for the checkpoint */
   int64_t waiting_since;
 
-  /* checkpoints (checkpoint.c) */
-  sqlite3 *checkpointer;
-  int page_size;
-  int64_t wal_bytes; /* after the last commit; 0: nothing to do */
+  bool wal_grown; /* the last commit has written to a log */
 
   bool raised;    /* a function of the script failed: the statement must fail too */
   bool giving_up; /* a statement is reset: what its functions say is dropped */
@@ -82,14 +91,31 @@ bool tuff_sqlite_fail(tuff_sqlite_database *database, int result, tuff_error *er
 /* The same for want of memory. */
 bool tuff_sqlite_fail_memory(tuff_error *err);
 
+/* Says of which file the error is, unless it does already. */
+void tuff_sqlite_name_path(const tuff_options *options, tuff_error *err);
+
 /* open.c */
 void *tuff_sqlite_open(const tuff_options *options, tuff_watch *watch, tuff_error *err);
 void tuff_sqlite_close(void *database, bool collected);
 
 /* inherited.c: refuses a file that was open when the process forked, and remembers that
  * this one is open. */
-bool tuff_sqlite_inherited_enter(tuff_sqlite_database *database, tuff_error *err);
-void tuff_sqlite_inherited_leave(tuff_sqlite_database *database);
+bool tuff_sqlite_inherited_enter(tuff_sqlite_file *file, tuff_error *err);
+void tuff_sqlite_inherited_leave(tuff_sqlite_file *file);
+
+/* file.c: a file's entry, and what is set for it once SQLite has opened it. */
+enum { TUFF_SQLITE_PRAGMA = 160 }; /* bytes of a statement about one file */
+bool tuff_sqlite_file_open(tuff_sqlite_file *file, const char *schema, const char *path,
+                           tuff_error *err);
+bool tuff_sqlite_file_set_up(tuff_sqlite_database *database, tuff_sqlite_file *file,
+                             const tuff_options *options, tuff_error *err);
+void tuff_sqlite_file_close(tuff_sqlite_file *file);
+void tuff_sqlite_file_forget(tuff_sqlite_database *database, tuff_sqlite_file *file);
+
+/* attach.c */
+bool tuff_sqlite_attach(void *database, const tuff_options *options, const char *name,
+                        tuff_error *err);
+bool tuff_sqlite_detach(void *database, const char *name, tuff_error *err);
 
 /* Our own statement, without parameters and result. */
 bool tuff_sqlite_exec(tuff_sqlite_database *database, const char *sql, tuff_error *err);
@@ -102,7 +128,7 @@ void tuff_sqlite_wait_done(tuff_sqlite_database *database);
 /* checkpoint.c: called when a commit has been acknowledged. */
 void tuff_sqlite_checkpoint_install(tuff_sqlite_database *database);
 void tuff_sqlite_checkpoint(tuff_sqlite_database *database);
-void tuff_sqlite_checkpoint_close(tuff_sqlite_database *database);
+void tuff_sqlite_checkpoint_close(tuff_sqlite_file *file);
 
 /* authorizer.c */
 void tuff_sqlite_authorizer_install(tuff_sqlite_database *database);

@@ -9,7 +9,7 @@ const tuff_host *tuff_sqlite_host;
 const char *tuff_sqlite_version(void) { return sqlite3_libversion(); }
 
 static const char *path_of(void *context) {
-  return ((tuff_sqlite_database *)context)->path;
+  return ((tuff_sqlite_database *)context)->main.path;
 }
 
 static tuff_state state_of(void *context) {
@@ -53,6 +53,8 @@ const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
       .reset = tuff_sqlite_reset,
       .forget = tuff_sqlite_forget,
       .finish = tuff_sqlite_finish,
+      .attach = tuff_sqlite_attach,
+      .detach = tuff_sqlite_detach,
       .functions = &tuff_sqlite_functions,
       .blobs = &tuff_sqlite_blobs,
   };

@@ -158,6 +158,11 @@ bool tuff_sqlite_fail(tuff_sqlite_database *database, int result, tuff_error *er
   return false;
 }
 
+void tuff_sqlite_name_path(const tuff_options *options, tuff_error *err) {
+  if (strncmp(err->message, "cannot open", 11) != 0)
+    tuff_sqlite_host->context(err, "cannot open \"%.200s\": ", options->path);
+}
+
 bool tuff_sqlite_fail_memory(tuff_error *err) {
   tuff_sqlite_host->fail(err, TUFF_MEMORY, "out of memory");
   return false;

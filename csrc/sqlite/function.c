@@ -1,6 +1,10 @@
 /* function.c: functions of the script as functions, aggregates and collations of
  * SQLite. */
+#include <stdio.h>
+#include <string.h>
+
 #include "sqlite/database.h"
+#include "sqlite/path.h"
 
 enum { MOST_ARGUMENTS = 127 }; /* SQLite's own limit */
 
@@ -198,14 +202,38 @@ static bool define(void *context, const tuff_function *function, tuff_error *err
 
 /* ---- libraries ---- */
 
+/* By the rules of a database that is opened, and with ".so" behind where that is what
+ * exists. */
+static bool find_library(const tuff_sqlite_database *database, const char *path,
+                         char real[TUFF_SQLITE_PATH], tuff_error *err) {
+  char longer[TUFF_SQLITE_PATH];
+  tuff_options options = {.path = path,
+                          .path_size = strlen(path),
+                          .root = database->root,
+                          .readonly = true,
+                          .follow = true};
+  tuff_error first = {.code = TUFF_OK};
+  if (tuff_sqlite_path(tuff_sqlite_host, &options, real, &first)) return true;
+  int size = snprintf(longer, sizeof longer, "%s.so", path);
+  if (first.code == TUFF_NOT_FOUND && size > 0 && (size_t)size < sizeof longer) {
+    options.path = longer;
+    options.path_size = (size_t)size;
+    tuff_error second = {.code = TUFF_OK};
+    if (tuff_sqlite_path(tuff_sqlite_host, &options, real, &second)) return true;
+  }
+  *err = first;
+  return false;
+}
+
 static bool load(void *context, const char *path, const char *entry, tuff_error *err) {
   tuff_sqlite_database *database = context;
-  char *reason = NULL;
+  char real[TUFF_SQLITE_PATH], *reason = NULL;
+  if (!find_library(database, path, real, err)) return false;
   sqlite3_db_config(database->handle, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 1, NULL);
-  int result = sqlite3_load_extension(database->handle, path, entry, &reason);
+  int result = sqlite3_load_extension(database->handle, real, entry, &reason);
   sqlite3_db_config(database->handle, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
   if (result != SQLITE_OK) {
-    tuff_sqlite_host->fail(err, TUFF_NOT_FOUND,
+    tuff_sqlite_host->fail(err, TUFF_UNSUPPORTED,
                            "the extension cannot be loaded: %.300s",
                            reason ? reason : "no memory is left");
     tuff_sqlite_host->hint(err,

@@ -28,9 +28,9 @@ static bool is_inherited(const struct stat *status) {
   return false;
 }
 
-bool tuff_sqlite_inherited_enter(tuff_sqlite_database *database, tuff_error *err) {
+bool tuff_sqlite_inherited_enter(tuff_sqlite_file *entered, tuff_error *err) {
   struct stat status;
-  if (!database->file || stat(database->path, &status) != 0) return true;
+  if (stat(entered->path, &status) != 0) return true;
   open_file *file = tuff_sqlite_host->alloc(NULL, sizeof *file);
   if (!file) return tuff_sqlite_fail_memory(err);
   pthread_mutex_lock(&mutex);
@@ -43,7 +43,7 @@ bool tuff_sqlite_inherited_enter(tuff_sqlite_database *database, tuff_error *err
   }
   pthread_mutex_unlock(&mutex);
   if (!inherited) {
-    database->open_file = file;
+    entered->open_file = file;
     return true;
   }
   tuff_sqlite_host->alloc(file, 0);
@@ -56,13 +56,13 @@ bool tuff_sqlite_inherited_enter(tuff_sqlite_database *database, tuff_error *err
   return false;
 }
 
-void tuff_sqlite_inherited_leave(tuff_sqlite_database *database) {
-  open_file *file = database->open_file;
+void tuff_sqlite_inherited_leave(tuff_sqlite_file *left) {
+  open_file *file = left->open_file;
   if (!file) return;
   pthread_mutex_lock(&mutex);
   *file->link = file->next;
   if (file->next) file->next->link = file->link;
   pthread_mutex_unlock(&mutex);
   tuff_sqlite_host->alloc(file, 0);
-  database->open_file = NULL;
+  left->open_file = NULL;
 }

@@ -11,18 +11,6 @@
 
 enum { PROGRESS = 1000 }; /* operations of the engine between two looks at the watch */
 
-static const char journal_limit[] = "PRAGMA journal_size_limit = 16777216";
-
-bool tuff_sqlite_exec(tuff_sqlite_database *database, const char *sql,
-                      tuff_error *err) {
-  database->internal = true;
-  int result = sqlite3_exec(database->handle, sql, NULL, NULL, NULL);
-  database->internal = false;
-  if (result != SQLITE_OK) tuff_sqlite_fail(database, result, err);
-  tuff_sqlite_wait_done(database);
-  return result == SQLITE_OK;
-}
-
 static int on_progress(void *context) {
   tuff_sqlite_database *database = context;
   return database->raised ||
@@ -62,103 +50,14 @@ static void configure(tuff_sqlite_database *database, const tuff_options *option
   sqlite3_progress_handler(handle, PROGRESS, on_progress, database);
 }
 
-/* One integer or word that a pragma answers. */
-static bool ask(tuff_sqlite_database *database, const char *sql, char *answer,
-                size_t room, tuff_error *err) {
-  sqlite3_stmt *statement = NULL;
-  database->internal = true;
-  int result = sqlite3_prepare_v2(database->handle, sql, -1, &statement, NULL);
-  if (result == SQLITE_OK) result = sqlite3_step(statement);
-  if (result == SQLITE_ROW) {
-    const unsigned char *text = sqlite3_column_text(statement, 0);
-    snprintf(answer, room, "%s", text ? (const char *)text : "");
-  } else {
-    tuff_sqlite_fail(database, result, err);
-  }
-  sqlite3_finalize(statement);
-  database->internal = false;
-  tuff_sqlite_wait_done(database);
-  return result == SQLITE_ROW;
-}
-
-/* Changing the journal wants the file for itself. Two who open a new database at once
- * would wait for each other, each with its own lock in hand: so it waits with none, and
- * tries again, not in step with the other. */
-static bool change_journal(tuff_sqlite_database *database, const char *sql, char *mode,
-                           size_t room, tuff_error *err) {
-  const tuff_host *host = tuff_sqlite_host;
-  int64_t end = host->now_us() + database->watch->busy_us;
-  for (;;) {
-    database->never_wait = true;
-    bool changed = ask(database, sql, mode, room, err);
-    database->never_wait = false;
-    if (changed) return true;
-    if (err->code != TUFF_BUSY || host->now_us() >= end ||
-        host->stop(database->watch, NULL))
-      return false;
-    err->code = TUFF_OK;
-    host->sleep_us(500 + (host->now_us() ^ getpid()) % 1000);
-  }
-}
-
-static bool set_journal(tuff_sqlite_database *database, const tuff_options *options,
-                        tuff_error *err) {
-  char mode[16];
-  if (!ask(database, "PRAGMA journal_mode", mode, sizeof mode, err)) return false;
-  const char *wanted = options->delete_journal ? "delete" : "wal";
-  if (!database->readonly && database->file && strcmp(mode, wanted) != 0) {
-    if (!options->delete_journal && tuff_sqlite_path_is_shared(database->path)) {
-      tuff_sqlite_host->fail(err, TUFF_UNSUPPORTED,
-                             "a write-ahead log does not work on a file system "
-                             "that several machines share");
-      tuff_sqlite_host->hint(
-          err, "open it with journal = \"delete\", or keep it on a local disk");
-      return false;
-    }
-    if (!change_journal(database,
-                        options->delete_journal ? "PRAGMA journal_mode = DELETE"
-                                                : "PRAGMA journal_mode = WAL",
-                        mode, sizeof mode, err))
-      return false;
-    if (strcmp(mode, wanted) != 0) {
-      tuff_sqlite_host->fail(err, TUFF_UNSUPPORTED,
-                             "the journal stays \"%s\", \"%s\" was wanted", mode,
-                             wanted);
-      return false;
-    }
-  }
-  database->wal = strcmp(mode, "wal") == 0;
-  return true;
-}
-
-/* Deleting a journal is only durable when its directory is synced too: that is EXTRA.
- */
-static const char *synchronous(const tuff_sqlite_database *database) {
-  if (database->normal) return "PRAGMA synchronous = NORMAL";
-  return database->wal ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = EXTRA";
-}
-
 static bool set_up(tuff_sqlite_database *database, const tuff_options *options,
                    tuff_error *err) {
-  char sql[64], answer[32];
   tuff_sqlite_wait_install(database);
   configure(database, options);
-  if (options->page_size) {
-    snprintf(sql, sizeof sql, "PRAGMA page_size = %lld", (long long)options->page_size);
-    if (!tuff_sqlite_exec(database, sql, err)) return false;
-  }
-  if (!set_journal(database, options, err)) return false;
   tuff_sqlite_checkpoint_install(database);
-  if (!tuff_sqlite_exec(database, synchronous(database), err) ||
-      !tuff_sqlite_exec(database, "PRAGMA cell_size_check = ON", err) ||
-      !tuff_sqlite_exec(database, "PRAGMA mmap_size = 0", err) ||
-      !tuff_sqlite_exec(database, journal_limit, err))
+  if (!tuff_sqlite_file_set_up(database, &database->main, options, err) ||
+      !tuff_sqlite_exec(database, "PRAGMA cell_size_check = ON", err))
     return false;
-  int64_t cache = options->cache_bytes ? options->cache_bytes / 1024 : 16000;
-  snprintf(sql, sizeof sql, "PRAGMA cache_size = %lld", (long long)-cache);
-  if (!tuff_sqlite_exec(database, sql, err)) return false;
-  if (!ask(database, "PRAGMA page_size", answer, sizeof answer, err)) return false;
-  if (sscanf(answer, "%d", &database->page_size) != 1) database->page_size = 4096;
   if (tuff_sqlite_array_install(database->handle) != SQLITE_OK)
     return tuff_sqlite_fail(database, SQLITE_NOMEM, err);
   if (!tuff_sqlite_control_open(database, err)) return false;
@@ -179,25 +78,14 @@ static int open_handle(tuff_sqlite_database *database, const char *name, int fla
 static bool is_settled(const tuff_sqlite_database *database) {
   char log[TUFF_SQLITE_PATH + 8];
   struct stat status;
-  snprintf(log, sizeof log, "%s-wal", database->path);
+  snprintf(log, sizeof log, "%s-wal", database->main.path);
   return stat(log, &status) != 0 || status.st_size == 0;
 }
 
 static bool reopen_immutable(tuff_sqlite_database *database,
                              const tuff_options *options, tuff_error *err) {
-  static const char digits[] = "0123456789ABCDEF";
-  char name[3 * TUFF_SQLITE_PATH + 32] = "file:";
-  size_t size = strlen(name);
-  for (const char *at = database->path; *at; at++) {
-    if (strchr("?#%", *at)) {
-      name[size++] = '%';
-      name[size++] = digits[(unsigned char)*at >> 4];
-      name[size++] = digits[*at & 15];
-    } else {
-      name[size++] = *at;
-    }
-  }
-  snprintf(name + size, sizeof name - size, "?immutable=1");
+  char name[TUFF_SQLITE_URI];
+  tuff_sqlite_path_uri(database->main.path, "immutable=1", name);
   tuff_sqlite_control_close(database);
   sqlite3_close_v2(database->handle);
   database->handle = NULL;
@@ -208,7 +96,7 @@ static bool reopen_immutable(tuff_sqlite_database *database,
 
 static bool open_file(tuff_sqlite_database *database, const tuff_options *options,
                       tuff_error *err) {
-  int result = open_handle(database, database->path, 0);
+  int result = open_handle(database, database->main.path, 0);
   if (result != SQLITE_OK) return tuff_sqlite_fail(database, result, err);
   if (!database->readonly && sqlite3_db_readonly(database->handle, "main") == 1) {
     tuff_sqlite_host->fail(err, TUFF_IO, "this process may not write to the file");
@@ -230,43 +118,46 @@ static bool open_file(tuff_sqlite_database *database, const tuff_options *option
   return false;
 }
 
-static tuff_sqlite_database *allocate(const char *path, tuff_error *err) {
+/* What files that are attached later inherit. */
+static bool keep_options(tuff_sqlite_database *database, const tuff_options *options,
+                         tuff_error *err) {
+  database->readonly = options->readonly;
+  database->normal = options->normal;
+  database->delete_journal = options->delete_journal;
+  if (!options->root) return true;
+  size_t size = strlen(options->root) + 1;
+  database->root = tuff_sqlite_host->alloc(NULL, size);
+  if (!database->root) return tuff_sqlite_fail_memory(err);
+  memcpy(database->root, options->root, size);
+  return true;
+}
+
+static tuff_sqlite_database *allocate(const char *path, tuff_watch *watch,
+                                      tuff_error *err) {
   tuff_sqlite_database *database = tuff_sqlite_host->alloc(NULL, sizeof *database);
-  size_t size = strlen(path) + 1;
-  char *copy = tuff_sqlite_host->alloc(NULL, size);
-  if (!database || !copy) {
-    tuff_sqlite_host->alloc(database, 0);
-    tuff_sqlite_host->alloc(copy, 0);
+  if (!database) {
     tuff_sqlite_fail_memory(err);
     return NULL;
   }
   memset(database, 0, sizeof *database);
-  memcpy(copy, path, size);
-  database->path = copy;
+  database->watch = watch;
   database->queue = -1;
-  return database;
-}
-
-static void add_context(const tuff_options *options, tuff_error *err) {
-  if (strncmp(err->message, "cannot open", 11) != 0)
-    tuff_sqlite_host->context(err, "cannot open \"%.200s\": ", options->path);
+  if (tuff_sqlite_file_open(&database->main, "main", path, err)) return database;
+  tuff_sqlite_host->alloc(database, 0);
+  return NULL;
 }
 
 void *tuff_sqlite_open(const tuff_options *options, tuff_watch *watch,
                        tuff_error *err) {
-  char path[TUFF_SQLITE_PATH] = ":memory:";
-  bool file = options->path_size != 8 || memcmp(options->path, path, 8) != 0;
-  if (file && !tuff_sqlite_path(tuff_sqlite_host, options, path, err)) return NULL;
-  tuff_sqlite_database *database = allocate(path, err);
-  if (!database) return NULL;
-  database->file = file;
-  database->watch = watch;
-  database->readonly = options->readonly;
-  database->normal = options->normal;
-  watch->started_us = 0;
-  if (tuff_sqlite_inherited_enter(database, err) && open_file(database, options, err))
-    return database;
-  add_context(options, err);
+  char path[TUFF_SQLITE_PATH];
+  if (!tuff_sqlite_path_or_memory(tuff_sqlite_host, options, path, err)) return NULL;
+  tuff_sqlite_database *database = allocate(path, watch, err);
+  if (database) {
+    watch->started_us = 0;
+    if (keep_options(database, options, err) && open_file(database, options, err))
+      return database;
+  }
+  tuff_sqlite_name_path(options, err);
   tuff_sqlite_close(database, false);
   return NULL;
 }
@@ -276,13 +167,15 @@ void tuff_sqlite_close(void *context, bool collected) {
   if (!database) return;
   tuff_sqlite_wait_done(database);
   tuff_sqlite_control_close(database);
-  tuff_sqlite_checkpoint_close(database);
+  for (tuff_sqlite_file *file = &database->main; file; file = file->next)
+    tuff_sqlite_checkpoint_close(file);
   /* The last connection moves the whole log into the database, which may take a tenth
    * of a second: too long for a finaliser. The next one to open it will do. */
   if (collected)
     sqlite3_db_config(database->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
   sqlite3_close_v2(database->handle);
-  tuff_sqlite_inherited_leave(database);
-  tuff_sqlite_host->alloc(database->path, 0);
+  while (database->main.next) tuff_sqlite_file_forget(database, database->main.next);
+  tuff_sqlite_file_close(&database->main);
+  tuff_sqlite_host->alloc(database->root, 0);
   tuff_sqlite_host->alloc(database, 0);
 }

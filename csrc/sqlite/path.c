@@ -173,6 +173,32 @@ bool tuff_sqlite_path(const tuff_host *host, const tuff_options *options,
   return true;
 }
 
+bool tuff_sqlite_path_or_memory(const tuff_host *host, const tuff_options *options,
+                                char out[TUFF_SQLITE_PATH], tuff_error *err) {
+  static const char memory[] = ":memory:";
+  if (options->path_size != sizeof memory - 1 ||
+      memcmp(options->path, memory, sizeof memory - 1) != 0)
+    return tuff_sqlite_path(host, options, out, err);
+  memcpy(out, memory, sizeof memory);
+  return true;
+}
+
+void tuff_sqlite_path_uri(const char *path, const char *query,
+                          char out[TUFF_SQLITE_URI]) {
+  static const char digits[] = "0123456789ABCDEF";
+  size_t size = (size_t)snprintf(out, TUFF_SQLITE_URI, "file:");
+  for (const char *at = path; *at; at++) {
+    if (strchr("?#%", *at)) {
+      out[size++] = '%';
+      out[size++] = digits[(unsigned char)*at >> 4];
+      out[size++] = digits[*at & 15];
+    } else {
+      out[size++] = *at;
+    }
+  }
+  snprintf(out + size, TUFF_SQLITE_URI - size, "?%s", query);
+}
+
 /* Magic numbers of statfs(2): NFS, SMB, CIFS, SMB2, AFS, Coda, 9P, Ceph, Lustre. */
 bool tuff_sqlite_path_is_shared(const char *path) {
   static const unsigned long shared[] = {0x6969,     0x517B,     0xFF534D42,

@@ -12,6 +12,16 @@ enum { TUFF_SQLITE_PATH = 4096 };
 bool tuff_sqlite_path(const tuff_host *host, const tuff_options *options,
                       char out[TUFF_SQLITE_PATH], tuff_error *err);
 
+/* The same, but ":memory:" stays as it is. */
+bool tuff_sqlite_path_or_memory(const tuff_host *host, const tuff_options *options,
+                                char out[TUFF_SQLITE_PATH], tuff_error *err);
+
+enum { TUFF_SQLITE_URI = 3 * TUFF_SQLITE_PATH + 32 };
+
+/* The URI of a file with a query, such as "mode=ro". */
+void tuff_sqlite_path_uri(const char *path, const char *query,
+                          char out[TUFF_SQLITE_URI]);
+
 /* Whether the file system of this path is one that other machines share. */
 bool tuff_sqlite_path_is_shared(const char *path);
 

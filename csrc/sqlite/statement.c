@@ -298,7 +298,7 @@ static tuff_result done(tuff_sqlite_statement *statement) {
   statement->changed =
       total == database->total_changes ? 0 : sqlite3_changes64(database->handle);
   database->total_changes = total;
-  if (database->wal_bytes && sqlite3_get_autocommit(database->handle)) {
+  if (database->wal_grown && sqlite3_get_autocommit(database->handle)) {
     sqlite3_reset(statement->handle); /* a statement at its end still counts as open */
     tuff_sqlite_checkpoint(database);
   }

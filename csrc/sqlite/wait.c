@@ -29,7 +29,7 @@ static bool give_up(tuff_sqlite_database *database) {
 /* Where no file can be made beside the database, everybody polls for himself. */
 static bool join_queue(tuff_sqlite_database *database) {
   char path[TUFF_SQLITE_PATH + 8];
-  int size = snprintf(path, sizeof path, "%s-queue", database->path);
+  int size = snprintf(path, sizeof path, "%s-queue", database->main.path);
   if (size < 0 || (size_t)size >= sizeof path) return false;
   database->queue = tuff_sqlite_host->files->open(path, O_RDWR | O_CREAT, 0600);
   return database->queue >= 0;
@@ -37,7 +37,7 @@ static bool join_queue(tuff_sqlite_database *database) {
 
 /* Waits for the baton; false: gave up. Without a queue there is nothing to wait for. */
 static bool take_baton(tuff_sqlite_database *database) {
-  if (!database->file || !join_queue(database)) return true;
+  if (!database->main.on_disk || !join_queue(database)) return true;
   const tuff_files *files = tuff_sqlite_host->files;
   int got;
   while ((got = files->lock(database->queue)) == 0) {

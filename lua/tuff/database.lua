@@ -90,6 +90,42 @@ function Database:blob(table, column, row)
   return core.blob_stream(self, nil, table, column, row)
 end
 
+local attach_options = {
+  readonly = options_of.checks.boolean, create = options_of.checks.boolean,
+  follow = options_of.checks.boolean,
+}
+
+---@class tuff.AttachOptions
+---@field readonly boolean? (as the connection)
+---@field create boolean? make a missing file (true)
+---@field follow boolean? open a symbolic link (false)
+
+--- Opens another database beside this one, by the same rules: its tables are then `name.table`
+--- in SQL. A transaction over several files is all or nothing, unless the system dies while it
+--- commits: then some files may have it and others not.
+---@param path string or ":memory:"
+---@param name string a plain word
+---@param options tuff.AttachOptions?
+function Database:attach(path, name, options)
+  errors.check_self(self, "tuff.connection", "attach")
+  errors.check(path, "string", "the path given to db:attach")
+  errors.check(name, "string", "the name given to db:attach")
+  errors.check(options, "table|nil", "the options of db:attach")
+  options = options or {}
+  options_of.check(options, attach_options, "db:attach")
+  core.attach(self, name, path, options.readonly, options.create ~= false, options.follow)
+  core.state(self).schema_version = nil
+end
+
+--- Closes what was attached.
+---@param name string
+function Database:detach(name)
+  errors.check_self(self, "tuff.connection", "detach")
+  errors.check(name, "string", "the name given to db:detach")
+  core.detach(self, name)
+  core.state(self).schema_version = nil
+end
+
 Database.define = functions.define
 Database.define_aggregate = functions.define_aggregate
 Database.define_collation = functions.define_collation

@@ -102,7 +102,8 @@ function M.load_extension(db, path, options)
   options = check_options(options, { optional = boolean, entry = text }, "db:load_extension")
   local good, err = pcall(core.load_extension, db, path, options.entry)
   if good then return true end
-  if not options.optional or not errors.is_error(err) or err.code ~= "not_found" then
+  if not options.optional or not errors.is_error(err)
+    or (err.code ~= "not_found" and err.code ~= "unsupported") then
     error(err, 0)
   end
   db:warn(err)
