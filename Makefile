@@ -138,10 +138,10 @@ test:  ## Run every suite, installing what that needs
 	$(call packages,test)
 	$(call tree,) build disk
 	$(call tree,asan) build programs
-	$(suite) borders luacheck programs:asan corpus:asan specs specs:asan install
+	$(suite) borders luacheck programs:asan corpus:asan specs specs:asan install $(more)
 
-soak:  ## The same with full counts instead of a tenth
-	@TUFF_SOAK=1 $(MAKE) --no-print-directory test
+soak:  ## The same with full counts instead of a tenth, and the collector at its most aggressive
+	@TUFF_SOAK=1 $(MAKE) --no-print-directory test more=specs:gc
 
 asan:  ## Only what runs under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(call packages,test)
