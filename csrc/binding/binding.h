@@ -35,10 +35,11 @@ enum { BINDING_UPVALUE_COLUMNS = 200 };
 
 /* ---- userdata ---- */
 
-/* The statement of a call that runs, and where on the C stack the call stands. */
+/* The statement of a call that runs, and where the call stands. */
 typedef struct binding_running {
   tuff_statement *statement;
-  const void *frame;
+  const lua_State *thread;
+  const void *frame; /* on the C stack */
 } binding_running;
 
 /* A connection. User value 1: names of columns and parameters by the slot of their
@@ -211,20 +212,26 @@ static inline int binding_keys_find(lua_State *L, binding_keys *keys, unsigned k
 
 /* ---- connection.c ---- */
 
-/* Makes a connection ready for a call; raises where it cannot be used. */
-void binding_begin(lua_State *L, binding_connection *connection);
+/* Makes the connection at this index ready for a call; raises where it cannot be used.
+ */
+void binding_begin(lua_State *L, int connection);
 
 /* Makes the statement (NULL: a loop's) the one of the call that runs; gives the call
  * that waits for it, to be put back into ->active. */
-static inline binding_running binding_activate(binding_connection *connection,
+static inline binding_running binding_activate(lua_State *L,
+                                               binding_connection *connection,
                                                tuff_statement *statement) {
   binding_running outer = connection->active;
-  connection->active = (binding_running){statement, __builtin_frame_address(0)};
+  connection->active = (binding_running){statement, L, __builtin_frame_address(0)};
   return outer;
 }
 
+/* The connection of the object at this index, a connection, a prepared statement or a
+ * cursor; NULL: it is none of these. */
+binding_connection *binding_connection_of(lua_State *L, int index);
+
 /* Whether a call on this connection is waiting for the one that asks. */
-bool binding_is_busy(const binding_connection *connection);
+bool binding_is_busy(lua_State *L, const binding_connection *connection);
 
 /* Raises `misuse` if it is: for what would end what the waiting call reads. */
 void binding_refuse_busy(lua_State *L, const binding_connection *connection);

@@ -87,15 +87,48 @@ void binding_reenter(lua_State *L, binding_connection *box) {
     box->hook = NULL;
 }
 
-/* The stack grows down, also through coroutines, which Lua runs on the same stack: a
- * call that still waits stands above us. One that an error has left behind may do so
- * too; it is told apart, at the latest, by the next call from where it was made. */
-bool binding_is_busy(const binding_connection *box) {
-  return (const char *)__builtin_frame_address(0) < (const char *)box->active.frame;
+binding_connection *binding_connection_of(lua_State *L, int index) {
+  binding_connection *connection = binding_test(L, index, BINDING_CONNECTION);
+  if (connection) return connection;
+  if (!binding_test(L, index, BINDING_STATEMENT) &&
+      !binding_test(L, index, BINDING_CURSOR))
+    return NULL;
+  lua_getiuservalue(L, index, 1);
+  connection = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return connection;
+}
+
+/* The connection that the function of this level is a call on, if it is one of ours: a
+ * method, whose first upvalue is a metatable, or an iterator, whose is a cursor. */
+static const binding_connection *called_at(lua_State *L, lua_Debug *at) {
+  const binding_connection *connection = NULL;
+  int top = lua_gettop(L);
+  lua_getinfo(L, "f", at);
+  if (lua_iscfunction(L, -1) && lua_getupvalue(L, -1, 1) &&
+      (!lua_rawequal(L, -1, lua_upvalueindex(BINDING_CONNECTION)) ||
+       lua_getlocal(L, at, 1)))
+    connection = binding_connection_of(L, -1);
+  lua_settop(L, top);
+  return connection;
+}
+
+/* The call is remembered until it has returned, and an error that is none of ours, want
+ * of memory, leaves it behind. The stack of C grows down, also through coroutines,
+ * which Lua runs on the same one: a call that still waits stands above us, and so may
+ * one that was left; but on our own thread only the one that waits is still to be seen.
+ */
+bool binding_is_busy(lua_State *L, const binding_connection *box) {
+  if (__builtin_frame_address(0) >= box->active.frame) return false;
+  if (L != box->active.thread) return L != box->main;
+  lua_Debug at;
+  for (int level = 1; lua_getstack(L, level, &at); level++)
+    if (called_at(L, &at) == box) return true;
+  return false;
 }
 
 void binding_refuse_busy(lua_State *L, const binding_connection *box) {
-  if (binding_is_busy(box))
+  if (binding_is_busy(L, box))
     binding_misuse(
         L, "this cannot be done in the middle of another call on the connection "
            "(by a finaliser, a metamethod or an iterator)");
@@ -109,7 +142,8 @@ enum {
  * snapshot, which every other read of the connection would share. So, once for each
  * loop that is open when something else is run: read the rest ahead if it is short; or
  * else let the collector find out whether anybody can still reach it. */
-static void find_lost_loops(lua_State *L, binding_connection *box) {
+static void find_lost_loops(lua_State *L, int connection) {
+  binding_connection *box = lua_touserdata(L, connection);
   bool seen = true;
   for (tuff_cursor *cursor = box->core.cursors; cursor; cursor = cursor->next) {
     seen = seen && cursor->suspected;
@@ -118,17 +152,19 @@ static void find_lost_loops(lua_State *L, binding_connection *box) {
   if (seen || binding_for_closes(L)) return;
   tuff_error err;
   tuff_error_clear(&err);
-  if (tuff_cursors_settle(&box->core, CHEAP_ROWS, &err) && box->core.cursors)
-    lua_gc(L, LUA_GCCOLLECT, 0);
+  if (!tuff_cursors_settle(&box->core, CHEAP_ROWS, &err))
+    binding_fail(L, connection, &err, NULL, 0);
+  if (box->core.cursors) lua_gc(L, LUA_GCCOLLECT, 0);
 }
 
-void binding_begin(lua_State *L, binding_connection *box) {
+void binding_begin(lua_State *L, int connection) {
+  binding_connection *box = lua_touserdata(L, connection);
   binding_reenter(L, box);
-  if (TUFF_UNLIKELY(box->active.frame != NULL) && !binding_is_busy(box)) {
+  if (TUFF_UNLIKELY(box->active.frame != NULL) && !binding_is_busy(L, box)) {
     tuff_statement_release(box->active.statement);
     box->active = (binding_running){0};
   }
-  if (TUFF_UNLIKELY(box->core.cursors != NULL)) find_lost_loops(L, box);
+  if (TUFF_UNLIKELY(box->core.cursors != NULL)) find_lost_loops(L, connection);
   if (TUFF_UNLIKELY(box->limited)) {
     box->limited = false;
     tuff_connection_limit(&box->core, box->timeout_us, box->busy_us);
@@ -140,7 +176,7 @@ void binding_begin(lua_State *L, binding_connection *box) {
 binding_connection *binding_enter(lua_State *L, int index) {
   binding_connection *box = binding_test(L, index, BINDING_CONNECTION);
   if (TUFF_UNLIKELY(!box)) binding_argument(L, index, "a tuff connection");
-  binding_begin(L, box);
+  binding_begin(L, index);
   return box;
 }
 

@@ -46,7 +46,7 @@ static inline bool step(lua_State *L, binding_cursor *box) {
 static int next_row(lua_State *L) {
   binding_cursor *box = lua_touserdata(L, lua_upvalueindex(1));
   if (!step(L, box)) return 0;
-  binding_running outer = binding_activate(box->connection, NULL);
+  binding_running outer = binding_activate(L, box->connection, NULL);
   int columns = (int)box->core.columns;
   lua_createtable(L, 0, columns);
   for (int i = 0; i < columns; i++) {
@@ -63,7 +63,7 @@ static int next_row(lua_State *L) {
 static int next_wide_row(lua_State *L) {
   binding_cursor *box = lua_touserdata(L, lua_upvalueindex(1));
   if (!step(L, box)) return 0;
-  binding_running outer = binding_activate(box->connection, NULL);
+  binding_running outer = binding_activate(L, box->connection, NULL);
   binding_push_row(L, box->core.row, box->core.columns, lua_upvalueindex(2));
   box->connection->active = outer;
   return 1;
@@ -72,7 +72,7 @@ static int next_wide_row(lua_State *L) {
 static int next_tuple(lua_State *L) {
   binding_cursor *box = lua_touserdata(L, lua_upvalueindex(1));
   if (!step(L, box)) return 0;
-  binding_running outer = binding_activate(box->connection, NULL);
+  binding_running outer = binding_activate(L, box->connection, NULL);
   int columns = (int)box->core.columns;
   luaL_checkstack(L, columns + 1, "too many columns");
   lua_pushinteger(L, ++box->count);

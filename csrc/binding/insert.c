@@ -71,7 +71,7 @@ static void call_iterator(insertion *insertion) {
   lua_pushvalue(L, SOURCE);
   int status = lua_pcall(L, 0, 1, 0);
   box->callbacks--;
-  binding_activate(box, insertion->statement);
+  binding_activate(L, box, insertion->statement);
   if (status != LUA_OK) {
     release(insertion);
     lua_error(L);
@@ -132,7 +132,7 @@ static void begin(lua_State *L, insertion *insertion) {
   insertion->statement =
       tuff_statement_checkout(&insertion->box->core, sql, size, &insertion->err);
   if (!insertion->statement) fail(insertion);
-  insertion->outer = binding_activate(insertion->box, insertion->statement);
+  insertion->outer = binding_activate(L, insertion->box, insertion->statement);
   if (insertion->statement->tokenized.count == insertion->keys->count) return;
   tuff_fail(&insertion->err, TUFF_MISUSE,
             "the statement has another number of columns");

@@ -48,7 +48,7 @@ static void begin_database(lua_State *L, call *call) {
   const char *sql = binding_sql(L, 2, &size);
   call->statement = tuff_statement_checkout(&call->box->core, sql, size, &call->err);
   if (TUFF_UNLIKELY(!call->statement)) fail(call);
-  call->outer = binding_activate(call->box, call->statement);
+  call->outer = binding_activate(L, call->box, call->statement);
 }
 
 /* A statement that is running already, in a loop around this call, runs as a copy. */
@@ -66,7 +66,7 @@ static void begin_prepared(lua_State *L, call *call) {
   lua_getiuservalue(L, 1, 1);
   call->connection = call->last + 1;
   call->box = prepared->connection;
-  binding_begin(L, call->box);
+  binding_begin(L, call->connection);
   tuff_statement *statement = prepared->core;
   if (TUFF_UNLIKELY(statement->busy)) {
     tuff_statement *copy = tuff_statement_checkout(&call->box->core, statement->source,
@@ -77,7 +77,7 @@ static void begin_prepared(lua_State *L, call *call) {
   }
   statement->busy = true;
   call->statement = statement;
-  call->outer = binding_activate(call->box, statement);
+  call->outer = binding_activate(L, call->box, statement);
 }
 
 /* Reads the arguments and binds them. They stay on the stack until the call returns. */

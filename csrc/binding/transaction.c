@@ -124,7 +124,7 @@ static int collect(lua_State *L) {
 /* core.is_busy(tx): whether its connection is in the middle of a call. */
 static int is_busy(lua_State *L) {
   const binding_transaction *box = check(L);
-  lua_pushboolean(L, box->connection && binding_is_busy(box->connection));
+  lua_pushboolean(L, box->connection && binding_is_busy(L, box->connection));
   return 1;
 }
 

@@ -51,18 +51,11 @@ void binding_blob_install(lua_State *L) {
 
 /* ---- JSON ---- */
 
-/* The connection of the call that runs, which stands first on its stack. */
-static binding_connection *connection_of_call(lua_State *L) {
-  binding_connection *connection = binding_test(L, 1, BINDING_CONNECTION);
-  binding_statement *statement = binding_test(L, 1, BINDING_STATEMENT);
-  return connection ? connection : statement ? statement->connection : NULL;
-}
-
 /* Calls the function below its argument. An error ends the statement that runs, before
  * it goes on: or that would keep its lock until the next call. */
 static void call_json(lua_State *L) {
   if (lua_pcall(L, 1, 1, 0) == LUA_OK) return;
-  binding_connection *connection = connection_of_call(L);
+  binding_connection *connection = binding_connection_of(L, 1);
   if (connection) {
     tuff_statement *statement = connection->active.statement;
     connection->active = (binding_running){0};
