@@ -143,12 +143,13 @@ static int connection_of(lua_State *L) {
   return 1;
 }
 
-/* core.depth(db): how many transactions are open inside one another. */
-static int depth(lua_State *L) {
+/* core.level(db): the number of the innermost transaction that is open, which no other
+ * has had; 0: there is none. */
+static int level(lua_State *L) {
   const binding_connection *connection = binding_test(L, 1, BINDING_CONNECTION);
   if (!connection) return binding_argument(L, 1, "a tuff connection");
-  lua_pushinteger(L, connection->open ? (lua_Integer)connection->core.transaction.depth
-                                      : 0);
+  uint64_t serial = connection->open ? tuff_transaction_current(&connection->core) : 0;
+  lua_pushinteger(L, (lua_Integer)serial);
   return 1;
 }
 
@@ -166,7 +167,7 @@ void binding_transaction_install(lua_State *L) {
       {"rollback", rollback},   {"collect", collect},
       {"is_open", is_open},     {"is_busy", is_busy},
       {"is_manual", is_manual}, {"connection_of", connection_of},
-      {"depth", depth},         {NULL, NULL}};
+      {"level", level},         {NULL, NULL}};
   binding_add(L, functions);
   luaL_getmetatable(L,
                     BINDING_TRANSACTION_TYPE); /* the Lua layer gives it its methods */
