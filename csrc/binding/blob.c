@@ -96,7 +96,7 @@ static int write_stream(lua_State *L) {
     const char *bytes = lua_tolstring(L, i, &size);
     tuff_error err;
     tuff_error_clear(&err);
-    binding_running outer = binding_activate(box->connection, L, last + 1, NULL);
+    binding_running outer = binding_activate(L, box->connection, last + 1, NULL);
     bool written = tuff_blob_write(&box->core, box->at, bytes, size, &err);
     box->connection->active = outer;
     if (!written) return fail(L, &err);

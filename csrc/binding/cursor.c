@@ -13,7 +13,7 @@ static int close_method(lua_State *L) {
   binding_cursor *box = binding_test(L, 1, BINDING_CURSOR);
   if (!box || !box->connection) return 0;
   binding_connection *connection = box->connection;
-  binding_running outer = binding_activate(connection, L, 1, NULL);
+  binding_running outer = binding_activate(L, connection, 1, NULL);
   close_cursor(box);
   connection->active = outer;
   return 0;
@@ -38,7 +38,7 @@ static inline bool step(lua_State *L, binding_cursor *box, binding_running *oute
     return false;
   }
   binding_reenter(L, box->connection);
-  *outer = binding_activate(box->connection, L, lua_upvalueindex(1), NULL);
+  *outer = binding_activate(L, box->connection, lua_upvalueindex(1), NULL);
   tuff_result result = tuff_cursor_step(&box->core, &err);
   if (TUFF_LIKELY(result == TUFF_ROW)) return true;
   box->connection->active = *outer;

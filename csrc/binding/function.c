@@ -322,7 +322,7 @@ static int define_as(lua_State *L, tuff_function definition) {
   definition.release = on_release;
   tuff_error err;
   tuff_error_clear(&err);
-  binding_running outer = binding_activate(box, L, 1, NULL);
+  binding_running outer = binding_activate(L, box, 1, NULL);
   bool defined = tuff_function_define(&box->core, &definition, &err);
   box->active = outer;
   return defined ? 0 : binding_fail(L, 1, &err, NULL, 0);
@@ -371,7 +371,7 @@ static int load_extension(lua_State *L) {
   const char *path = luaL_checkstring(L, 2), *entry = luaL_optstring(L, 3, NULL);
   tuff_error err;
   tuff_error_clear(&err);
-  binding_running outer = binding_activate(box, L, 1, NULL);
+  binding_running outer = binding_activate(L, box, 1, NULL);
   bool loaded = tuff_function_load(&box->core, path, entry, &err);
   box->active = outer;
   return loaded ? 0 : binding_fail(L, 1, &err, NULL, 0);

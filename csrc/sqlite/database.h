@@ -32,9 +32,11 @@ typedef struct tuff_sqlite_database {
   /* waiting (wait.c) */
   int queue;       /* descriptor of the file of the queue while we are in it, or -1 */
   bool baton;      /* we are the first in the queue */
+  bool counted;    /* this wait has been */
   bool gave_up;    /* the last wait ended without the lock */
   bool never_wait; /* for the checkpoint */
   int64_t waiting_since;
+  int64_t turn_since; /* when we last looked whether others wait */
 
   bool wal_grown; /* the last commit has written to a log */
 
@@ -124,6 +126,9 @@ bool tuff_sqlite_exec(tuff_sqlite_database *database, const char *sql, tuff_erro
  * file. To be called after every call that may have waited: leaves the queue. */
 void tuff_sqlite_wait_install(tuff_sqlite_database *database);
 void tuff_sqlite_wait_done(tuff_sqlite_database *database);
+
+/* To be called before the write lock is taken: lets those go first who wait for it. */
+void tuff_sqlite_wait_turn(tuff_sqlite_database *database);
 
 /* checkpoint.c: called when a commit has been acknowledged. */
 void tuff_sqlite_checkpoint_install(tuff_sqlite_database *database);

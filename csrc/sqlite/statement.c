@@ -278,6 +278,9 @@ static bool renew(tuff_sqlite_statement *statement, tuff_error *err) {
 /* The first step of a run; it may wait for a lock. */
 static int first_step(tuff_sqlite_statement *statement, tuff_error *err) {
   enum { MOST_CHANGES = 50 }; /* of the schema, meanwhile */
+  tuff_sqlite_database *database = statement->database;
+  if (!statement->shape.readonly && sqlite3_get_autocommit(database->handle))
+    tuff_sqlite_wait_turn(database);
   int result = SQLITE_SCHEMA;
   for (int tries = 0; result == SQLITE_SCHEMA && tries < MOST_CHANGES; tries++) {
     if (TUFF_UNLIKELY(!statement->handle || tries > 0) && !renew(statement, err)) break;
@@ -286,7 +289,7 @@ static int first_step(tuff_sqlite_statement *statement, tuff_error *err) {
     if (TUFF_UNLIKELY(result != SQLITE_ROW && result != SQLITE_DONE))
       result = sqlite3_reset(statement->handle);
   }
-  tuff_sqlite_wait_done(statement->database);
+  tuff_sqlite_wait_done(database);
   statement->running = true;
   return result;
 }

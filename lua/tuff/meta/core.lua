@@ -212,10 +212,11 @@ function core.connection_of(tx) end
 ---@return boolean
 function core.is_busy(tx) end
 
---- How many transactions are open inside one another.
+--- The number of the innermost transaction that is open; an inner one has a greater number than
+--- those around it, and no number comes back. 0: none is open.
 ---@param db tuff.Database
 ---@return integer
-function core.depth(db) end
+function core.level(db) end
 
 --- Whether the script has begun the open transaction by writing BEGIN.
 ---@param db tuff.Database
