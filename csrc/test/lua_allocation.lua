@@ -192,6 +192,66 @@ add("a prepared statement", function()
   assert(statement:names()[2] == "y" and tostring(statement):find("insert", 1, true))
 end, function() return count("u") == 3 end)
 
+add("functions that SQL calls", function()
+  db:define("pair", function(a, b) return { a, b, "text" } end, { deterministic = true })
+  db:define("nested", function(id) return db:value("select name from t where id = ?", id) end)
+  db:define("shout", function(text) return text:upper() .. "!" end)
+  assert(db:value("select json_array_length(pair(1, 'b'))") == 3)
+  local names = db:column("select shout(nested(id)) from t order by id")
+  assert(#names == 3 and names[3] == "C!")
+  db:run("insert into u select shout(name) from t")
+end, function() return count("u", "x in ('A!', 'B!', 'C!')") == 3 end)
+
+add("aggregates and a collation", function()
+  db:define_aggregate("list", {
+    start = function() return {} end,
+    step = function(state, value) state[#state + 1] = value end,
+    inverse = function(state) table.remove(state, 1) end,
+    final = function(state) return table.concat(state, ",") end,
+  })
+  db:define_collation("backwards", function(a, b) return a < b and 1 or a > b and -1 or 0 end)
+  assert(db:value("select list(name) from (select name from t order by name collate backwards)")
+    == "c,b,a")
+  local windows = db:column("select list(name) over (order by id rows 1 preceding) from t")
+  assert(windows[1] == "a" and windows[3] == "b,c")
+  db:run("insert into u select list(name) from t group by id")
+end, function() return count("u", "x in ('a', 'b', 'c')") == 3 end)
+
+add("a function that fails", function()
+  local thrown = {}
+  db:define("fails", function(id) if id == 2 then error(thrown) end return id end)
+  local good, err = pcall(db.transaction, db, function()
+    db:run("insert into u values (1)")
+    db:run("insert into u select fails(id) from t")
+  end)
+  assert(not good)
+  if err ~= thrown then error(err, 0) end
+end)
+
+add("a stream", function()
+  db:transaction(function()
+    local stream <close> = db:blob("t", "bytes", 2)
+    assert(stream:read() == "\0\xff" and stream:seek("set", 1) == 1)
+    stream:write("\1")
+    db:run("insert into u values (1)")
+  end)
+end, function() return count("u") == 1 and count("t", "hex(bytes) = '0001'") == 1 end,
+function() return nothing_new() and count("t", "hex(bytes) = '0001'") == 0 end)
+
+add("a trace", function()
+  local seen = 0
+  db:trace(function(run) seen = seen + #run.sql end)
+  db:all("select * from t")
+  db:trace(nil)
+  called.seen = seen
+end)
+
+add("attaching", function()
+  db:attach(":memory:", "other")
+  db:exec("create table other.w(x)")
+  db:detach("other")
+end)
+
 add("reading errors", function()
   expect_code("constraint", db.insert, db, "t", { id = 1, name = "again" })
   expect_code("syntax", db.run, db, "select\n  from from")
