@@ -158,6 +158,12 @@ void tuff_sqlite_function_install(tuff_sqlite_database *database);
 /* The error of a statement that a function of the script has ended. Always false. */
 bool tuff_sqlite_fail_raised(tuff_sqlite_database *database, tuff_error *err);
 
+/* Gives a value to the engine, as the result of a function. lifetime: SQLITE_STATIC
+ * where its bytes outlive the statement, SQLITE_TRANSIENT where they are to be copied.
+ */
+void tuff_sqlite_give(sqlite3_context *context, const tuff_value *value,
+                      sqlite3_destructor_type lifetime);
+
 /* A value of the engine. False: no memory was left to bring a text into form. */
 static inline bool tuff_sqlite_read(sqlite3_value *from, tuff_value *to) {
   switch (sqlite3_value_type(from)) {

@@ -51,7 +51,8 @@ static bool admit(sqlite3_context *context, const defined *defined) {
   return false;
 }
 
-static void give(sqlite3_context *context, const tuff_value *value) {
+void tuff_sqlite_give(sqlite3_context *context, const tuff_value *value,
+                      sqlite3_destructor_type lifetime) {
   enum { JSON = 'J' }; /* what SQLite's own JSON functions mark their results by */
   switch (value->kind) {
     case TUFF_BOOLEAN:
@@ -59,13 +60,12 @@ static void give(sqlite3_context *context, const tuff_value *value) {
     case TUFF_REAL: sqlite3_result_double(context, value->real); break;
     case TUFF_JSON:
     case TUFF_TEXT:
-      sqlite3_result_text64(context, value->bytes, value->size, SQLITE_TRANSIENT,
-                            SQLITE_UTF8);
+      sqlite3_result_text64(context, value->bytes, value->size, lifetime, SQLITE_UTF8);
       if (value->kind == TUFF_JSON) sqlite3_result_subtype(context, JSON);
       break;
     case TUFF_BLOB:
       sqlite3_result_blob64(context, value->size ? value->bytes : "", value->size,
-                            SQLITE_TRANSIENT);
+                            lifetime);
       break;
     default: sqlite3_result_null(context); break;
   }
@@ -78,7 +78,7 @@ static void on_call(sqlite3_context *context, int count, sqlite3_value **values)
     return;
   if (defined->function.call(defined->function.context, arguments, (unsigned)count,
                              &result))
-    give(context, &result);
+    tuff_sqlite_give(context, &result, SQLITE_TRANSIENT);
   else
     fail(context, defined);
 }
@@ -118,7 +118,7 @@ static void result_of(sqlite3_context *context, uint64_t number, read_group *how
   tuff_value result = {.kind = TUFF_NULL};
   if (!admit(context, defined)) return;
   if (how(defined->function.context, number, &result))
-    give(context, &result);
+    tuff_sqlite_give(context, &result, SQLITE_TRANSIENT);
   else
     fail(context, defined);
 }
