@@ -59,7 +59,7 @@ bool tuff_blob_open(tuff_blob *blob, tuff_connection *connection,
   if (blob->next) blob->next->previous = blob;
   connection->blobs = blob;
   if (open_native(blob, false, err)) return true;
-  forget(blob, NULL);
+  tuff_blob_close(blob, NULL); /* unless its transaction has ended with the error */
   return false;
 }
 
