@@ -22,10 +22,11 @@ static void end_readers(tuff_connection *connection, unsigned depth) {
 static bool control(tuff_connection *connection, tuff_verb verb, tuff_mode mode,
                     unsigned level, tuff_error *err) {
   connection->watch.started_us = 0;
-  if (connection->driver->control(connection->native, verb, mode, level, err))
-    return true;
   bool inside =
       verb == TUFF_SAVEPOINT || verb == TUFF_RELEASE || verb == TUFF_ROLLBACK_TO;
+  if (inside && connection->blobs) tuff_blobs_rest(connection);
+  if (connection->driver->control(connection->native, verb, mode, level, err))
+    return true;
   if (inside) tuff_transaction_note_error(connection, true, err);
   return false;
 }
