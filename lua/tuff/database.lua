@@ -70,6 +70,7 @@ function Database:insert_many(table, rows, options)
 end
 
 Database.close = transaction.close
+
 --- One value as a stream, for values larger than memory. In a transaction it sees what the
 --- transaction sees; outside of one it ends when the connection writes something.
 ---@param table string of the main database
@@ -82,8 +83,8 @@ function Database:blob(table, column, row)
   errors.check(column, "string", "the column given to db:blob")
   if math.type(row) == "float" then row = math.tointeger(row) or row end
   if math.type(row) ~= "integer" then
-    errors.raise("misuse", ("the row given to db:blob must be an integer, the rowid, not a %s"):format(
-      type(row)))
+    errors.raise("misuse", "the row given to db:blob must be an integer, the rowid, not a "
+      .. type(row))
   end
   for _, name in ipairs { table, column } do identifier.quote(name) end
   return core.blob_stream(self, nil, table, column, row)
