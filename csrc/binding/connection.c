@@ -146,19 +146,21 @@ enum {
 /* In a Lua whose loops are not closed by `break`, a loop that was left keeps its
  * snapshot, which every other read of the connection would share. So, once for each
  * loop that is open when something else is run: read the rest ahead if it is short; or
- * else let the collector find out whether anybody can still reach it. */
+ * else, and where that calls functions of the script, whose errors nobody would see,
+ * let the collector find out whether anybody can still reach it. */
 static void find_lost_loops(lua_State *L, int connection) {
   binding_connection *box = lua_touserdata(L, connection);
-  bool seen = true;
+  bool seen = true, calls = false;
   for (tuff_cursor *cursor = box->core.cursors; cursor; cursor = cursor->next) {
     seen = seen && cursor->suspected;
+    calls = calls || cursor->calls;
     cursor->suspected = true;
   }
   if (seen || binding_for_closes(L)) return;
   tuff_error err;
   tuff_error_clear(&err);
   binding_running outer = binding_activate(L, box, connection, NULL);
-  bool settled = tuff_cursors_settle(&box->core, CHEAP_ROWS, &err);
+  bool settled = calls || tuff_cursors_settle(&box->core, CHEAP_ROWS, &err);
   box->active = outer;
   if (!settled) binding_fail(L, connection, &err, NULL, 0);
   if (box->core.cursors) lua_gc(L, LUA_GCCOLLECT, 0);

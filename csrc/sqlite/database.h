@@ -41,6 +41,7 @@ typedef struct tuff_sqlite_database {
   bool wal_grown; /* the last commit has written to a log */
 
   bool raised;    /* a function of the script failed: the statement must fail too */
+  bool untold;    /* it was a collation, which cannot tell SQLite so */
   bool giving_up; /* a statement is reset: what its functions say is dropped */
 
   bool internal;    /* our own statement is being prepared or run: all is allowed */

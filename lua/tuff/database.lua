@@ -71,6 +71,7 @@ function Database:insert_many(table, rows, options)
 end
 
 Database.close = transaction.close
+
 --- One value as a stream, for values larger than memory. In a transaction it sees what the
 --- transaction sees; outside of one it ends when the connection writes something.
 ---@param table string of the main database
