@@ -307,11 +307,18 @@ bool binding_push_raised(lua_State *L, int connection, tuff_error *err) {
 
 /* ---- definitions ---- */
 
+static BINDING_RAISES raise_memory(lua_State *L) {
+  tuff_error err;
+  tuff_error_clear(&err);
+  tuff_fail_memory(&err);
+  binding_raise(L, &err, NULL, 0);
+}
+
 /* A number for the function that is on top, which is then popped. */
 static binding_function *new_function(lua_State *L, binding_connection *box) {
   if (!box->released) {
     binding_function *function = tuff_alloc_zero(sizeof *function);
-    if (!function) luaL_error(L, "not enough memory");
+    if (!function) raise_memory(L);
     function->box = box;
     function->number = BINDING_FUNCTION + box->functions++;
     on_release(function);
