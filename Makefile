@@ -102,6 +102,14 @@ $(OUT)/test/fuzz_%: $(OUT)/obj/test/fuzz_%.o $(engine)
 	@mkdir -p $(@D)
 	$(quiet)$(CC) $(cppflags) $(cflags) $(ldflags) -o $@ $^ $(fuzz_main) -lsqlite3
 
+# A driver is a library of its own, which holds nothing of the core.
+$(OUT)/tuff/postgres.so: $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(wildcard csrc/postgres/*.c))
+	$(call say,link $@)
+	@mkdir -p $(@D)
+	$(quiet)$(CC) $(LIBFLAG) $(ldflags) $(if $(VARIANT),,-Wl,--no-undefined) -Wl,-z,nodelete -o $@ $^ -lpq
+
+$(OUT)/obj/postgres/%.o: cppflags += $(shell pkg-config --cflags-only-I libpq 2>/dev/null)
+
 build/bench/raw: spec/bench/raw.c
 	$(call say,compile $<)
 	@mkdir -p $(@D)

@@ -4,6 +4,7 @@
 
 #include "binding/binding.h"
 #include "core/host.h"
+#include "core/load.h"
 #include "sqlite/sqlite.h"
 
 /* ---- objects ---- */
@@ -311,6 +312,7 @@ static int open_connection(lua_State *L) {
                           .legacy_quotes = flag(L, "legacy_quotes", false),
                           .normal = flag(L, "normal", false),
                           .delete_journal = flag(L, "delete_journal", false),
+                          .connect_us = microseconds(L, "connect_timeout", 0),
                           .page_size = integer(L, "page_size", 0),
                           .cache_bytes = integer(L, "cache_bytes", 0),
                           .value_bytes = integer(L, "value_bytes", 0)};
@@ -338,9 +340,13 @@ static int open_connection(lua_State *L) {
                                  .context = box};
   tuff_error err;
   tuff_error_clear(&err);
-  if (!tuff_connection_open(&box->core, tuff_sqlite_driver(tuff_host_get()), &options,
-                            &own, &err))
+  lua_getfield(L, 1, "driver");
+  const char *library = lua_tostring(L, -1);
+  const tuff_driver *driver =
+      library ? tuff_driver_load(library, &err) : tuff_sqlite_driver(tuff_host_get());
+  if (!driver || !tuff_connection_open(&box->core, driver, &options, &own, &err))
     return binding_raise(L, &err, NULL, 0);
+  lua_pop(L, 1);
   box->open = true;
   atomic_fetch_add(&instances, 1);
   return 1;

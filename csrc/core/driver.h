@@ -244,6 +244,7 @@ typedef struct tuff_options {
   bool legacy_quotes;  /* "text" may be a string */
   bool normal;         /* durability = "normal" */
   bool delete_journal; /* journal = "delete" */
+  int64_t connect_us;  /* most time to reach a server; 0: no limit */
   int64_t page_size;   /* bytes, of a new database; 0: the engine's own */
   int64_t cache_bytes; /* for pages in memory; 0: the driver's own */
   int64_t value_bytes; /* most of one value; 0: no limit. The core keeps it for values
@@ -341,6 +342,8 @@ typedef struct tuff_driver {
   const char *const *schemes;  /* of URLs, NULL-terminated; none: plain paths */
   const char *const *features; /* what `db:supports` answers to, NULL-terminated */
   tuff_dialect dialect;
+  bool exclusive; /* while rows of a statement come, nothing else can be done: open
+                   * loops are read ahead before anything is sent */
 
   /* Gives a connection, or NULL and an error. The watch outlives it. */
   void *(*open)(const tuff_options *options, tuff_watch *watch, tuff_error *err);

@@ -52,6 +52,12 @@ static void map_offset(const tuff_tokenized *tokenized, tuff_error *err) {
     err->offset = (int)tuff_tokenized_source(tokenized, (size_t)err->offset);
 }
 
+/* Where the engine does one thing at a time. */
+static bool settle_exclusive(tuff_connection *connection, tuff_error *err) {
+  return TUFF_LIKELY(!connection->cursors || !connection->driver->exclusive) ||
+         tuff_cursors_settle(connection, UINT64_MAX, err);
+}
+
 static bool prepare_native(tuff_statement *statement, unsigned flags, tuff_error *err) {
   tuff_connection *connection = statement->connection;
   tuff_tokenized *tokenized = &statement->tokenized;
@@ -63,6 +69,7 @@ static bool prepare_native(tuff_statement *statement, unsigned flags, tuff_error
                      .table_count = tokenized->table_count,
                      .tables = tokenized->tables};
   connection->watch.started_us = 0;
+  if (!settle_exclusive(connection, err)) return false;
   statement->native =
       connection->driver->prepare(connection->native, &native, flags, err);
   /* An open loop holds a snapshot, whose schema may be older than the one meant here.
@@ -249,6 +256,7 @@ bool tuff_statement_start(tuff_statement *statement, const tuff_value *values,
        connection->driver->state(connection->native) == TUFF_STATE_OPEN) &&
       !connection->watch.deadline_us && statement->tokenized.effect == TUFF_EFFECT_NONE;
   if (!plain && !admit(statement, err)) return false;
+  if (!settle_exclusive(connection, err)) return false;
   statement->rows = 0;
   statement->changed = 0;
   statement->failed = TUFF_OK;

@@ -35,6 +35,9 @@ static void report(tuff_connection *connection, tuff_verb verb, int64_t began,
 static bool control(tuff_connection *connection, tuff_verb verb, tuff_mode mode,
                     unsigned level, tuff_error *err) {
   connection->watch.started_us = 0;
+  if (connection->driver->exclusive && connection->cursors &&
+      !tuff_cursors_settle(connection, UINT64_MAX, err))
+    return false;
   bool inside =
       verb == TUFF_SAVEPOINT || verb == TUFF_RELEASE || verb == TUFF_ROLLBACK_TO;
   if (inside && connection->blobs) tuff_blobs_rest(connection);
@@ -78,7 +81,7 @@ static void pop(tuff_connection *connection, unsigned index) {
   connection->watch.deadline_us = level->deadline_before;
   transaction->depth = index;
   if (index > 0 || transaction->manual) return;
-  transaction->failed = false;
+  transaction->failed = transaction->stuck = false;
   transaction->lingering = state_of(connection) != TUFF_STATE_IDLE;
   tuff_transaction_clear(connection, NULL);
 }
@@ -166,13 +169,18 @@ static bool undo(tuff_connection *connection, unsigned index, tuff_error *err) {
   /* A deadline that has passed must not stop the rollback. */
   connection->watch.deadline_us = 0;
   end_readers(connection, index + 1);
-  if (transaction->failed || state_of(connection) == TUFF_STATE_IDLE) return true;
+  if ((transaction->failed && !transaction->stuck) ||
+      state_of(connection) == TUFF_STATE_IDLE)
+    return true;
   if (index == 0 && !transaction->manual)
     return control(connection, TUFF_ROLLBACK, TUFF_WRITE, 0, err);
   unsigned engine = index;
   while (engine < transaction->depth && !transaction->levels[engine].engine) engine++;
   if (engine == transaction->depth) return true;
-  if (control(connection, TUFF_ROLLBACK_TO, TUFF_WRITE, engine + 1, err)) return true;
+  if (control(connection, TUFF_ROLLBACK_TO, TUFF_WRITE, engine + 1, err)) {
+    transaction->failed = transaction->stuck = false;
+    return true;
+  }
   /* Its work must not be committed with the levels around it. */
   tuff_error lost;
   tuff_error_clear(&lost);
@@ -244,8 +252,11 @@ void tuff_transaction_note_error(tuff_connection *connection, bool readonly,
   transaction->failed = true;
   transaction->failures++;
   transaction->cause = *err;
-  end_readers(connection, transaction->manual ? 0 : 1);
-  if (state == TUFF_STATE_OPEN || state == TUFF_STATE_FAILED)
+  transaction->stuck = state == TUFF_STATE_FAILED && !transaction->manual;
+  end_readers(connection, transaction->manual  ? 0
+                          : transaction->stuck ? transaction->depth
+                                               : 1);
+  if (state == TUFF_STATE_OPEN || (state == TUFF_STATE_FAILED && !transaction->stuck))
     control(connection, TUFF_ROLLBACK, TUFF_WRITE, 0, NULL);
 }
 

@@ -22,6 +22,8 @@ typedef struct tuff_transaction {
   bool readonly; /* inside db:read */
   bool manual;   /* the script wrote BEGIN itself */
   bool failed;
+  bool stuck;        /* failed, but the engine still takes a rollback to the innermost
+                        savepoint */
   bool lingering;    /* all levels have ended, but the engine could not roll back */
   uint64_t failures; /* how many transactions have failed so far */
   tuff_error cause;  /* of the failure */

@@ -17,20 +17,27 @@ local Database = core.connection
 
 local M = {}
 
---- The rock that brings the driver of a URL's scheme.
-local rocks = { postgres = "tuff-postgres", postgresql = "tuff-postgres" }
+--- Modules that bring the driver of a URL's scheme: each is a library and a rock of its own.
+local drivers = { postgres = "postgres", postgresql = "postgres" }
+
+--- The library of the driver for this path; nil: it is a file of SQLite.
+local function driver_of(path)
+  local scheme = path:match("^(%a[%w+.-]+)://")
+  if not scheme then return nil end
+  local name = drivers[scheme]
+  local library = name and package.searchpath("tuff." .. name, package.cpath)
+  if library then return library end
+  errors.raise("unsupported", ("no driver for %s:// URLs is installed"):format(scheme),
+    { hint = name and ("install the rock tuff-%s"):format(name) })
+end
 
 --- Opens a connection with options that were checked.
 ---@param options table
 ---@return tuff.Database
 function M.open(options)
-  local scheme = options.path:match("^(%a[%w+.-]+)://")
-  if scheme then
-    local rock = rocks[scheme]
-    errors.raise("unsupported", ("no driver for %s:// URLs is installed"):format(scheme),
-      { hint = rock and ("install the rock %s"):format(rock) })
-  end
-  local db = core.open(options_of.for_core(options))
+  local given = options_of.for_core(options)
+  given.driver = driver_of(options.path)
+  local db = core.open(given)
   local state = core.state(db)
   state.options, state.retry, state.path = options, options.retry, db.path
   return db

@@ -186,6 +186,7 @@ function M.for_core(options)
     normal = options.durability == "normal",
     delete_journal = options.journal == "delete",
     busy_timeout = options.busy_timeout,
+    connect_timeout = options.connect_timeout,
     timeout = options.timeout,
     statement_cache = options.statement_cache,
     page_size = options.page_size,

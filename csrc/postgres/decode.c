@@ -1,0 +1,316 @@
+/* decode.c: values of the server as values of tuff. A result comes in binary form where
+ * all its types are known here, and in text form otherwise. */
+#include <endian.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "postgres/database.h"
+
+enum { MOST_NUMBER = 64 }; /* bytes of a timestamp or a uuid as text */
+
+bool tuff_postgres_is_binary(Oid type) {
+  switch (type) {
+    case PG_BOOL:
+    case PG_BYTEA:
+    case PG_CHAR:
+    case PG_NAME:
+    case PG_INT8:
+    case PG_INT2:
+    case PG_INT4:
+    case PG_TEXT:
+    case PG_OID:
+    case PG_JSON:
+    case PG_FLOAT4:
+    case PG_FLOAT8:
+    case PG_UNKNOWN:
+    case PG_BPCHAR:
+    case PG_VARCHAR:
+    case PG_TIMESTAMPTZ:
+    case PG_NUMERIC:
+    case PG_VOID:
+    case PG_UUID:
+    case PG_JSONB: return true;
+    default: return false;
+  }
+}
+
+/* Room for a text that is written anew. It may move while a row is read: a value keeps
+ * its offset in .size's place until the row is done, see decode. */
+static char *reserve(tuff_postgres_statement *statement, size_t size) {
+  if (statement->scratch_size + size > statement->scratch_room) {
+    size_t room = (statement->scratch_room + size) * 2;
+    char *grown = tuff_postgres_host->alloc(statement->scratch, room);
+    if (!grown) return NULL;
+    statement->scratch = grown;
+    statement->scratch_room = room;
+  }
+  return statement->scratch + statement->scratch_size;
+}
+
+static uint16_t read16(const char *bytes) {
+  uint16_t value;
+  memcpy(&value, bytes, sizeof value);
+  return be16toh(value);
+}
+
+static uint32_t read32(const char *bytes) {
+  uint32_t value;
+  memcpy(&value, bytes, sizeof value);
+  return be32toh(value);
+}
+
+static uint64_t read64(const char *bytes) {
+  uint64_t value;
+  memcpy(&value, bytes, sizeof value);
+  return be64toh(value);
+}
+
+static double read_float4(const char *bytes) {
+  uint32_t bits = read32(bytes);
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+static double read_float8(const char *bytes) {
+  uint64_t bits = read64(bytes);
+  double value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+/* ---- texts that are written anew ---- */
+
+/* A day of the proleptic Gregorian calendar, counted from 2000-01-01; after Howard
+ * Hinnant's civil_from_days. */
+static void date_of(int64_t day, int64_t *year, int *month, int *date) {
+  int64_t shifted = day + 730425; /* from 0000-03-01 */
+  int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
+  int64_t of_era = shifted - era * 146097;
+  int64_t year_of_era =
+      (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+  int64_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  int64_t shifted_month = (5 * of_year + 2) / 153;
+  *date = (int)(of_year - (153 * shifted_month + 2) / 5 + 1);
+  *month = (int)(shifted_month < 10 ? shifted_month + 3 : shifted_month - 9);
+  *year = year_of_era + era * 400 + (*month <= 2);
+}
+
+/* Microseconds from 2000-01-01 in UTC. */
+static size_t write_timestamp(char *out, int64_t us) {
+  enum { DAY_S = 86400 };
+  if (us == INT64_MAX) return (size_t)sprintf(out, "infinity");
+  if (us == INT64_MIN) return (size_t)sprintf(out, "-infinity");
+  const int64_t day_us = INT64_C(1000000) * DAY_S;
+  int64_t day = us / day_us, rest = us % day_us, year;
+  if (rest < 0) {
+    rest += day_us;
+    day--;
+  }
+  int month, date, second = (int)(rest / 1000000);
+  date_of(day, &year, &month, &date);
+  return (size_t)snprintf(out, MOST_NUMBER, "%04lld-%02d-%02dT%02d:%02d:%02d.%06dZ",
+                          (long long)year, month, date, second / 3600, second / 60 % 60,
+                          second % 60, (int)(rest % 1000000));
+}
+
+static size_t write_uuid(char *out, const char *bytes) {
+  static const char digits[] = "0123456789abcdef";
+  char *at = out;
+  for (int i = 0; i < 16; i++) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) *at++ = '-';
+    *at++ = digits[(unsigned char)bytes[i] >> 4];
+    *at++ = digits[bytes[i] & 15];
+  }
+  return (size_t)(at - out);
+}
+
+/* Groups of four decimal digits, the first with a weight of 10000^weight. */
+static size_t write_numeric(char *out, const char *bytes) {
+  enum {
+    NEGATIVE = 0x4000,
+    NAN_SIGN = 0xC000,
+    INFINITE = 0xD000,
+    MINUS_INFINITE = 0xF000
+  };
+  int groups = read16(bytes), weight = (int16_t)read16(bytes + 2);
+  unsigned sign = read16(bytes + 4), scale = read16(bytes + 6);
+  if (sign == NAN_SIGN) return (size_t)sprintf(out, "NaN");
+  if (sign == INFINITE) return (size_t)sprintf(out, "Infinity");
+  if (sign == MINUS_INFINITE) return (size_t)sprintf(out, "-Infinity");
+  char *at = out;
+  if (sign == NEGATIVE) *at++ = '-';
+  if (weight < 0) *at++ = '0';
+  for (int group = 0; group <= weight; group++) {
+    unsigned digits = group < groups ? read16(bytes + 8 + 2 * group) : 0;
+    at += sprintf(at, group ? "%04u" : "%u", digits);
+  }
+  if (scale == 0) return (size_t)(at - out);
+  *at++ = '.';
+  char *end = at + scale;
+  for (int group = weight + 1; at < end; group++) {
+    bool there = group >= 0 && group < groups;
+    at += sprintf(at, "%04u", there ? (unsigned)read16(bytes + 8 + 2 * group) : 0);
+  }
+  return (size_t)(end - out);
+}
+
+static size_t numeric_size(const char *bytes) {
+  int weight = (int16_t)read16(bytes + 2);
+  return (size_t)(weight > 0 ? weight : 0) * 4 + read16(bytes + 6) + 24;
+}
+
+/* ---- both forms ---- */
+
+static void set_text(tuff_value *value, tuff_kind kind, const char *bytes,
+                     size_t size) {
+  value->kind = kind;
+  value->bytes = bytes;
+  value->size = size;
+}
+
+/* A text in the scratch block, which may still move. */
+static bool set_written(tuff_postgres_statement *statement, tuff_value *value,
+                        tuff_kind kind, size_t size) {
+  value->kind = kind;
+  value->bytes = NULL; /* until the row is read */
+  value->size = size;
+  statement->scratch_size += size;
+  return true;
+}
+
+static bool decode_binary(tuff_postgres_statement *statement, Oid type,
+                          const char *bytes, size_t size, tuff_value *value) {
+  char *out;
+  switch (type) {
+    case PG_BOOL:
+      value->kind = TUFF_BOOLEAN;
+      value->integer = bytes[0] != 0;
+      return true;
+    case PG_INT2:
+      value->kind = TUFF_INTEGER;
+      value->integer = (int16_t)read16(bytes);
+      return true;
+    case PG_INT4:
+      value->kind = TUFF_INTEGER;
+      value->integer = (int32_t)read32(bytes);
+      return true;
+    case PG_OID:
+      value->kind = TUFF_INTEGER;
+      value->integer = read32(bytes);
+      return true;
+    case PG_INT8:
+      value->kind = TUFF_INTEGER;
+      value->integer = (int64_t)read64(bytes);
+      return true;
+    case PG_FLOAT4:
+      value->kind = TUFF_REAL;
+      value->real = read_float4(bytes);
+      return true;
+    case PG_FLOAT8:
+      value->kind = TUFF_REAL;
+      value->real = read_float8(bytes);
+      return true;
+    case PG_BYTEA: set_text(value, TUFF_BLOB, bytes, size); return true;
+    case PG_JSON: set_text(value, TUFF_JSON, bytes, size); return true;
+    case PG_JSONB: /* a byte of its version first */
+      set_text(value, TUFF_JSON, bytes + 1, size - 1);
+      return true;
+    case PG_VOID: value->kind = TUFF_NULL; return true;
+    case PG_TIMESTAMPTZ:
+      out = reserve(statement, MOST_NUMBER);
+      return out && set_written(statement, value, TUFF_TEXT,
+                                write_timestamp(out, (int64_t)read64(bytes)));
+    case PG_UUID:
+      out = reserve(statement, MOST_NUMBER);
+      return out && set_written(statement, value, TUFF_TEXT, write_uuid(out, bytes));
+    case PG_NUMERIC:
+      out = reserve(statement, numeric_size(bytes));
+      return out && set_written(statement, value, TUFF_TEXT, write_numeric(out, bytes));
+    default: set_text(value, TUFF_TEXT, bytes, size); return true;
+  }
+}
+
+static int hex_digit(char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; }
+
+/* "2026-11-21 10:00:00.5+00" */
+static size_t rewrite_timestamp(char *out, const char *text, size_t size) {
+  const char *dot = memchr(text, '.', size);
+  size_t digits = dot ? strspn(dot + 1, "0123456789") : 0;
+  if (size < 19 || text[10] != ' ' || digits > 6) {
+    memcpy(out, text, size < MOST_NUMBER ? size : MOST_NUMBER);
+    return size < MOST_NUMBER ? size : MOST_NUMBER;
+  }
+  memcpy(out, text, 19);
+  out[10] = 'T';
+  memcpy(out + 19, ".000000Z", 8);
+  if (dot) memcpy(out + 20, dot + 1, digits);
+  return 27;
+}
+
+static bool decode_text(tuff_postgres_statement *statement, Oid type, const char *bytes,
+                        size_t size, tuff_value *value) {
+  char *out;
+  switch (type) {
+    case PG_BOOL:
+      value->kind = TUFF_BOOLEAN;
+      value->integer = bytes[0] == 't';
+      return true;
+    case PG_INT2:
+    case PG_INT4:
+    case PG_OID:
+    case PG_INT8:
+      value->kind = TUFF_INTEGER;
+      value->integer = strtoll(bytes, NULL, 10);
+      return true;
+    case PG_FLOAT4:
+    case PG_FLOAT8:
+      value->kind = TUFF_REAL;
+      value->real = strtod(bytes, NULL);
+      return true;
+    case PG_BYTEA:
+      out = reserve(statement, size / 2 + 1);
+      if (!out) return false;
+      for (size_t i = 2; i + 1 < size; i += 2)
+        out[i / 2 - 1] = (char)(hex_digit(bytes[i]) << 4 | hex_digit(bytes[i + 1]));
+      return set_written(statement, value, TUFF_BLOB, size / 2 - 1);
+    case PG_TIMESTAMPTZ:
+      out = reserve(statement, MOST_NUMBER);
+      return out && set_written(statement, value, TUFF_TEXT,
+                                rewrite_timestamp(out, bytes, size));
+    case PG_JSON:
+    case PG_JSONB: set_text(value, TUFF_JSON, bytes, size); return true;
+    case PG_VOID: value->kind = TUFF_NULL; return true;
+    default: set_text(value, TUFF_TEXT, bytes, size); return true;
+  }
+}
+
+bool tuff_postgres_decode(tuff_postgres_statement *statement, const PGresult *result,
+                          tuff_value *row, tuff_error *err) {
+  statement->scratch_size = 0;
+  for (unsigned i = 0; i < statement->shape.columns; i++) {
+    int column = (int)i;
+    if (PQgetisnull(result, 0, column)) {
+      row[i].kind = TUFF_NULL;
+      continue;
+    }
+    const char *bytes = PQgetvalue(result, 0, column);
+    size_t size = (size_t)PQgetlength(result, 0, column);
+    bool good =
+        statement->binary
+            ? decode_binary(statement, statement->column[i], bytes, size, &row[i])
+            : decode_text(statement, statement->column[i], bytes, size, &row[i]);
+    if (!good) return tuff_postgres_fail_memory(err);
+  }
+  /* Now the block does not move any more. */
+  if (statement->scratch_size == 0) return true;
+  const char *at = statement->scratch;
+  for (unsigned i = 0; i < statement->shape.columns; i++) {
+    bool text = row[i].kind == TUFF_TEXT || row[i].kind == TUFF_BLOB;
+    if (!text || row[i].bytes) continue;
+    row[i].bytes = at;
+    at += row[i].size;
+  }
+  return true;
+}

@@ -1,0 +1,58 @@
+/* driver.c: the table of functions that makes this library a driver. */
+#include "postgres/database.h"
+
+const tuff_host *tuff_postgres_host;
+
+static const char *path_of(void *context) {
+  return ((tuff_postgres_database *)context)->path;
+}
+
+static void interrupt(void *context) {
+  const tuff_postgres_database *database = context;
+  char reason[256];
+  PGcancel *canceller = PQgetCancel(database->handle);
+  if (canceller) PQcancel(canceller, reason, sizeof reason);
+  PQfreeCancel(canceller);
+}
+
+static const char *const schemes[] = {"postgres", "postgresql", NULL};
+static const char *const features[] = {"reader", "returning", "savepoint", "isolation",
+                                       NULL};
+
+static const tuff_driver driver = {
+    .abi = TUFF_ABI,
+    .size = sizeof driver,
+    .name = "postgres",
+    .schemes = schemes,
+    .features = features,
+    .dialect = {.placeholder = '$',
+                .in_array = "= any(%)",
+                .not_in_array = "<> all(%)",
+                .dollar_quotes = true,
+                .nested_comments = true},
+    .exclusive = true,
+    .open = tuff_postgres_open,
+    .close = tuff_postgres_close,
+    .path = path_of,
+    .state = tuff_postgres_state,
+    .interrupt = interrupt,
+    .control = tuff_postgres_control,
+    .prepare = tuff_postgres_prepare,
+    .shape = tuff_postgres_shape,
+    .bind = tuff_postgres_bind,
+    .step = tuff_postgres_step,
+    .row = tuff_postgres_row,
+    .changes = tuff_postgres_changes,
+    .reset = tuff_postgres_reset,
+    .forget = tuff_postgres_forget,
+    .finish = tuff_postgres_finish,
+};
+
+__attribute__((visibility("default"))) const tuff_driver *
+tuff_driver_v1(const tuff_host *host);
+
+const tuff_driver *tuff_driver_v1(const tuff_host *host) {
+  if (host->abi != TUFF_ABI || host->size < sizeof *host) return NULL;
+  tuff_postgres_host = host;
+  return &driver;
+}

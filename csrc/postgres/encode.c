@@ -1,0 +1,263 @@
+/* encode.c: values of the script as parameters of the types that the server inferred.
+ * Numbers, booleans and bytes go in binary form, the rest as text. */
+#include <endian.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "postgres/database.h"
+
+enum { TEXT_FORMAT, BINARY_FORMAT };
+
+/* Where a value stands in the block of bytes: it may move while it grows. */
+typedef struct piece {
+  size_t at;
+  int size, format;
+  bool null;
+} piece;
+
+static bool append(tuff_postgres_parameters *parameters, const void *bytes,
+                   size_t size) {
+  if (parameters->size + size > parameters->room) {
+    size_t room = (parameters->room + size) * 2 + 64;
+    char *grown = tuff_postgres_host->alloc(parameters->bytes, room);
+    if (!grown) return false;
+    parameters->bytes = grown;
+    parameters->room = room;
+  }
+  if (size) memcpy(parameters->bytes + parameters->size, bytes, size);
+  parameters->size += size;
+  return true;
+}
+
+static bool append_text(tuff_postgres_parameters *parameters, const char *text) {
+  return append(parameters, text, strlen(text));
+}
+
+/* The shortest text that reads back as the same float. */
+static void write_real(char *out, size_t room, double real) {
+  if (real != real) {
+    snprintf(out, room, "NaN");
+  } else if (real - real != 0) {
+    snprintf(out, room, real > 0 ? "Infinity" : "-Infinity");
+  } else {
+    for (int digits = 15; digits <= 17; digits++) {
+      snprintf(out, room, "%.*g", digits, real);
+      if (strtod(out, NULL) == real) return;
+    }
+  }
+}
+
+static bool refuse(tuff_error *err, tuff_code code, const char *what) {
+  tuff_postgres_host->fail(err, code, "%s", what);
+  return false;
+}
+
+/* ---- text form ---- */
+
+static bool append_hex(tuff_postgres_parameters *parameters, const tuff_value *value) {
+  static const char digits[] = "0123456789abcdef";
+  if (!append(parameters, "\\x", 2)) return false;
+  for (size_t i = 0; i < value->size; i++) {
+    unsigned char byte = (unsigned char)value->bytes[i];
+    char pair[] = {digits[byte >> 4], digits[byte & 15]};
+    if (!append(parameters, pair, sizeof pair)) return false;
+  }
+  return true;
+}
+
+static bool check_text(const tuff_value *value, tuff_error *err) {
+  if (tuff_postgres_host->valid_text(value->bytes, value->size)) return true;
+  refuse(err, TUFF_TYPE, "the text is not valid UTF-8, or holds a NUL byte");
+  tuff_postgres_host->hint(
+      err, "bytes that are no text are stored in a column of type bytea");
+  return false;
+}
+
+static bool write_text(tuff_postgres_parameters *parameters, const tuff_value *value,
+                       tuff_error *err) {
+  char number[40];
+  bool kept = true;
+  switch (value->kind) {
+    case TUFF_BOOLEAN:
+      kept = append_text(parameters, value->integer ? "true" : "false");
+      break;
+    case TUFF_INTEGER:
+      snprintf(number, sizeof number, "%lld", (long long)value->integer);
+      kept = append_text(parameters, number);
+      break;
+    case TUFF_REAL:
+      write_real(number, sizeof number, value->real);
+      kept = append_text(parameters, number);
+      break;
+    case TUFF_TEXT:
+    case TUFF_JSON:
+      if (!check_text(value, err)) return false;
+      kept = append(parameters, value->bytes, value->size);
+      break;
+    case TUFF_BLOB: kept = append_hex(parameters, value); break;
+    default: break;
+  }
+  return kept || tuff_postgres_fail_memory(err);
+}
+
+/* {1,"two"}: every element in quotes, whatever its type. */
+static bool write_array(tuff_postgres_parameters *parameters, const tuff_value *list,
+                        tuff_error *err) {
+  bool kept = append(parameters, "{", 1);
+  for (size_t i = 0; kept && i < list->size; i++) {
+    kept = append(parameters, i ? ",\"" : "\"", i ? 2 : 1);
+    size_t start = parameters->size;
+    if (!kept || !write_text(parameters, &list->items[i], err)) return false;
+    /* Quotes and backslashes are doubled by a backslash, from the end. */
+    size_t extra = 0;
+    for (size_t at = start; at < parameters->size; at++)
+      extra += parameters->bytes[at] == '"' || parameters->bytes[at] == '\\';
+    size_t from = parameters->size;
+    for (size_t spare = extra; spare > 0 && kept; spare--)
+      kept = append(parameters, "", 1);
+    for (size_t to = parameters->size; kept && extra > 0; extra--) {
+      char c;
+      do {
+        c = parameters->bytes[--from];
+        parameters->bytes[--to] = c;
+      } while (c != '"' && c != '\\');
+      parameters->bytes[--to] = '\\';
+    }
+    kept = kept && append(parameters, "\"", 1);
+  }
+  kept = kept && append(parameters, "}", 1);
+  return kept || tuff_postgres_fail_memory(err);
+}
+
+/* ---- binary form ---- */
+
+/* An integer, also one that is written as a float; 0: it is none. */
+static bool is_integer(const tuff_value *value, int64_t *integer) {
+  if (value->kind == TUFF_INTEGER) {
+    *integer = value->integer;
+    return true;
+  }
+  if (value->kind != TUFF_REAL || !(value->real >= -0x1p63 && value->real < 0x1p63))
+    return false;
+  *integer = (int64_t)value->real;
+  return (double)*integer == value->real;
+}
+
+static bool write_integer(tuff_postgres_parameters *parameters, int64_t integer,
+                          int bytes, tuff_error *err) {
+  int64_t limit = bytes == 8 ? INT64_MAX : (INT64_C(1) << (8 * bytes - 1)) - 1;
+  if (integer > limit || integer < -limit - 1)
+    return refuse(err, TUFF_RANGE,
+                  bytes == 4 ? "the integer is out of range for the type integer"
+                             : "the integer is out of range for the type smallint");
+  uint64_t big = htobe64((uint64_t)integer);
+  return append(parameters, (char *)&big + 8 - bytes, (size_t)bytes) ||
+         tuff_postgres_fail_memory(err);
+}
+
+static bool write_float(tuff_postgres_parameters *parameters, double real,
+                        tuff_error *err) {
+  uint64_t bits;
+  memcpy(&bits, &real, sizeof bits);
+  bits = htobe64(bits);
+  return append(parameters, &bits, sizeof bits) || tuff_postgres_fail_memory(err);
+}
+
+/* An integer that no float is equal to would be rounded. */
+static bool write_as_float(tuff_postgres_parameters *parameters,
+                           const tuff_value *value, tuff_error *err) {
+  if (value->kind == TUFF_REAL) return write_float(parameters, value->real, err);
+  double real = (double)value->integer;
+  if (value->integer > (INT64_C(1) << 53) || value->integer < -(INT64_C(1) << 53))
+    if (real >= 0x1p63 || (int64_t)real != value->integer)
+      return refuse(
+          err, TUFF_RANGE,
+          "this integer has no exact form as a float, which its column holds");
+  return write_float(parameters, real, err);
+}
+
+static bool write_bytes(tuff_postgres_parameters *parameters, const tuff_value *value,
+                        tuff_error *err) {
+  return append(parameters, value->bytes, value->size) ||
+         tuff_postgres_fail_memory(err);
+}
+
+/* True: the value was written in binary form, or is refused: see err. */
+static bool write_binary(tuff_postgres_parameters *parameters, Oid type,
+                         const tuff_value *value, tuff_error *err, bool *good) {
+  int64_t integer;
+  switch (type) {
+    case PG_INT2:
+    case PG_INT4:
+    case PG_INT8:
+      if (!is_integer(value, &integer)) return false;
+      *good = write_integer(parameters, integer,
+                            type == PG_INT2   ? 2
+                            : type == PG_INT4 ? 4
+                                              : 8,
+                            err);
+      return true;
+    case PG_FLOAT8:
+      if (value->kind != TUFF_REAL && value->kind != TUFF_INTEGER) return false;
+      *good = write_as_float(parameters, value, err);
+      return true;
+    case PG_BYTEA:
+      if (value->kind != TUFF_TEXT && value->kind != TUFF_BLOB) return false;
+      *good = write_bytes(parameters, value, err);
+      return true;
+    default: return false;
+  }
+}
+
+static bool encode(tuff_postgres_parameters *parameters, Oid type,
+                   const tuff_value *value, piece *piece, tuff_error *err) {
+  bool good = true;
+  *piece = (struct piece){.at = parameters->size, .null = value->kind == TUFF_NULL};
+  if (piece->null) return true;
+  if (value->kind == TUFF_REAL && value->real != value->real)
+    return refuse(err, TUFF_RANGE, "NaN cannot be stored: SQLite would make it NULL");
+  if (write_binary(parameters, type, value, err, &good)) {
+    piece->format = BINARY_FORMAT;
+  } else {
+    good = value->kind == TUFF_ARRAY ? write_array(parameters, value, err)
+                                     : write_text(parameters, value, err);
+  }
+  piece->size = (int)(parameters->size - piece->at);
+  /* Texts are terminated. */
+  return good && (append(parameters, "", 1) || tuff_postgres_fail_memory(err));
+}
+
+bool tuff_postgres_encode(tuff_postgres_statement *statement,
+                          tuff_postgres_parameters *parameters, tuff_error *err) {
+  const tuff_host *host = tuff_postgres_host;
+  unsigned count = statement->shape.parameters;
+  *parameters = (tuff_postgres_parameters){0};
+  if (count == 0) return true;
+  parameters->values = host->alloc(NULL, count * sizeof *parameters->values);
+  parameters->sizes = host->alloc(NULL, 2 * count * sizeof(int));
+  piece *pieces = host->alloc(NULL, count * sizeof *pieces);
+  bool good = parameters->values && parameters->sizes && pieces;
+  if (!good) tuff_postgres_fail_memory(err);
+  for (unsigned i = 0; good && i < count; i++) {
+    good = encode(parameters, statement->parameter[i], &statement->values[i],
+                  &pieces[i], err);
+    if (!good && err) err->parameter = (int)i;
+  }
+  if (good) parameters->formats = parameters->sizes + count;
+  for (unsigned i = 0; good && i < count; i++) {
+    parameters->values[i] = pieces[i].null ? NULL : parameters->bytes + pieces[i].at;
+    parameters->sizes[i] = pieces[i].size;
+    parameters->formats[i] = pieces[i].format;
+  }
+  host->alloc(pieces, 0);
+  if (!good) tuff_postgres_parameters_free(parameters);
+  return good;
+}
+
+void tuff_postgres_parameters_free(tuff_postgres_parameters *parameters) {
+  tuff_postgres_host->alloc(parameters->values, 0);
+  tuff_postgres_host->alloc(parameters->sizes, 0);
+  tuff_postgres_host->alloc(parameters->bytes, 0);
+  *parameters = (tuff_postgres_parameters){0};
+}

@@ -1,0 +1,152 @@
+/* error.c: SQLSTATEs as errors of tuff. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "postgres/database.h"
+
+typedef struct mapping {
+  const char *state; /* of five letters, or the class of two */
+  tuff_code code;
+  tuff_constraint constraint;
+} mapping;
+
+/* Appendix A of PostgreSQL's manual. The first that fits counts. */
+static const mapping mappings[] = {{"23505", TUFF_CONSTRAINT, TUFF_UNIQUE},
+                                   {"23502", TUFF_CONSTRAINT, TUFF_NOT_NULL},
+                                   {"23514", TUFF_CONSTRAINT, TUFF_CHECK},
+                                   {"23503", TUFF_CONSTRAINT, TUFF_FOREIGN_KEY},
+                                   {"23", TUFF_CONSTRAINT, TUFF_NO_CONSTRAINT},
+                                   {"40001", TUFF_SERIALIZATION, 0},
+                                   {"40P01", TUFF_BUSY, 0},
+                                   {"40", TUFF_SERIALIZATION, 0},
+                                   {"55P03", TUFF_BUSY, 0},
+                                   {"25006", TUFF_READONLY, 0},
+                                   {"25P02", TUFF_TRANSACTION_ABORTED, 0},
+                                   {"25P03", TUFF_TIMEOUT, 0},
+                                   {"57014", TUFF_INTERRUPTED, 0},
+                                   {"57P03", TUFF_CONNECTION, 0},
+                                   {"57P", TUFF_CONNECTION, 0},
+                                   {"08", TUFF_CONNECTION, 0},
+                                   {"28", TUFF_AUTH, 0},
+                                   {"3D", TUFF_NOT_FOUND, 0},
+                                   {"42501", TUFF_AUTH, 0},
+                                   {"42601", TUFF_SYNTAX, 0},
+                                   {"42P01", TUFF_NOT_FOUND, 0},
+                                   {"42703", TUFF_NOT_FOUND, 0},
+                                   {"42883", TUFF_NOT_FOUND, 0},
+                                   {"42704", TUFF_NOT_FOUND, 0},
+                                   {"3F000", TUFF_NOT_FOUND, 0},
+                                   {"42804", TUFF_TYPE, 0},
+                                   {"22003", TUFF_RANGE, 0},
+                                   {"22001", TUFF_RANGE, 0},
+                                   {"22P02", TUFF_TYPE, 0},
+                                   {"22P03", TUFF_TYPE, 0},
+                                   {"22007", TUFF_TYPE, 0},
+                                   {"22008", TUFF_RANGE, 0},
+                                   {"22021", TUFF_TYPE, 0},
+                                   {"22", TUFF_RANGE, 0},
+                                   {"53100", TUFF_FULL, 0},
+                                   {"53200", TUFF_MEMORY, 0},
+                                   {"53300", TUFF_CONNECTION, 0},
+                                   {"53", TUFF_FULL, 0},
+                                   {"54", TUFF_RANGE, 0},
+                                   {"58", TUFF_IO, 0},
+                                   {"0A", TUFF_UNSUPPORTED, 0},
+                                   {"XX001", TUFF_CORRUPT, 0},
+                                   {"XX002", TUFF_CORRUPT, 0},
+                                   {"42", TUFF_SYNTAX, 0}};
+
+static const mapping *find(const char *state) {
+  static const mapping other = {"", TUFF_MISUSE, TUFF_NO_CONSTRAINT};
+  for (size_t i = 0; i < sizeof mappings / sizeof *mappings; i++)
+    if (strncmp(state, mappings[i].state, strlen(mappings[i].state)) == 0)
+      return &mappings[i];
+  return &other;
+}
+
+static void copy(char *to, size_t room, const char *from) {
+  size_t size = from ? strlen(from) : 0;
+  if (size >= room) size = room - 1;
+  if (size) memcpy(to, from, size);
+  to[size] = '\0';
+}
+
+/* The server counts characters, from 1; here it is bytes. */
+int tuff_postgres_offset(const char *sql, const PGresult *result) {
+  const char *position =
+      result ? PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION) : NULL;
+  long wanted = position ? strtol(position, NULL, 10) : 0;
+  if (wanted < 1) return -1;
+  const char *at = sql;
+  for (long character = 1; *at && character < wanted; character++) {
+    at++;
+    while (((unsigned char)*at & 0xC0) == 0x80) at++;
+  }
+  return (int)(at - sql);
+}
+
+/* "Key (a, b)=(1, 2) already exists." names the columns of a unique key; the values
+ * behind it are left out. */
+static void name_columns(const char *detail, tuff_error *err) {
+  if (!detail || strncmp(detail, "Key (", 5) != 0) return;
+  const char *end = strstr(detail, ")=(");
+  size_t used = 0;
+  for (const char *at = detail + 5; end && at < end; at++) {
+    if (used + 2 >= sizeof err->columns) break;
+    if (*at == ',') {
+      err->columns[used++] = '\n';
+      at += at[1] == ' ';
+    } else if (*at != '"') {
+      err->columns[used++] = *at;
+    }
+  }
+  err->columns[used] = '\0';
+}
+
+static void hint(const char *state, tuff_error *err) {
+  const tuff_host *host = tuff_postgres_host;
+  if (strcmp(state, "53300") == 0)
+    host->hint(err, "the server allows no more connections (max_connections): close "
+                    "some, or share them by a pooler");
+  if (err->code == TUFF_SERIALIZATION || strcmp(state, "40P01") == 0)
+    host->hint(err, "db:transaction runs the whole function again by itself");
+}
+
+bool tuff_postgres_fail_memory(tuff_error *err) {
+  tuff_postgres_host->fail(err, TUFF_MEMORY, "out of memory");
+  return false;
+}
+
+static bool fail_connection(tuff_postgres_database *database, tuff_error *err) {
+  const char *message = database->handle ? PQerrorMessage(database->handle) : "";
+  size_t size = strcspn(message, "\n");
+  database->lost = true;
+  tuff_postgres_host->fail(err, TUFF_CONNECTION, "%.*s", (int)(size ? size : 24),
+                           size ? message : "the connection was lost");
+  if (err) err->retryable = true;
+  return false;
+}
+
+bool tuff_postgres_fail(tuff_postgres_database *database, const PGresult *result,
+                        tuff_error *err) {
+  const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+  if (tuff_postgres_is_lost(database, result)) database->lost = true;
+  if (!state) return fail_connection(database, err);
+  if (!err || err->code != TUFF_OK) return false;
+  const mapping *mapping = find(state);
+  const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+  tuff_postgres_host->fail(err, mapping->code, "%s", message ? message : state);
+  copy(err->sqlstate, sizeof err->sqlstate, state);
+  err->constraint = mapping->constraint;
+  err->retryable = mapping->code == TUFF_SERIALIZATION || strcmp(state, "40P01") == 0 ||
+                   database->lost;
+  copy(err->table, sizeof err->table, PQresultErrorField(result, PG_DIAG_TABLE_NAME));
+  copy(err->columns, sizeof err->columns,
+       PQresultErrorField(result, PG_DIAG_COLUMN_NAME));
+  copy(err->constraint_name, sizeof err->constraint_name,
+       PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME));
+  if (err->constraint && !err->columns[0])
+    name_columns(PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL), err);
+  hint(state, err);
+  return false;
+}
