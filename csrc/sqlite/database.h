@@ -141,6 +141,7 @@ int tuff_sqlite_array_install(sqlite3 *handle);
 bool tuff_sqlite_control(void *database, tuff_verb verb, tuff_mode mode, unsigned level,
                          tuff_error *err);
 bool tuff_sqlite_control_open(tuff_sqlite_database *database, tuff_error *err);
+bool tuff_sqlite_control_renew(tuff_sqlite_database *database, tuff_error *err);
 void tuff_sqlite_control_close(tuff_sqlite_database *database);
 
 /* blob.c: streams. */
