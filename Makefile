@@ -80,6 +80,7 @@ $(OUT)/test/test_%: $(OUT)/obj/test/test_%.o $(engine)
 	$(quiet)$(CC) $(ldflags) -o $@ $^ -lsqlite3
 
 $(OUT)/test/test_io: $(OUT)/obj/test/disk/interpose.o
+$(OUT)/test/test_disk: $(OUT)/obj/test/disk/disk.o
 
 # Power losses: see csrc/test/disk. What is preloaded into other programs is never sanitized.
 $(OUT)/test/replayer: $(addprefix $(OUT)/obj/test/disk/,replayer.o disk.o)
