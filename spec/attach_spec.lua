@@ -1,5 +1,6 @@
 local lfs = require "lfs"
 local tuff = require "tuff"
+local disk = require "spec.support.disk"
 local errors = require "spec.support.errors"
 local instances = require "spec.support.instances"
 local process = require "spec.support.process"
@@ -19,6 +20,7 @@ describe("attaching another database", function()
   after_each(function()
     db:close()
     process.stop_all()
+    disk.release()
     temporary.remove_all()
   end)
   teardown(instances.none_left)
@@ -323,6 +325,28 @@ describe("attaching another database", function()
       child:finish()
       assert.is_true(calls >= 2)
       assert.are.same({ 1, 50, 51 }, db:column("select id from other.books order by id"))
+    end)
+
+    it("lose a commit that the main database has, and the error says that nobody knows", function()
+      local place, reason = disk.small("1m")
+      if not place then pending(reason) end
+      local seen = process.start({ wrap = place.wrap, arguments = { directory, place.directory },
+        chunk = [[
+          local tuff = require "tuff"
+          local main, small = ...
+          local db <close> = tuff.open(main .. "/library.db")
+          db:attach(small .. "/full.db", "full")
+          db:exec("create table full.b(x)")
+          local ok, err = pcall(db.transaction, db, function()
+            db:run("insert into t values (2, 'b')")
+            db:run("insert into full.b values (zeroblob(4000000))")
+          end)
+          print(ok, err.code, err.outcome, db:in_transaction())
+          print(db:value("select count(*) from full.b"))
+          db:run("insert into t values (3, 'c')")
+        ]] }):finish()
+      assert.are.equal("false\tfull\tunknown\tfalse\n0", seen)
+      assert.are.same({ 1, 2, 3 }, db:column("select id from t order by id"))
     end)
 
     it("be unknown to what db:reader() opens", function()

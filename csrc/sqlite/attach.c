@@ -1,5 +1,5 @@
 /* attach.c: other database files beside the main one, by the same rules. A transaction
- * over several files is atomic unless the system dies in its commit. */
+ * over several files is atomic unless its commit is cut off. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -53,8 +53,7 @@ static bool begin_read(tuff_sqlite_database *database, tuff_error *err) {
 
 static bool commit(tuff_sqlite_database *database, tuff_error *err) {
   if (!run(database, COMMIT, err)) {
-    /* What was written may be found again by recovery. */
-    if (err && err->code == TUFF_IO) err->unknown = true;
+    tuff_sqlite_fail_commit(database, err);
     return false;
   }
   if (database->wal_grown) tuff_sqlite_checkpoint(database);
