@@ -7,6 +7,7 @@ LIBFLAG ?= -shared
 WERROR  ?= -Werror
 
 LUA_INCDIR    ?= $(patsubst -I%,%,$(shell pkg-config --cflags-only-I lua5.4 2>/dev/null))
+LUA_LIBS      ?= $(shell pkg-config --libs lua5.4 2>/dev/null)
 SQLITE_INCDIR ?= $(patsubst -I%,%,$(shell pkg-config --cflags-only-I sqlite3 2>/dev/null))
 
 PREFIX ?= /usr/local
@@ -77,10 +78,14 @@ $(OUT)/obj/%.o: csrc/%.c Makefile
 $(OUT)/test/test_%: $(OUT)/obj/test/test_%.o $(engine)
 	$(call say,link $@)
 	@mkdir -p $(@D)
-	$(quiet)$(CC) $(ldflags) -o $@ $^ -lsqlite3
+	$(quiet)$(CC) $(ldflags) -o $@ $^ $(libraries) -lsqlite3
 
 $(OUT)/test/test_io: $(OUT)/obj/test/disk/interpose.o
 $(OUT)/test/test_disk: $(OUT)/obj/test/disk/disk.o
+
+# A program that is an interpreter itself, with the whole module in it.
+$(OUT)/test/test_lua_allocation: libraries = $(LUA_LIBS)
+$(OUT)/test/test_lua_allocation: $(objects)
 
 # Power losses: see csrc/test/disk. What is preloaded into other programs is never sanitized.
 $(OUT)/test/replayer: $(addprefix $(OUT)/obj/test/disk/,replayer.o disk.o)
@@ -139,10 +144,10 @@ test:  ## Run every suite, installing what that needs
 	$(call packages,test)
 	$(call tree,) build disk
 	$(call tree,asan) build programs
-	$(suite) borders luacheck programs:asan corpus:asan specs specs:asan install
+	$(suite) borders luacheck programs:asan corpus:asan specs specs:asan install $(more)
 
-soak:  ## The same with full counts instead of a tenth
-	@TUFF_SOAK=1 $(MAKE) --no-print-directory test
+soak:  ## The same with full counts instead of a tenth, and the collector at its most aggressive
+	@TUFF_SOAK=1 $(MAKE) --no-print-directory test more=specs:gc
 
 asan:  ## Only what runs under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(call packages,test)

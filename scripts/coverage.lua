@@ -1,5 +1,9 @@
 -- coverage.lua: prints which share of the lines in C and Lua a coverage run reached, file by file,
--- and writes those it did not to build/coverage/unreached.txt.
+-- with the reasons of scripts/unreached.txt where some were not, and writes these lines to
+-- build/coverage/unreached.txt. Fails where less than LEAST of a language is reached, or of a file
+-- that has no reason.
+
+local LEAST = 90 -- percent
 
 local files = {} -- path -> line -> times reached, for every line that could be
 
@@ -61,12 +65,29 @@ local function sorted(t)
   return keys
 end
 
-local function print_row(name, lines, reached)
-  print(("%-48s %6d %7.1f %%"):format(name, lines, lines > 0 and 100 * reached / lines or 100))
+-- `path: reason` each; # begins a comment.
+local function read_reasons()
+  local reasons = {}
+  for line in io.lines("scripts/unreached.txt") do
+    local path, reason = line:match("^([^#%s]+): (.+)$")
+    if path then
+      reasons[path] = reasons[path] or {}
+      table.insert(reasons[path], reason)
+    end
+  end
+  return reasons
 end
 
-local function report(language, pattern, unreached)
-  local all_lines, all_reached = 0, 0
+local function percent(part, whole) return whole > 0 and 100 * part / whole or 100 end
+
+local function print_row(name, lines, reached, note)
+  print(("%-40s %6d %6d %7.1f %% %s"):format(name, lines, lines - reached,
+    percent(reached, lines), note or ""))
+end
+
+-- Prints the files of a language; true where enough of them is reached.
+local function report(language, pattern, reasons, unreached)
+  local all_lines, all_reached, good = 0, 0, true
   for _, path in ipairs(sorted(files)) do
     if path:find(pattern) then
       local lines, reached, text = 0, 0, source_lines(path)
@@ -78,20 +99,30 @@ local function report(language, pattern, unreached)
           unreached:write(("%s:%d: %s\n"):format(path, line, text[line]))
         end
       end
-      print_row(path, lines, reached)
+      local unexplained = percent(reached, lines) < LEAST and not reasons[path]
+      good = good and not unexplained
+      print_row(path, lines, reached, unexplained and "FAILED: no reason is given")
+      if reached < lines then
+        for _, reason in ipairs(reasons[path] or {}) do print("    " .. reason) end
+      end
       all_lines, all_reached = all_lines + lines, all_reached + reached
     end
   end
-  print_row(language .. ", all", all_lines, all_reached)
+  local enough = percent(all_reached, all_lines) >= LEAST
+  print_row(language .. ", all", all_lines, all_reached,
+    not enough and ("FAILED: less than %d %%"):format(LEAST))
   print()
+  return good and enough
 end
 
 read_c()
 read_lua()
 
+local reasons = read_reasons()
 local unreached = assert(io.open("build/coverage/unreached.txt", "w"))
-print(("%-48s %6s %9s"):format("", "lines", "reached"))
-report("C", "^csrc/", unreached)
-report("Lua", "^lua/", unreached)
+print(("%-40s %6s %6s %9s"):format("", "lines", "not", "reached"))
+local c = report("C", "^csrc/", reasons, unreached)
+local lua = report("Lua", "^lua/", reasons, unreached)
 unreached:close()
-print("Lines not reached: build/coverage/unreached.txt")
+print("Lines not reached: build/coverage/unreached.txt; why: scripts/unreached.txt")
+os.exit(c and lua)

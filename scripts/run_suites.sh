@@ -9,7 +9,8 @@
 #   specs                          spec/
 #   install                        the rock, make install, make uninstall
 #
-# VARIANT is the tree to run in: build/VARIANT instead of build.
+# VARIANT is the tree to run in: build/VARIANT instead of build. `gc` is the plain tree, with Lua's
+# collector at its most aggressive.
 set -u
 ulimit -c 0
 
@@ -25,7 +26,8 @@ run() (
   variant=$1 log=$2
   shift 2
   export LUA_PATH="$PWD/lua/?.lua;$PWD/lua/?/init.lua;;"
-  export LUA_CPATH="$PWD/build${variant:+/$variant}/?.so;;"
+  tree=${variant#gc}
+  export LUA_CPATH="$PWD/build${tree:+/$tree}/?.so;;"
   report="abort_on_error=1:exitcode=0:log_path=$log.found:log_exe_name=1"
   preload= layout=
   case $variant in
@@ -39,6 +41,9 @@ run() (
       ASAN_OPTIONS="$ASAN_OPTIONS:allocator_may_return_null=1"
       export UBSAN_OPTIONS="$report:print_stacktrace=1"
       export LSAN_OPTIONS="suppressions=$PWD/scripts/leaks.supp:print_suppressions=0"
+      ;;
+    gc)
+      export LUA_INIT="collectgarbage('incremental', 10, 10000) collectgarbage('setpause', 0)"
       ;;
     tsan)
       export TSAN_OPTIONS="$report"

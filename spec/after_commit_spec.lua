@@ -168,6 +168,12 @@ describe("the end of a transaction", function()
       assert.are.same({ 1, 2 }, committed())
     end)
 
+    it("is not told in a transaction that was begun by hand", function()
+      db:exec("begin")
+      errors.mentions(errors.expect("misuse", db.after_commit, db, print), "db:begin")
+      db:exec("rollback")
+    end)
+
     it("wants a function", function()
       errors.expect("misuse", db.after_commit, db)
       errors.expect("misuse", db.after_commit, db, "text")

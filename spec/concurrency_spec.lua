@@ -24,6 +24,23 @@ local counter = [[
   print("done")
 ]]
 
+--- Transactions of 5 ms, one after the other, by many at once.
+local queued = [[
+  local path, count = ...
+  local system = require "system"
+  local tuff = require "tuff"
+  local db <close> = tuff.open(path, { durability = "normal" })
+  print("ready")
+  io.read("l")
+  for _ = 1, math.tointeger(count) do
+    db:transaction(function()
+      db:run("update counter set n = n + 1")
+      system.sleep(0.005)
+    end)
+  end
+  print("done")
+]]
+
 --- Commits pairs of rows for ever, and says the number of each when it is committed.
 local writer = [[
   local path, first = ...
@@ -118,6 +135,15 @@ describe("several processes", function()
       gather(children)
       for _, child in ipairs(children) do assert.are.equal("done", child:finish()) end
       assert.are.equal(1200, db:value("select n from counter"))
+    end)
+
+    -- How long they wait is for `make bench` to say.
+    it("keep the lock for 5 ms, 16 at once, and none fails", function()
+      local each = soak and 100 or 10
+      local children = start(16, queued, each)
+      gather(children)
+      for _, child in ipairs(children) do assert.are.equal("done", child:finish()) end
+      assert.are.equal(16 * each, db:value("select n from counter"))
     end)
 
     it("may all create the same file at once", function()

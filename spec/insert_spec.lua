@@ -355,6 +355,16 @@ describe("inserting", function()
       assert.are.same({}, db:insert_many("images", {}, { returning = { "id" } }))
     end)
 
+    it("refuses rows with a hole and what is no array", function()
+      for _, rows in ipairs {
+        { { path = "a" }, [3] = { path = "c" } }, { [0] = { path = "a" } }, { path = "a" },
+        { { path = "a" }, more = { path = "b" } },
+      } do
+        errors.mentions(errors.expect("misuse", db.insert_many, db, "images", rows), "no array")
+        assert.are.equal(0, count())
+      end
+    end)
+
     it("gives declared types, and refuses an unknown column", function()
       assert.are.same({ { favorite = true } }, db:insert_many("images",
         { { favorite = true } }, { returning = { "favorite" } }))

@@ -1,6 +1,7 @@
 local tuff = require "tuff"
 local errors = require "spec.support.errors"
 local instances = require "spec.support.instances"
+local json = require "tuff.json"
 local process = require "spec.support.process"
 local temporary = require "spec.support.temporary"
 
@@ -109,6 +110,49 @@ describe("lifetimes", function()
       collect()
       assert.are.equal(1, tuff.instances())
       db:run("insert into t values (4)")
+    end)
+
+    it("end nothing in the middle of a call, and may read", function()
+      local own <close> = tuff.open(":memory:")
+      own:exec("create table t(data json text); insert into t values ('[1]'), ('[2]')")
+      local sql = "select data from t"
+      local statement = own:prepare(sql)
+
+      --- What fn returned or raised in the middle of `call`: where a finaliser might call it.
+      local function meanwhile(fn, call)
+        local decode, results = json.decode_column, nil
+        json.decode_column = function(text)
+          results = results or table.pack(pcall(fn))
+          return decode(text)
+        end
+        assert.are.equal(2, call())
+        json.decode_column = decode
+        return table.unpack(results, 1, results.n)
+      end
+
+      for _, call in ipairs {
+        function() return #own:all(sql) end,
+        function() return #statement:all() end,
+        function()
+          local rows = 0
+          for _ in own:rows(sql) do rows = rows + 1 end
+          return rows
+        end,
+      } do
+        for _, fn in ipairs {
+          function() own:close() end,
+          function() own:begin() end,
+          function() own:transaction(function() end) end,
+        } do
+          local good, err = meanwhile(fn, call)
+          assert.is_false(good)
+          errors.mentions(err, "middle of another call")
+        end
+        local good, answer = meanwhile(function() return own:value("select 42") end, call)
+        assert.is_true(good)
+        assert.are.equal(42, answer)
+      end
+      own:transaction(function() own:run("delete from t") end)
     end)
 
     it("end in any order, and a finaliser that comes late gets an error, not a crash", function()

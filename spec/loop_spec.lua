@@ -65,6 +65,17 @@ describe("a loop over rows", function()
       assert.are.equal(1, db:value("select count(*) from t"))
     end)
 
+    it("when a row is wide", function()
+      local columns = {}
+      for n = 1, 300 do columns[n] = ("id + %d as c%d"):format(n, n) end
+      local seen = {}
+      for row in db:rows("select " .. table.concat(columns, ", ") .. " from t order by id") do
+        seen[#seen + 1] = row.c300 - 300
+        assert.are.equal(row.c1 + 298, row.c299)
+      end
+      each_once(seen)
+    end)
+
     it("when the body drops the table", function()
       walk(function(row) if row.n == 3 then db:exec("drop table t") end end)
       errors.expect("not_found", db.value, db, "select count(*) from t")

@@ -363,6 +363,11 @@ describe("opening", function()
       assert.are.equal("a\nfalse\treadonly", seen)
     end)
 
+    it("do not exist for a database in memory", function()
+      local memory <close> = tuff.open(":memory:")
+      errors.expect("unsupported", memory.reader, memory)
+    end)
+
     it("come from db:reader(), and follow what the writer commits", function()
       local db <close> = tuff.open(path)
       db:exec("create table t(id integer primary key)")

@@ -278,6 +278,22 @@ describe("parameters", function()
       errors.expect(nil, ids, "id in ?", { tuff.null })
     end)
 
+    it("takes the values of a declared type as its column does", function()
+      db:exec("create table p(id integer primary key, price decimal integer(10,2), data blob)")
+      db:insert_many("p", { { price = "1.50", data = tuff.blob("a") }, { price = 2, data = "b" } })
+      local function found(column, list)
+        return db:column(("select id from p where %s in ? order by id"):format(column), list)
+      end
+      assert.are.same({ 1, 2 }, found("price", { "1.5", 2, "3.00" }))
+      assert.are.same({ 2 }, found("data", { "b", "c" }))
+      errors.expect("type", found, "price", { "1.50", "cheap" })
+    end)
+
+    it("refuses a list in parentheses", function()
+      errors.mentions(errors.expect("misuse", ids, "id in (?)", { 1, 2 }), "without parentheses")
+      assert.are.same({ 2 }, ids("id in (?)", 2))
+    end)
+
     it("refuses what is no array", function()
       for _, wrong in ipairs { 1, "a", true, { a = 1 }, { 1, a = 2 }, { [1] = 1, [3] = 3 },
         { [0] = 1 }, tuff.null } do

@@ -323,6 +323,18 @@ describe("statements", function()
     end)
   end)
 
+  it("are supported as far as the engine goes", function()
+    local memory <close> = tuff.open(":memory:")
+    assert.is_true(memory:supports("returning"))
+    assert.is_false(memory:supports("miracles"))
+    errors.expect("misuse", memory.supports, memory)
+  end)
+
+  it("call a column n differently where n is the count", function()
+    local memory <close> = tuff.open(":memory:")
+    assert.are.same({ n = 1, n_3 = { 1 }, n_2 = { 2 } }, memory:arrays("select 1 as n, 2 as n_2"))
+  end)
+
   describe("options for one call", function()
     it("end a statement that takes too long, and only that one", function()
       local endless = "with recursive c(n) as (select 1 union all select n + 1 from c) "

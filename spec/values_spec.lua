@@ -206,6 +206,12 @@ describe("values", function()
       assert.is_true(every == back(tuff.blob(every)))
     end)
 
+    it("are equal where their bytes are", function()
+      assert.is_true(tuff.blob("a\0") == tuff.blob("a\0"))
+      assert.is_false(tuff.blob("a") == tuff.blob("b"))
+      assert.is_false(tuff.blob("a") == setmetatable({}, { __eq = rawequal }))
+    end)
+
     it("are not NULL when they are empty", function()
       assert.are.equal("blob", kind(tuff.blob("")))
       assert.are.equal("", back(tuff.blob("")))

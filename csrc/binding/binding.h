@@ -45,7 +45,7 @@ enum { BINDING_UPVALUE_COLUMNS = 200 };
 
 /* ---- userdata ---- */
 
-/* A call that runs: its statement, where on the C stack it stands, and its Lua state
+/* A call that runs: its statement, where it stands on the C stack, and its Lua state
  * with the index of an object that leads to the connection: for functions that the
  * engine calls back, in the same call of C. */
 typedef struct binding_running {
@@ -237,23 +237,27 @@ static inline int binding_keys_find(lua_State *L, binding_keys *keys, unsigned k
 
 /* ---- connection.c ---- */
 
-/* Makes a connection ready for a call; raises where it cannot be used. anchor: see
- * binding_running. */
-void binding_begin(lua_State *L, binding_connection *connection, int anchor);
+/* Makes the connection at this index ready for a call; raises where it cannot be used.
+ */
+void binding_begin(lua_State *L, int connection);
 
 /* Begins the call that runs: with its statement, or NULL, and what leads to the
  * connection. Gives the call that waits for it, to be put back into ->active. */
-static inline binding_running binding_activate(binding_connection *connection,
-                                               lua_State *L, int anchor,
-                                               tuff_statement *statement) {
+static inline binding_running binding_activate(lua_State *L,
+                                               binding_connection *connection,
+                                               int anchor, tuff_statement *statement) {
   binding_running outer = connection->active;
   connection->active =
       (binding_running){statement, __builtin_frame_address(0), L, anchor};
   return outer;
 }
 
+/* The connection of the object at this index, a connection, a prepared statement or a
+ * cursor; NULL: it is none of these. */
+binding_connection *binding_connection_of(lua_State *L, int index);
+
 /* Whether a call on this connection is waiting for the one that asks. */
-bool binding_is_busy(const binding_connection *connection);
+bool binding_is_busy(lua_State *L, const binding_connection *connection);
 
 /* Raises `misuse` if it is: for what would end what the waiting call reads. */
 void binding_refuse_busy(lua_State *L, const binding_connection *connection);

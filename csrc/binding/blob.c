@@ -89,16 +89,17 @@ static int read_stream(lua_State *L) {
 static int write_stream(lua_State *L) {
   int last = lua_gettop(L);
   binding_blob *box = enter(L);
-  binding_refuse_busy(L, box->connection);
+  binding_connection *connection = lua_touserdata(L, last + 1);
+  binding_refuse_busy(L, connection);
   for (int i = 2; i <= last; i++) {
     if (lua_type(L, i) != LUA_TSTRING) return binding_argument(L, i, "a string");
     size_t size;
     const char *bytes = lua_tolstring(L, i, &size);
     tuff_error err;
     tuff_error_clear(&err);
-    binding_running outer = binding_activate(box->connection, L, last + 1, NULL);
+    binding_running outer = binding_activate(L, connection, last + 1, NULL);
     bool written = tuff_blob_write(&box->core, box->at, bytes, size, &err);
-    box->connection->active = outer;
+    connection->active = outer;
     if (!written) return fail(L, &err);
     box->at += (int64_t)size;
   }

@@ -90,15 +90,50 @@ void binding_reenter(lua_State *L, binding_connection *box) {
     box->hook = NULL;
 }
 
-/* The stack grows down, also through coroutines, which Lua runs on the same stack: a
- * call that still waits stands above us. One that an error has left behind may do so
- * too; it is told apart, at the latest, by the next call from where it was made. */
-bool binding_is_busy(const binding_connection *box) {
-  return (const char *)__builtin_frame_address(0) < (const char *)box->active.frame;
+binding_connection *binding_connection_of(lua_State *L, int index) {
+  binding_connection *connection = binding_test(L, index, BINDING_CONNECTION);
+  if (connection) return connection;
+  if (!binding_test(L, index, BINDING_STATEMENT) &&
+      !binding_test(L, index, BINDING_CURSOR) &&
+      !binding_test(L, index, BINDING_TRANSACTION) &&
+      !luaL_testudata(L, index, BINDING_STREAM_TYPE))
+    return NULL;
+  lua_getiuservalue(L, index, 1);
+  connection = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return connection;
+}
+
+/* The connection that the function of this level is a call on, if it is one of ours: a
+ * method, whose first upvalue is a metatable, or an iterator, whose is a cursor. */
+static const binding_connection *called_at(lua_State *L, lua_Debug *at) {
+  const binding_connection *connection = NULL;
+  int top = lua_gettop(L);
+  lua_getinfo(L, "f", at);
+  if (lua_iscfunction(L, -1) && lua_getupvalue(L, -1, 1) &&
+      (!lua_rawequal(L, -1, lua_upvalueindex(BINDING_CONNECTION)) ||
+       lua_getlocal(L, at, 1)))
+    connection = binding_connection_of(L, -1);
+  lua_settop(L, top);
+  return connection;
+}
+
+/* The call is remembered until it has returned, and an error that is none of ours, want
+ * of memory, leaves it behind. The stack of C grows down, also through coroutines,
+ * which Lua runs on the same one: a call that still waits stands above us, and so may
+ * one that was left; but on our own thread only the one that waits is still to be seen.
+ */
+bool binding_is_busy(lua_State *L, const binding_connection *box) {
+  if (__builtin_frame_address(0) >= box->active.frame) return false;
+  if (L != box->active.L) return L != box->main;
+  lua_Debug at;
+  for (int level = 1; lua_getstack(L, level, &at); level++)
+    if (called_at(L, &at) == box) return true;
+  return false;
 }
 
 void binding_refuse_busy(lua_State *L, const binding_connection *box) {
-  if (binding_is_busy(box))
+  if (binding_is_busy(L, box))
     binding_misuse(
         L, "this cannot be done in the middle of another call on the connection "
            "(by a finaliser, a metamethod or an iterator)");
@@ -111,25 +146,30 @@ enum {
 /* In a Lua whose loops are not closed by `break`, a loop that was left keeps its
  * snapshot, which every other read of the connection would share. So, once for each
  * loop that is open when something else is run: read the rest ahead if it is short; or
- * else let the collector find out whether anybody can still reach it. */
-static void find_lost_loops(lua_State *L, binding_connection *box, int anchor) {
-  bool seen = true;
+ * else, and where that calls functions of the script, whose errors nobody would see,
+ * let the collector find out whether anybody can still reach it. */
+static void find_lost_loops(lua_State *L, int connection) {
+  binding_connection *box = lua_touserdata(L, connection);
+  bool seen = true, calls = false;
   for (tuff_cursor *cursor = box->core.cursors; cursor; cursor = cursor->next) {
     seen = seen && cursor->suspected;
+    calls = calls || cursor->calls;
     cursor->suspected = true;
   }
   if (seen || binding_for_closes(L)) return;
   tuff_error err;
   tuff_error_clear(&err);
-  binding_running outer = binding_activate(box, L, anchor, NULL);
-  bool settled = tuff_cursors_settle(&box->core, CHEAP_ROWS, &err);
+  binding_running outer = binding_activate(L, box, connection, NULL);
+  bool settled = calls || tuff_cursors_settle(&box->core, CHEAP_ROWS, &err);
   box->active = outer;
-  if (settled && box->core.cursors) lua_gc(L, LUA_GCCOLLECT, 0);
+  if (!settled) binding_fail(L, connection, &err, NULL, 0);
+  if (box->core.cursors) lua_gc(L, LUA_GCCOLLECT, 0);
 }
 
-void binding_begin(lua_State *L, binding_connection *box, int anchor) {
+void binding_begin(lua_State *L, int connection) {
+  binding_connection *box = lua_touserdata(L, connection);
   binding_reenter(L, box);
-  if (TUFF_UNLIKELY(box->active.frame != NULL) && !binding_is_busy(box)) {
+  if (TUFF_UNLIKELY(box->active.frame != NULL) && !binding_is_busy(L, box)) {
     tuff_statement_release(box->active.statement);
     box->active = (binding_running){0};
   }
@@ -137,7 +177,7 @@ void binding_begin(lua_State *L, binding_connection *box, int anchor) {
     box->stopped = BINDING_GOES_ON;
     box->began_us = 0;
   }
-  if (TUFF_UNLIKELY(box->core.cursors != NULL)) find_lost_loops(L, box, anchor);
+  if (TUFF_UNLIKELY(box->core.cursors != NULL)) find_lost_loops(L, connection);
   box->core.own = box->own;
   box->own = false;
   if (TUFF_UNLIKELY(box->limited)) {
@@ -151,7 +191,7 @@ void binding_begin(lua_State *L, binding_connection *box, int anchor) {
 binding_connection *binding_enter(lua_State *L, int index) {
   binding_connection *box = binding_test(L, index, BINDING_CONNECTION);
   if (TUFF_UNLIKELY(!box)) binding_argument(L, index, "a tuff connection");
-  binding_begin(L, box, index);
+  binding_begin(L, index);
   return box;
 }
 
@@ -356,7 +396,7 @@ static int exec(lua_State *L) {
                           "one statement and its values");
   tuff_error err;
   tuff_error_clear(&err);
-  binding_running outer = binding_activate(box, L, 1, NULL);
+  binding_running outer = binding_activate(L, box, 1, NULL);
   bool done = tuff_connection_exec(&box->core, script, size, &err);
   box->active = outer;
   return done ? 0 : binding_fail(L, 1, &err, script, size);
@@ -442,7 +482,7 @@ static int attach(lua_State *L) {
   options.path = luaL_checklstring(L, 3, &options.path_size);
   tuff_error err;
   tuff_error_clear(&err);
-  binding_running outer = binding_activate(box, L, 1, NULL);
+  binding_running outer = binding_activate(L, box, 1, NULL);
   bool attached = tuff_connection_attach(&box->core, &options, name, &err);
   box->active = outer;
   return attached ? 0 : binding_fail(L, 1, &err, NULL, 0);
@@ -456,7 +496,7 @@ static int detach(lua_State *L) {
   const char *name = schema_name(L, 2);
   tuff_error err;
   tuff_error_clear(&err);
-  binding_running outer = binding_activate(box, L, 1, NULL);
+  binding_running outer = binding_activate(L, box, 1, NULL);
   bool detached = tuff_connection_detach(&box->core, name, &err);
   box->active = outer;
   return detached ? 0 : binding_fail(L, 1, &err, NULL, 0);

@@ -9,13 +9,39 @@ static void close_cursor(binding_cursor *box) {
   box->connection = NULL;
 }
 
+/* Its statement runs, and has called a function of the script, which is here. */
+static bool is_stepping(const binding_cursor *box) {
+  return box->connection && box->core.statement && box->core.statement->stepping;
+}
+
+/* Outside of a call on it: the object is at index 1. */
+static void close_on(lua_State *L, binding_cursor *box) {
+  binding_connection *connection = box->connection;
+  binding_running outer = binding_activate(L, connection, 1, NULL);
+  close_cursor(box);
+  connection->active = outer;
+}
+
 static int close_method(lua_State *L) {
   binding_cursor *box = binding_test(L, 1, BINDING_CURSOR);
   if (!box || !box->connection) return 0;
-  binding_connection *connection = box->connection;
-  binding_running outer = binding_activate(connection, L, 1, NULL);
-  close_cursor(box);
-  connection->active = outer;
+  if (is_stepping(box))
+    return binding_misuse(L, "a loop cannot be closed by a function that it calls");
+  close_on(L, box);
+  return 0;
+}
+
+/* A loop that nobody holds any more may be read ahead just now: the next cycle of the
+ * collector comes back to it. */
+static int collect(lua_State *L) {
+  binding_cursor *box = lua_touserdata(L, 1);
+  if (!box->connection) return 0;
+  if (!is_stepping(box)) {
+    close_on(L, box);
+  } else {
+    lua_getmetatable(L, 1);
+    lua_setmetatable(L, 1);
+  }
   return 0;
 }
 
@@ -37,8 +63,10 @@ static inline bool step(lua_State *L, binding_cursor *box, binding_running *oute
     if (ended == TUFF_FAILED) binding_raise(L, &err, NULL, 0);
     return false;
   }
+  if (TUFF_UNLIKELY(is_stepping(box)))
+    binding_misuse(L, "a loop cannot go on in a function that it calls");
   binding_reenter(L, box->connection);
-  *outer = binding_activate(box->connection, L, lua_upvalueindex(1), NULL);
+  *outer = binding_activate(L, box->connection, lua_upvalueindex(1), NULL);
   tuff_result result = tuff_cursor_step(&box->core, &err);
   if (TUFF_LIKELY(result == TUFF_ROW)) return true;
   box->connection->active = *outer;
@@ -147,7 +175,7 @@ int binding_cursor_new(lua_State *L, int connection, tuff_statement *statement,
 
 void binding_cursor_install(lua_State *L) {
   static const luaL_Reg metamethods[] = {
-      {"__gc", close_method}, {"__close", close_method}, {NULL, NULL}};
+      {"__gc", collect}, {"__close", close_method}, {NULL, NULL}};
   luaL_getmetatable(L, BINDING_CURSOR_TYPE);
   binding_add(L, metamethods);
   lua_pop(L, 1);

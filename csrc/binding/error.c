@@ -115,16 +115,18 @@ BINDING_RAISES binding_fail(lua_State *L, int connection, const tuff_error *err,
                                 box->stopped == BINDING_STOPPED_BY_ERROR);
   if (!raised || !binding_push_raised(L, connection, &told))
     push_error(L, &told, sql, size);
+  const tuff_transaction *transaction = &box->core.transaction;
+  bool known = box->failures == transaction->failures;
   lua_getiuservalue(L, connection, 2);
   if (err->code == TUFF_TRANSACTION_ABORTED) {
-    lua_getfield(L, -1, "failure");
-    lua_setfield(L, -3, "cause");
-  } else if (box->open && box->core.transaction.failed) {
-    if (box->failures != box->core.transaction.failures) {
-      box->failures = box->core.transaction.failures;
-      lua_pushvalue(L, -2);
-      lua_setfield(L, -2, "failure");
+    if (known) {
+      lua_getfield(L, -1, "failure");
+      lua_setfield(L, -3, "cause");
     }
+  } else if (box->open && transaction->failed && !known) {
+    lua_pushvalue(L, -2);
+    lua_setfield(L, -2, "failure");
+    box->failures = transaction->failures;
   }
   lua_pop(L, 1);
   raise(L);

@@ -13,6 +13,9 @@
  * aggregate an array of these: */
 enum { STEP = 1, FINAL, START, INVERSE, VALUE };
 
+/* Stands where no function has raised anything: nil and false can be raised too. */
+static const char nothing;
+
 /* What the engine keeps for a function. */
 struct binding_function {
   binding_connection *box;
@@ -96,6 +99,8 @@ static int call_collation(lua_State *L) {
     binding_misuse(L, "a collation returns a number, below 0, 0 or above 0, not a %s",
                    luaL_typename(L, -1));
   lua_Number order = lua_tonumber(L, -1);
+  if (order != order)
+    binding_misuse(L, "a collation returns a number, below 0, 0 or above 0, not NaN");
   *call->order = (order > 0) - (order < 0);
   return 0;
 }
@@ -172,13 +177,21 @@ static int call_value(lua_State *L) {
   return 0;
 }
 
+/* A loop over a window may keep the table of states for long: this one is let go. */
 static int call_final(lua_State *L) {
   tell(L, FINAL);
+  const invocation *call = lua_touserdata(L, INVOCATION);
+  if (*call->group == 0) return 0;
+  lua_getiuservalue(L, CONNECTION, 4);
+  lua_pushnil(L);
+  lua_rawseti(L, -2, (lua_Integer)*call->group);
   return 0;
 }
 
 /* ---- what the engine calls ---- */
 
+/* Queries of the function have limits of their own, those of the statement that calls
+ * it go on. */
 bool binding_call_back(binding_connection *box, lua_CFunction body,
                        const void *argument) {
   binding_running running = box->active;
@@ -187,8 +200,12 @@ bool binding_call_back(binding_connection *box, lua_CFunction body,
   lua_pushcfunction(L, body);
   lua_pushvalue(L, running.anchor);
   lua_pushlightuserdata(L, (void *)(uintptr_t)argument);
+  tuff_watch watch = box->core.watch;
   int status = lua_pcall(L, 2, 0, 0);
   box->active = running; /* the function may have made calls of its own */
+  box->core.watch.timeout_us = watch.timeout_us;
+  box->core.watch.started_us = watch.started_us;
+  box->core.watch.busy_us = watch.busy_us;
   if (TUFF_LIKELY(status == LUA_OK)) return true;
   binding_push_connection(L, running.anchor, box);
   lua_getiuservalue(L, -1, 3);
@@ -199,6 +216,7 @@ bool binding_call_back(binding_connection *box, lua_CFunction body,
 }
 
 static bool invoke(const invocation *call, lua_CFunction body) {
+  call->function->box->core.calls++;
   return binding_call_back(call->function->box, body, call);
 }
 
@@ -251,9 +269,9 @@ static void on_release(void *context) {
 
 void binding_functions_new(lua_State *L, int connection) {
   lua_createtable(L, BINDING_FUNCTION - 1, 0);
-  for (int slot = 1; slot < BINDING_FUNCTION;
-       slot++) { /* so that setting them needs no memory */
-    lua_pushboolean(L, 0);
+  for (int slot = 1; slot < BINDING_FUNCTION; slot++) {
+    /* So that setting them needs no memory. */
+    lua_pushlightuserdata(L, (void *)(uintptr_t)&nothing);
     lua_rawseti(L, -2, slot);
   }
   lua_setiuservalue(L, connection, 3);
@@ -272,12 +290,12 @@ void binding_functions_free(binding_connection *box) {
 bool binding_push_raised(lua_State *L, int connection, tuff_error *err) {
   lua_getiuservalue(L, connection, 3);
   lua_rawgeti(L, -1, BINDING_RAISED);
-  lua_pushboolean(L, 0);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)&nothing);
   lua_rawseti(L, -3, BINDING_RAISED);
   lua_remove(L, -2);
   const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-  bool yielded = strstr(text, "attempt to yield across a C-call boundary") != NULL;
-  if (!yielded && lua_toboolean(L, -1)) return true;
+  bool yielded = strcmp(text, "attempt to yield across a C-call boundary") == 0;
+  if (!yielded && lua_touserdata(L, -1) != &nothing) return true;
   lua_pop(L, 1);
   tuff_error_clear(err);
   if (yielded)
@@ -289,11 +307,18 @@ bool binding_push_raised(lua_State *L, int connection, tuff_error *err) {
 
 /* ---- definitions ---- */
 
+static BINDING_RAISES raise_memory(lua_State *L) {
+  tuff_error err;
+  tuff_error_clear(&err);
+  tuff_fail_memory(&err);
+  binding_raise(L, &err, NULL, 0);
+}
+
 /* A number for the function that is on top, which is then popped. */
 static binding_function *new_function(lua_State *L, binding_connection *box) {
   if (!box->released) {
     binding_function *function = tuff_alloc_zero(sizeof *function);
-    if (!function) luaL_error(L, "not enough memory");
+    if (!function) raise_memory(L);
     function->box = box;
     function->number = BINDING_FUNCTION + box->functions++;
     on_release(function);
@@ -316,15 +341,26 @@ static const char *name_of(lua_State *L) {
   return name;
 }
 
+/* What the engine has given back can be collected. */
+static void forget_released(lua_State *L, const binding_connection *box) {
+  lua_getiuservalue(L, 1, 3);
+  for (const binding_function *at = box->released; at; at = at->next) {
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, -2, at->number);
+  }
+  lua_pop(L, 1);
+}
+
 static int define_as(lua_State *L, tuff_function definition) {
   binding_connection *box = lua_touserdata(L, 1);
   definition.context = new_function(L, box);
   definition.release = on_release;
   tuff_error err;
   tuff_error_clear(&err);
-  binding_running outer = binding_activate(box, L, 1, NULL);
+  binding_running outer = binding_activate(L, box, 1, NULL);
   bool defined = tuff_function_define(&box->core, &definition, &err);
   box->active = outer;
+  forget_released(L, box);
   return defined ? 0 : binding_fail(L, 1, &err, NULL, 0);
 }
 
@@ -371,7 +407,7 @@ static int load_extension(lua_State *L) {
   const char *path = luaL_checkstring(L, 2), *entry = luaL_optstring(L, 3, NULL);
   tuff_error err;
   tuff_error_clear(&err);
-  binding_running outer = binding_activate(box, L, 1, NULL);
+  binding_running outer = binding_activate(L, box, 1, NULL);
   bool loaded = tuff_function_load(&box->core, path, entry, &err);
   box->active = outer;
   return loaded ? 0 : binding_fail(L, 1, &err, NULL, 0);

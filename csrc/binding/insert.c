@@ -74,7 +74,7 @@ static void call_iterator(insertion *insertion) {
   lua_pushvalue(L, SOURCE);
   int status = lua_pcall(L, 0, 1, 0);
   box->callbacks--;
-  binding_activate(box, L, CONNECTION, insertion->statement);
+  binding_activate(L, box, CONNECTION, insertion->statement);
   if (status != LUA_OK) {
     release(insertion);
     lua_error(L);
@@ -132,7 +132,7 @@ static void begin(lua_State *L, insertion *insertion) {
       lua_type(L, RESULTS) == LUA_TTABLE ? (lua_Integer)lua_rawlen(L, RESULTS) : 0;
   insertion->box = binding_enter(L, CONNECTION);
   insertion->keys = binding_keys_new(L, COLUMNS);
-  insertion->outer = binding_activate(insertion->box, L, CONNECTION, NULL);
+  insertion->outer = binding_activate(L, insertion->box, CONNECTION, NULL);
   insertion->statement =
       tuff_statement_checkout(&insertion->box->core, sql, size, &insertion->err);
   if (!insertion->statement) fail(insertion);

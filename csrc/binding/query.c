@@ -47,7 +47,7 @@ static void begin_database(lua_State *L, call *call) {
   call->last = lua_gettop(L);
   tuff_error_clear(&call->err);
   const char *sql = binding_sql(L, 2, &size);
-  call->outer = binding_activate(call->box, L, 1, NULL);
+  call->outer = binding_activate(L, call->box, 1, NULL);
   call->statement = tuff_statement_checkout(&call->box->core, sql, size, &call->err);
   if (TUFF_UNLIKELY(!call->statement)) fail(call);
   call->box->active.statement = call->statement;
@@ -72,9 +72,9 @@ static void begin_prepared(lua_State *L, call *call) {
   lua_getiuservalue(L, 1, 1);
   call->connection = call->last + 1;
   call->box = prepared->connection;
-  binding_begin(L, call->box, call->connection);
+  binding_begin(L, call->connection);
   check_prepared(L, prepared, &call->err); /* a function of the script may have run */
-  call->outer = binding_activate(call->box, L, call->connection, NULL);
+  call->outer = binding_activate(L, call->box, call->connection, NULL);
   tuff_statement *statement = prepared->core;
   if (TUFF_UNLIKELY(statement->busy)) {
     tuff_statement *copy = tuff_statement_checkout(&call->box->core, statement->source,

@@ -34,7 +34,7 @@ int binding_statement_new(lua_State *L) {
   lua_setiuservalue(L, 3, 1);
   tuff_error err;
   tuff_error_clear(&err);
-  binding_running outer = binding_activate(connection, L, 1, NULL);
+  binding_running outer = binding_activate(L, connection, 1, NULL);
   tuff_statement *core = tuff_statement_prepare(&connection->core, sql, size, 0, &err);
   connection->active = outer;
   if (!core) return binding_fail(L, 1, &err, sql, size);

@@ -48,7 +48,7 @@ static int begin(lua_State *L) {
   bool outermost = connection->core.transaction.depth == 0;
   tuff_error err;
   tuff_error_clear(&err);
-  binding_running outer = binding_activate(connection, L, 1, NULL);
+  binding_running outer = binding_activate(L, connection, 1, NULL);
   uint64_t serial = tuff_transaction_begin(&connection->core, mode, timeout_us, &err);
   connection->active = outer;
   if (!serial) return binding_fail(L, 1, &err, NULL, 0);
@@ -79,7 +79,7 @@ static int commit(lua_State *L) {
   bool failed = connection->core.transaction.failed;
   tuff_error err;
   tuff_error_clear(&err);
-  binding_running outer = binding_activate(connection, L, 2, NULL);
+  binding_running outer = binding_activate(L, connection, 2, NULL);
   bool committed = tuff_transaction_commit(&connection->core, box->serial, &err);
   connection->active = outer;
   if (!tuff_transaction_is_open(&connection->core, box->serial)) forget(box);
@@ -105,7 +105,7 @@ static int rollback(lua_State *L) {
   tuff_error err;
   tuff_error_clear(&err);
   bool open = tuff_transaction_is_open(&connection->core, box->serial);
-  binding_running outer = binding_activate(connection, L, 2, NULL);
+  binding_running outer = binding_activate(L, connection, 2, NULL);
   bool undone = tuff_transaction_rollback(&connection->core, box->serial, &err);
   connection->active = outer;
   forget(box);
@@ -120,7 +120,7 @@ static int collect(lua_State *L) {
   tuff_error err;
   if (connection && connection->open) {
     tuff_error_clear(&err);
-    binding_running outer = binding_activate(connection, L, 1, NULL);
+    binding_running outer = binding_activate(L, connection, 1, NULL);
     if (tuff_connection_check(&connection->core, &err))
       tuff_transaction_rollback(&connection->core, box->serial, &err);
     connection->active = outer;
@@ -132,7 +132,7 @@ static int collect(lua_State *L) {
 /* core.is_busy(tx): whether its connection is in the middle of a call. */
 static int is_busy(lua_State *L) {
   const binding_transaction *box = check(L);
-  lua_pushboolean(L, box->connection && binding_is_busy(box->connection));
+  lua_pushboolean(L, box->connection && binding_is_busy(L, box->connection));
   return 1;
 }
 
@@ -151,12 +151,13 @@ static int connection_of(lua_State *L) {
   return 1;
 }
 
-/* core.depth(db): how many transactions are open inside one another. */
-static int depth(lua_State *L) {
+/* core.level(db): the number of the innermost transaction that is open, which no other
+ * has had; 0: there is none. */
+static int level(lua_State *L) {
   const binding_connection *connection = binding_test(L, 1, BINDING_CONNECTION);
   if (!connection) return binding_argument(L, 1, "a tuff connection");
-  lua_pushinteger(L, connection->open ? (lua_Integer)connection->core.transaction.depth
-                                      : 0);
+  uint64_t serial = connection->open ? tuff_transaction_current(&connection->core) : 0;
+  lua_pushinteger(L, (lua_Integer)serial);
   return 1;
 }
 
@@ -174,7 +175,7 @@ void binding_transaction_install(lua_State *L) {
       {"rollback", rollback},   {"collect", collect},
       {"is_open", is_open},     {"is_busy", is_busy},
       {"is_manual", is_manual}, {"connection_of", connection_of},
-      {"depth", depth},         {NULL, NULL}};
+      {"level", level},         {NULL, NULL}};
   binding_add(L, functions);
   luaL_getmetatable(L,
                     BINDING_TRANSACTION_TYPE); /* the Lua layer gives it its methods */

@@ -51,13 +51,6 @@ void binding_blob_install(lua_State *L) {
 
 /* ---- JSON ---- */
 
-/* The connection of the call that runs, which stands first on its stack. */
-static binding_connection *connection_of_call(lua_State *L) {
-  binding_connection *connection = binding_test(L, 1, BINDING_CONNECTION);
-  binding_statement *statement = binding_test(L, 1, BINDING_STATEMENT);
-  return connection ? connection : statement ? statement->connection : NULL;
-}
-
 /* Says in the error on the stack which column holds the value that cannot be read. */
 static void name_column(lua_State *L, const tuff_statement *statement,
                         const tuff_value *value) {
@@ -78,7 +71,7 @@ static void name_column(lua_State *L, const tuff_statement *statement,
  * NULL where it is written. */
 static void call_json(lua_State *L, const tuff_value *value) {
   if (lua_pcall(L, 1, 1, 0) == LUA_OK) return;
-  binding_connection *connection = connection_of_call(L);
+  binding_connection *connection = binding_connection_of(L, 1);
   if (connection) {
     tuff_statement *statement = connection->active.statement;
     name_column(L, statement, value);

@@ -6,11 +6,13 @@
 #include "core/function.h"
 #include "core/host.h"
 
+static const char changed[] = "the row was changed since the stream was opened";
+
 static bool check(const tuff_blob *blob, int64_t at, size_t size, tuff_error *err) {
   if (!blob->connection) {
-    tuff_fail(err, TUFF_CLOSED, "%s",
+    tuff_fail(err, blob->reason == changed ? TUFF_CONFLICT : TUFF_CLOSED, "%s",
               blob->reason ? blob->reason : "this stream is closed");
-    if (blob->reason)
+    if (blob->reason && blob->reason != changed)
       tuff_error_hint(err, "open the stream inside db:read or db:transaction, and use "
                            "it there");
     return false;
@@ -59,7 +61,7 @@ bool tuff_blob_open(tuff_blob *blob, tuff_connection *connection,
   if (blob->next) blob->next->previous = blob;
   connection->blobs = blob;
   if (open_native(blob, false, err)) return true;
-  forget(blob, NULL);
+  tuff_blob_close(blob, NULL); /* unless its transaction has ended with the error */
   return false;
 }
 
@@ -83,8 +85,14 @@ static bool begin_writing(tuff_blob *blob, tuff_error *err) {
                                    : "db:read only reads");
     return false;
   }
+  /* Reading nothing tells whether the row is still the same. */
+  bool same = connection->driver->blobs->read(blob->native, 0, (char[1]){0}, 0, err);
   connection->driver->blobs->close(blob->native, NULL);
   blob->native = NULL;
+  if (!same) {
+    forget(blob, changed);
+    return false;
+  }
   blob->depth++; /* not this one */
   bool opened = tuff_connection_settle(connection, err);
   blob->depth--;
@@ -105,6 +113,22 @@ bool tuff_blob_write(tuff_blob *blob, int64_t at, const void *bytes, size_t size
   if (connection->driver->blobs->write(blob->native, at, bytes, size, err)) return true;
   tuff_transaction_note_error(connection, false, err);
   return false;
+}
+
+void tuff_blobs_rest(tuff_connection *connection) {
+  for (tuff_blob *blob = connection->blobs, *next; blob; blob = next) {
+    next = blob->next;
+    if (!blob->writing || !blob->native) continue;
+    bool same = connection->driver->blobs->read(blob->native, 0, (char[1]){0}, 0, NULL);
+    connection->driver->blobs->close(blob->native, NULL);
+    blob->native = NULL;
+    int64_t size = blob->size;
+    if (!same || !open_native(blob, false, NULL) || blob->size != size) {
+      if (blob->native) connection->driver->blobs->close(blob->native, NULL);
+      blob->native = NULL;
+      forget(blob, changed);
+    }
+  }
 }
 
 static bool end(tuff_blob *blob, const char *reason, tuff_error *err) {

@@ -38,6 +38,10 @@ bool tuff_blob_write(tuff_blob *blob, int64_t at, const void *bytes, size_t size
  * committed. */
 bool tuff_blob_close(tuff_blob *blob, tuff_error *err);
 
+/* Streams that write go back to reading, until they write again: SQLite begins and ends
+ * no savepoint while one of them writes. */
+void tuff_blobs_rest(struct tuff_connection *connection);
+
 /* Closes those that were opened at this depth of transactions or deeper. */
 bool tuff_blobs_close(struct tuff_connection *connection, unsigned depth,
                       const char *reason, tuff_error *err);

@@ -36,6 +36,7 @@ typedef struct tuff_connection {
   bool limited;                /* there is a limit to results */
   bool own;                    /* what is checked out now is tuff's own, see there */
   unsigned forks;              /* tuff_fork_generation at opening */
+  uint64_t calls;              /* of functions of the script */
   unsigned stepping; /* statements that step: more than one inside of a function */
   tuff_counters counters;
   /* Told of every run, when it has ended; may be NULL. */

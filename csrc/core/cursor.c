@@ -163,7 +163,9 @@ bool tuff_cursor_open(tuff_cursor *cursor, tuff_statement *statement,
   bool opened = (count == 0 || copy_arguments(cursor, values, count, err)) &&
                 tuff_statement_start(statement, cursor->arguments, count, err);
   /* The first step decides which rows the loop will see, and may change their names. */
+  uint64_t calls = connection->calls;
   tuff_result result = opened ? tuff_statement_step(statement, err) : TUFF_FAILED;
+  cursor->calls = connection->calls != calls;
   cursor->connection = connection;
   cursor->statement = statement;
   cursor->depth = connection->transaction.depth;

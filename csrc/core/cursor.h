@@ -13,13 +13,14 @@ typedef struct tuff_cursor {
   const char *reason;                 /* NULL: all rows were read */
   tuff_statement *statement;          /* NULL: the rest is in memory */
   unsigned columns;
-  tuff_value *row;                 /* the current one, valid until the next step */
-  bool primed;                     /* the current row was not given out yet */
-  bool suspected;                  /* the binding has looked whether it is lost */
-  unsigned depth;                  /* of the transaction it was opened in */
-  const void *source;              /* what it was opened from, or NULL */
-  int64_t timeout_us, busy_us;     /* of each step */
-  void *arguments;                 /* copies of the bound values */
+  tuff_value *row;             /* the current one, valid until the next step */
+  bool primed;                 /* the current row was not given out yet */
+  bool calls;                  /* its first row has called functions of the script */
+  bool suspected;              /* the binding has looked whether it is lost */
+  unsigned depth;              /* of the transaction it was opened in */
+  const void *source;          /* what it was opened from, or NULL */
+  int64_t timeout_us, busy_us; /* of each step */
+  void *arguments;             /* copies of the bound values */
   struct tuff_chunk *first, *last; /* rows in memory */
   struct tuff_cursor *next, *previous;
 } tuff_cursor;

@@ -35,12 +35,13 @@ static void report(tuff_connection *connection, tuff_verb verb, int64_t began,
 static bool control(tuff_connection *connection, tuff_verb verb, tuff_mode mode,
                     unsigned level, tuff_error *err) {
   connection->watch.started_us = 0;
+  bool inside =
+      verb == TUFF_SAVEPOINT || verb == TUFF_RELEASE || verb == TUFF_ROLLBACK_TO;
+  if (inside && connection->blobs) tuff_blobs_rest(connection);
   int64_t began = connection->trace ? tuff_now_us() : 0;
   bool done = connection->driver->control(connection->native, verb, mode, level, err);
   if (began) report(connection, verb, began, done ? NULL : err);
   if (done) return true;
-  bool inside =
-      verb == TUFF_SAVEPOINT || verb == TUFF_RELEASE || verb == TUFF_ROLLBACK_TO;
   if (inside) tuff_transaction_note_error(connection, true, err);
   return false;
 }

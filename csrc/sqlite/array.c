@@ -89,22 +89,7 @@ static int at_end(sqlite3_vtab_cursor *cursor) {
 static int column(sqlite3_vtab_cursor *cursor, sqlite3_context *context, int index) {
   const array_cursor *array = (array_cursor *)cursor;
   if (index != COLUMN_VALUE) return SQLITE_OK;
-  const tuff_value *value = &array->list->items[array->at];
-  switch (value->kind) {
-    case TUFF_BOOLEAN:
-    case TUFF_INTEGER: sqlite3_result_int64(context, value->integer); break;
-    case TUFF_REAL: sqlite3_result_double(context, value->real); break;
-    case TUFF_JSON:
-    case TUFF_TEXT:
-      sqlite3_result_text64(context, value->bytes, value->size, SQLITE_STATIC,
-                            SQLITE_UTF8);
-      break;
-    case TUFF_BLOB:
-      sqlite3_result_blob64(context, value->size ? value->bytes : "", value->size,
-                            SQLITE_STATIC);
-      break;
-    default: break;
-  }
+  tuff_sqlite_give(context, &array->list->items[array->at], SQLITE_STATIC);
   return SQLITE_OK;
 }
 

@@ -73,8 +73,9 @@ bool tuff_sqlite_control(void *context, tuff_verb verb, tuff_mode mode, unsigned
   switch (verb) {
     case TUFF_BEGIN:
       /* Every isolation that writes is serializable here. */
-      return mode == TUFF_READ ? begin_read(database, err)
-                               : run(database, BEGIN_WRITE, err);
+      if (mode == TUFF_READ) return begin_read(database, err);
+      tuff_sqlite_wait_turn(database);
+      return run(database, BEGIN_WRITE, err);
     case TUFF_COMMIT: return commit(database, err);
     case TUFF_ROLLBACK:
       return sqlite3_get_autocommit(database->handle) || run(database, ROLLBACK, err);

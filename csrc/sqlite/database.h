@@ -32,13 +32,16 @@ typedef struct tuff_sqlite_database {
   /* waiting (wait.c) */
   int queue;       /* descriptor of the file of the queue while we are in it, or -1 */
   bool baton;      /* we are the first in the queue */
+  bool counted;    /* this wait has been */
   bool gave_up;    /* the last wait ended without the lock */
   bool never_wait; /* for the checkpoint */
   int64_t waiting_since;
+  int64_t turn_since; /* when we last looked whether others wait */
 
   bool wal_grown; /* the last commit has written to a log */
 
   bool raised;    /* a function of the script failed: the statement must fail too */
+  bool untold;    /* it was a collation, which cannot tell SQLite so */
   bool giving_up; /* a statement is reset: what its functions say is dropped */
 
   bool internal;    /* our own statement is being prepared or run: all is allowed */
@@ -128,6 +131,9 @@ bool tuff_sqlite_exec(tuff_sqlite_database *database, const char *sql, tuff_erro
 void tuff_sqlite_wait_install(tuff_sqlite_database *database);
 void tuff_sqlite_wait_done(tuff_sqlite_database *database);
 
+/* To be called before the write lock is taken: lets those go first who wait for it. */
+void tuff_sqlite_wait_turn(tuff_sqlite_database *database);
+
 /* checkpoint.c: called when a commit has been acknowledged. */
 void tuff_sqlite_checkpoint_install(tuff_sqlite_database *database);
 void tuff_sqlite_checkpoint(tuff_sqlite_database *database);
@@ -156,6 +162,12 @@ void tuff_sqlite_function_install(tuff_sqlite_database *database);
 
 /* The error of a statement that a function of the script has ended. Always false. */
 bool tuff_sqlite_fail_raised(tuff_sqlite_database *database, tuff_error *err);
+
+/* Gives a value to the engine, as the result of a function. lifetime: SQLITE_STATIC
+ * where its bytes outlive the statement, SQLITE_TRANSIENT where they are to be copied.
+ */
+void tuff_sqlite_give(sqlite3_context *context, const tuff_value *value,
+                      sqlite3_destructor_type lifetime);
 
 /* A value of the engine. False: no memory was left to bring a text into form. */
 static inline bool tuff_sqlite_read(sqlite3_value *from, tuff_value *to) {

@@ -102,6 +102,17 @@ static void name_constraint(const char *message, tuff_error *err) {
   }
 }
 
+/* A function of the script stands where its definition does not allow it. */
+static void hint_function(tuff_error *err) {
+  if (strncmp(err->message, "unsafe use of ", 14) == 0)
+    tuff_sqlite_host->hint(err, "a function that triggers, views, checks or indexes "
+                                "call is defined with schema = true");
+  else if (strstr(err->message, "non-deterministic "))
+    tuff_sqlite_host->hint(err,
+                           "a function whose results depend on its arguments alone "
+                           "is defined with deterministic = true");
+}
+
 static void hint(int result, tuff_error *err) {
   const tuff_host *host = tuff_sqlite_host;
   switch (err->code) {
@@ -115,6 +126,7 @@ static void hint(int result, tuff_error *err) {
                  "somebody wrote after this transaction began to read; begin it with "
                  "db:transaction, which locks before it reads");
       break;
+    case TUFF_MISUSE: hint_function(err); break;
     case TUFF_FULL: host->hint(err, "free some space, then run it again"); break;
     case TUFF_CORRUPT:
       host->hint(

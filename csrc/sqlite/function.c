@@ -6,7 +6,7 @@
 #include "sqlite/database.h"
 #include "sqlite/path.h"
 
-enum { MOST_ARGUMENTS = 127 }; /* SQLite's own limit */
+enum { MOST_ARGUMENTS = 127 }; /* from 3.48 on SQLite would take 1000 */
 
 /* What SQLite keeps for a function. */
 typedef struct defined {
@@ -21,7 +21,7 @@ typedef struct group {
 } group;
 
 bool tuff_sqlite_fail_raised(tuff_sqlite_database *database, tuff_error *err) {
-  database->raised = false;
+  database->raised = database->untold = false;
   tuff_sqlite_host->fail(err, TUFF_MISUSE, "a function that SQL called has failed");
   if (err) err->raised = true;
   return false;
@@ -51,7 +51,8 @@ static bool admit(sqlite3_context *context, const defined *defined) {
   return false;
 }
 
-static void give(sqlite3_context *context, const tuff_value *value) {
+void tuff_sqlite_give(sqlite3_context *context, const tuff_value *value,
+                      sqlite3_destructor_type lifetime) {
   enum { JSON = 'J' }; /* what SQLite's own JSON functions mark their results by */
   switch (value->kind) {
     case TUFF_BOOLEAN:
@@ -59,13 +60,12 @@ static void give(sqlite3_context *context, const tuff_value *value) {
     case TUFF_REAL: sqlite3_result_double(context, value->real); break;
     case TUFF_JSON:
     case TUFF_TEXT:
-      sqlite3_result_text64(context, value->bytes, value->size, SQLITE_TRANSIENT,
-                            SQLITE_UTF8);
+      sqlite3_result_text64(context, value->bytes, value->size, lifetime, SQLITE_UTF8);
       if (value->kind == TUFF_JSON) sqlite3_result_subtype(context, JSON);
       break;
     case TUFF_BLOB:
       sqlite3_result_blob64(context, value->size ? value->bytes : "", value->size,
-                            SQLITE_TRANSIENT);
+                            lifetime);
       break;
     default: sqlite3_result_null(context); break;
   }
@@ -78,7 +78,7 @@ static void on_call(sqlite3_context *context, int count, sqlite3_value **values)
     return;
   if (defined->function.call(defined->function.context, arguments, (unsigned)count,
                              &result))
-    give(context, &result);
+    tuff_sqlite_give(context, &result, SQLITE_TRANSIENT);
   else
     fail(context, defined);
 }
@@ -118,7 +118,7 @@ static void result_of(sqlite3_context *context, uint64_t number, read_group *how
   tuff_value result = {.kind = TUFF_NULL};
   if (!admit(context, defined)) return;
   if (how(defined->function.context, number, &result))
-    give(context, &result);
+    tuff_sqlite_give(context, &result, SQLITE_TRANSIENT);
   else
     fail(context, defined);
 }
@@ -147,7 +147,7 @@ static int on_compare(void *context, int a_size, const void *a, int b_size,
   int order = 0;
   if (!defined->database->raised &&
       !defined->function.compare(defined->function.context, &left, &right, &order))
-    defined->database->raised = true;
+    defined->database->raised = defined->database->untold = true;
   return order;
 }
 
@@ -157,6 +157,7 @@ static int on_commit(void *context) {
 }
 
 void tuff_sqlite_function_install(tuff_sqlite_database *database) {
+  sqlite3_limit(database->handle, SQLITE_LIMIT_FUNCTION_ARG, MOST_ARGUMENTS);
   sqlite3_commit_hook(database->handle, on_commit, database);
 }
 
@@ -197,6 +198,11 @@ static bool define(void *context, const tuff_function *function, tuff_error *err
   if (result == SQLITE_OK) return true;
   /* SQLite releases a function that it does not take, but not a collation. */
   if (function->compare) release(defined);
+  if (result == SQLITE_BUSY) {
+    tuff_sqlite_host->fail(err, TUFF_MISUSE,
+                           "a function cannot be replaced while a stream is open");
+    tuff_sqlite_host->hint(err, "close the stream first");
+  }
   return tuff_sqlite_fail(database, result, err);
 }
 

@@ -278,6 +278,9 @@ static bool renew(tuff_sqlite_statement *statement, tuff_error *err) {
 /* The first step of a run; it may wait for a lock. */
 static int first_step(tuff_sqlite_statement *statement, tuff_error *err) {
   enum { MOST_CHANGES = 50 }; /* of the schema, meanwhile */
+  tuff_sqlite_database *database = statement->database;
+  if (!statement->shape.readonly && sqlite3_get_autocommit(database->handle))
+    tuff_sqlite_wait_turn(database);
   int result = SQLITE_SCHEMA;
   for (int tries = 0; result == SQLITE_SCHEMA && tries < MOST_CHANGES; tries++) {
     if (TUFF_UNLIKELY(!statement->handle || tries > 0) && !renew(statement, err)) break;
@@ -286,7 +289,7 @@ static int first_step(tuff_sqlite_statement *statement, tuff_error *err) {
     if (TUFF_UNLIKELY(result != SQLITE_ROW && result != SQLITE_DONE))
       result = sqlite3_reset(statement->handle);
   }
-  tuff_sqlite_wait_done(statement->database);
+  tuff_sqlite_wait_done(database);
   statement->running = true;
   return result;
 }
@@ -337,19 +340,24 @@ static tuff_result failed(tuff_sqlite_statement *statement, int result,
 /* A function of the script failed. A collation cannot say so to the engine: what it has
  * put into an index may stand in the wrong place, and so nothing of the transaction may
  * stay. */
-static tuff_result raised(tuff_sqlite_statement *statement, tuff_error *err) {
+static tuff_result raised(tuff_sqlite_statement *statement, int result,
+                          tuff_error *err) {
   tuff_sqlite_database *database = statement->database;
-  int result = reset(statement);
+  int reason = reset(statement); /* nothing, where the first step was reset before */
+  if (reason != SQLITE_OK) result = reason;
   database->total_changes = sqlite3_total_changes64(database->handle);
+  bool done = result == SQLITE_OK || result == SQLITE_ROW || result == SQLITE_DONE;
   bool told = (result & 0xFF) == SQLITE_ERROR || result == SQLITE_INTERRUPT ||
               result == SQLITE_CONSTRAINT_COMMITHOOK;
-  if (result != SQLITE_OK && !told) { /* another error came first */
+  bool untold = database->untold;
+  if (!done && !told && !untold) { /* another error came first */
     database->raised = false;
     tuff_sqlite_fail(database, result, err);
     return TUFF_FAILED;
   }
   tuff_sqlite_fail_raised(database, err);
-  if (result == SQLITE_OK && !statement->shape.readonly)
+  if ((done || untold) && !statement->shape.readonly &&
+      !sqlite3_get_autocommit(database->handle))
     tuff_sqlite_control(database, TUFF_ROLLBACK, TUFF_WRITE, 0, NULL);
   return TUFF_FAILED;
 }
@@ -366,7 +374,7 @@ tuff_result tuff_sqlite_step(void *context, tuff_value *row, tuff_error *err) {
                       result == SQLITE_ROW))
       return TUFF_ROW; /* the core asks for it when it has made room */
   }
-  if (TUFF_UNLIKELY(statement->database->raised)) return raised(statement, err);
+  if (TUFF_UNLIKELY(statement->database->raised)) return raised(statement, result, err);
   if (TUFF_LIKELY(result == SQLITE_ROW))
     return tuff_sqlite_row(statement, row, err) ? TUFF_ROW : TUFF_FAILED;
   if (TUFF_LIKELY(result == SQLITE_DONE)) return done(statement);

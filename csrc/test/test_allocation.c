@@ -1,8 +1,7 @@
 /* test_allocation.c: the n-th allocation fails, for every n until the work passes:
  * first those of the core and the driver, then those of SQLite. The error says so,
  * nothing leaks, nothing half done is kept, and the connection goes on. */
-#include <sqlite3.h>
-
+#include "test/failing.h"
 #include "test/scratch.h"
 
 static tuff_connection connection;
@@ -214,78 +213,6 @@ static const work works[] = {
     {"a loop whose body writes", run_loop, loop_is_done, loop_is_undone},
 };
 
-/* ---- the two allocators ---- */
-
-/* SQLite's, with a switch. */
-static sqlite3_mem_methods original;
-static long sqlite_countdown, sqlite_failures; /* of calls; below 0: failing */
-
-static bool sqlite_refuses(void) {
-  if (sqlite_failures == 0 || --sqlite_countdown > 0) return false;
-  sqlite_failures--;
-  return true;
-}
-
-static void *sqlite_malloc(int size) {
-  return sqlite_refuses() ? NULL : original.xMalloc(size);
-}
-
-static void *sqlite_realloc(void *old, int size) {
-  return sqlite_refuses() ? NULL : original.xRealloc(old, size);
-}
-
-static void install(void) {
-  sqlite3_config(SQLITE_CONFIG_GETMALLOC, &original);
-  sqlite3_mem_methods failing = original;
-  failing.xMalloc = sqlite_malloc;
-  failing.xRealloc = sqlite_realloc;
-  sqlite3_config(SQLITE_CONFIG_MALLOC, &failing);
-  /* Memory set aside for small blocks would hide most of them. */
-  sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
-}
-
-typedef struct allocator {
-  const char *name;
-  void (*fail)(long n, long more);
-  bool (*has_failed)(void); /* switches it off */
-} allocator;
-
-/* Those that are still to fail are drawn: all of them, if none has. */
-static long left, drawn_of;
-
-static long draw(long n, long more) {
-  long refused = 0;
-  for (long i = 0; i < n + more + 1; i++) {
-    void *block = tuff_alloc(NULL, 1);
-    if (!block) refused++;
-    tuff_free(block);
-  }
-  tuff_alloc_fail(0, 0);
-  return refused;
-}
-
-static void fail_ours(long n, long more) {
-  left = n;
-  drawn_of = more;
-  tuff_alloc_fail((unsigned long)n, (unsigned long)more);
-}
-
-static bool ours_has_failed(void) { return draw(left, drawn_of) <= drawn_of; }
-
-static void fail_sqlite(long n, long more) {
-  sqlite_failures = drawn_of = more + 1;
-  sqlite_countdown = n;
-}
-
-static bool sqlite_has_failed(void) {
-  bool has = sqlite_failures < drawn_of;
-  sqlite_failures = 0;
-  return has;
-}
-
-static const allocator ours = {"our own", fail_ours, ours_has_failed};
-static const allocator theirs = {"SQLite's", fail_sqlite, sqlite_has_failed};
-
 /* ---- every allocation in turn ---- */
 
 static long most = 2; /* how many fail after the first one; all of 0, 2 and 100 */
@@ -373,15 +300,15 @@ static void survives(void) {
 static void fails_as_it_was_told(void) {
   for (long n = 1; n < 5; n++) {
     for (long more = 0; more < 5; more++) {
-      fail_ours(n, more);
-      expect_equal(draw(n, more), 1 + more);
+      ours.fail(n, more);
+      expect_equal(failing_draw(), 1 + more);
     }
   }
 }
 
 int main(void) {
   if (getenv("TUFF_SOAK")) most = 100;
-  install();
+  failing_install();
   scratch_begin();
   it("fails the allocations that it was told to", fails_as_it_was_told);
   it("opens, or says why not", opens_or_says_why_not);

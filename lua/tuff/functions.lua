@@ -8,9 +8,10 @@ local M = {}
 local boolean, text = options_of.checks.boolean, options_of.checks.text
 
 ---@class tuff.FunctionOptions
----@field deterministic boolean? equal arguments give equal results: indexes may use it (false)
----@field schema boolean? triggers, views, checks and indexes may call it, also those of a
---- database that somebody else made (false)
+--- Deterministic: equal arguments give equal results, and so SQL may call it less often, and use
+--- it in indexes. Schema: a database that somebody else made can call it, too.
+---@field deterministic boolean? (false)
+---@field schema boolean? triggers, views, checks and indexes may call it (false)
 
 local definition_options = { deterministic = boolean, schema = boolean }
 
@@ -38,7 +39,7 @@ end
 
 ---@class tuff.Aggregate
 ---@field start any the state of a new group: a value, or a function that makes one (nil)
----@field step fun(state, ...): any a row joins: the new state, or nothing if it changed in place
+---@field step fun(state, ...): any a row joins: returns the new state; nil: it changed in place
 ---@field final (fun(state): any)? the result (the state itself)
 ---@field inverse (fun(state, ...): any)? the oldest row leaves: makes it a window function
 ---@field value (fun(state): any)? the result so far, for a window (`final`)
@@ -71,7 +72,7 @@ function M.define_aggregate(db, name, definition, options)
   check_aggregate(definition)
   options = check_options(options, definition_options, "db:define_aggregate")
   local final = definition.final or identity
-  core.define_aggregate(db, name, { definition.step, final, definition.start or false,
+  core.define_aggregate(db, name, { definition.step, final, definition.start,
     definition.inverse or false, definition.value or final }, options.deterministic, options.schema)
 end
 
@@ -100,6 +101,12 @@ function M.load_extension(db, path, options)
   errors.check_self(db, "tuff.connection", "load_extension")
   errors.check(path, "string", "the path given to db:load_extension")
   options = check_options(options, { optional = boolean, entry = text }, "db:load_extension")
+  for _, given in ipairs { path, options.entry } do
+    if given == "" or given:find("\0", 1, true) then
+      errors.raise("misuse", "the path and the entry given to db:load_extension are not empty, "
+        .. "and hold no NUL byte")
+    end
+  end
   local good, err = pcall(core.load_extension, db, path, options.entry)
   if good then return true end
   if not options.optional or not errors.is_error(err)

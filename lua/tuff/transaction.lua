@@ -8,75 +8,78 @@ local M = {}
 
 -- ---- functions that wait for the end -----------------------------------------------------
 
--- core.state(db).waiting is a list of { event, fn, depth }: `event` is "commit" or
--- "rollback", depth the level of the nest it was given in. When a level is undone, its
--- commits are forgotten, and its rollbacks become certain: they run at the end whatever
--- the levels around it do.
+-- core.state(db).waiting is a list of { event, fn, level }: `event` is "commit" or "rollback",
+-- `level` the number of the transaction it was given in; an inner one has a greater number than
+-- those around it. When a level is undone, its commits are forgotten, and its rollbacks become
+-- certain: they run at the end whatever the levels around it do. Where memory is wanting, the end
+-- of a level may pass unnoticed here; its number never comes back, and what waits for it is lost.
 
---- Runs the functions, every one; the first error is raised after the last.
-local function run_all(list)
+--- Runs the functions whose time has come, every one; the first error is raised after the last.
+local function run_all(waiting)
   local first
-  for _, fn in ipairs(list) do
-    local good, err = pcall(fn)
-    if not good and first == nil then first = { err } end
+  for _, entry in ipairs(waiting) do
+    if entry.level == 0 and entry.event ~= "rollback" then
+      local good, err = pcall(entry.fn)
+      if not good and first == nil then first = { err } end
+    end
   end
   if first then error(first[1], 0) end
 end
 
 --- A level was kept: what waits there waits for the level around it now.
-local function keep_level(waiting, depth)
-  for _, entry in ipairs(waiting) do entry.depth = math.min(entry.depth, depth - 1) end
+local function keep_level(waiting, level, around)
+  for _, entry in ipairs(waiting) do
+    if entry.level == level then entry.level = around end
+  end
 end
 
-local function undo_level(waiting, depth)
-  local left = {}
-  for _, entry in ipairs(waiting) do
-    if entry.depth < depth or entry.event ~= "commit" then
-      if entry.depth >= depth then entry.event, entry.depth = "certain", 0 end
-      left[#left + 1] = entry
+--- All levels inside this one were undone.
+local function undo_levels(waiting, around)
+  local left = 0
+  for i, entry in ipairs(waiting) do
+    waiting[i] = nil
+    if entry.level <= around or entry.event ~= "commit" then
+      if entry.level > around then entry.event, entry.level = "certain", 0 end
+      left = left + 1
+      waiting[left] = entry
     end
   end
-  return left
 end
 
---- To be called when the level with this depth, from 1, has ended.
-local function ended(db, depth, event)
+--- To be called when a level has ended.
+---@param db tuff.Database
+---@param committed integer? its number, if it was kept
+local function ended(db, committed)
   local state = core.state(db)
   -- What was learnt of tables may have been undone, and the version of the schema goes back.
-  if event == "rollback" then state.schema_version = nil end
-  local waiting = state.waiting
+  if not committed then state.schema_version = nil end
+  local waiting, around = state.waiting, core.level(db)
   if not waiting then return end
-  if event == "commit" then
-    keep_level(waiting, depth)
+  if around == 0 then state.waiting = nil end
+  if committed then
+    keep_level(waiting, committed, around)
   else
-    waiting = undo_level(waiting, depth)
-    state.waiting = waiting
+    undo_levels(waiting, around)
   end
-  if depth > 1 then return end
-  state.waiting = nil
-  local list = {}
-  for _, entry in ipairs(waiting) do
-    if entry.event == event or entry.event == "certain" then list[#list + 1] = entry.fn end
-  end
-  run_all(list)
+  if around == 0 then run_all(waiting) end
 end
 
 local function wait_for(db, event, fn)
   local method = "after_" .. event
   errors.check_self(db, "tuff.connection", method)
   errors.check(fn, "function", "the function given to " .. method)
-  local depth = core.depth(db)
+  local level = core.level(db)
   if core.is_manual(db) then
     errors.raise("misuse", "a transaction that was begun by hand does not tell when it ends",
       { hint = "begin it by db:transaction or db:begin" })
   end
-  if depth == 0 then
+  if level == 0 then
     if event == "commit" then fn() end
     return
   end
   local state = core.state(db)
   state.waiting = state.waiting or {}
-  table.insert(state.waiting, { event = event, fn = fn, depth = depth })
+  table.insert(state.waiting, { event = event, fn = fn, level = level })
 end
 
 --- Runs fn after the outermost transaction has committed and its lock is released, in the
@@ -102,7 +105,7 @@ end
 ---@param db tuff.Database
 function M.close(db)
   errors.check_self(db, "tuff.connection", "close")
-  if core.close(db) then ended(db, 1, "rollback") end
+  if core.close(db) then ended(db) end
 end
 
 -- ---- the handle --------------------------------------------------------------------------
@@ -114,10 +117,10 @@ local Transaction = {}
 function Transaction:commit()
   errors.check_self(self, "tuff.transaction", "commit")
   local db = core.connection_of(self)
-  local depth = core.depth(db)
+  local level = core.level(db)
   local good, err = pcall(core.commit, self)
-  if good then return ended(db, depth, "commit") end
-  if core.depth(db) < depth then ended(db, depth, "rollback") end
+  if good then return ended(db, level) end
+  if core.level(db) < level then ended(db) end
   error(err, 0)
 end
 
@@ -126,7 +129,7 @@ function Transaction:rollback()
   errors.check_self(self, "tuff.transaction", "rollback")
   local db = core.connection_of(self)
   local good, err = pcall(core.rollback, self)
-  if good or not core.is_open(self) then ended(db, core.depth(db) + 1, "rollback") end
+  if good or not core.is_open(self) then ended(db) end
   if not good then error(err, 0) end
 end
 
@@ -153,7 +156,7 @@ function core.transaction:__gc()
   end
   local open, db = core.is_open(self), core.connection_of(self)
   core.collect(self)
-  if open then ended(db, core.depth(db) + 1, "rollback") end
+  if open then ended(db) end
 end
 
 -- ---- beginning ---------------------------------------------------------------------------
@@ -194,17 +197,17 @@ end
 --- strike between any two lines here: then the end of the scope rolls back.
 local function attempt(db, mode, timeout, fn)
   local tx <close> = core.begin(db, mode, timeout)
-  local depth = core.depth(db)
+  local level = core.level(db)
   local results = table.pack(pcall(fn, db))
   if results[1] then
     local good, err = pcall(core.commit, tx)
     if good then
       -- An error out of these is the caller's: the transaction is committed already.
-      ended(db, depth, "commit")
+      ended(db, level)
       return results
     end
     results = { false, err, n = 2 }
-    if not core.is_open(tx) then ended(db, depth, "rollback") end
+    if not core.is_open(tx) then ended(db) end
   end
   if core.is_open(tx) then pcall(tx.rollback, tx) end -- the first error is the one to be seen
   return results

@@ -12,6 +12,13 @@ local function command_line(words)
   return table.concat(quoted, " ")
 end
 
+--- Starts a program.
+---@param words string[]
+---@return file* pipe  what it prints
+function M.start(words)
+  return assert(io.popen(command_line(words)))
+end
+
 --- Runs a program and returns what it printed; if it failed, nil and a line that says why.
 ---@param words string[]
 ---@param seconds integer|nil  how long it may take

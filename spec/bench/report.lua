@@ -77,6 +77,11 @@ local function print_failures(contenders, works, results)
   end
 end
 
+local waiting = [[
+Waiting: %d processes made %d transactions each, holding the lock for %g ms: %d failed; of the
+others 99 %% got the lock within %.0f ms, and the last one within %.0f ms.
+]]
+
 local foot = [[
 Figures are ratios to raw C, lower is better, unless the line says otherwise; medians over
 rounds (%d) in which the contenders take turns, each run a fresh process. Time is the CPU time
@@ -85,11 +90,16 @@ closed. WAL, synchronous NORMAL, 64 MB of cache. Raw C opens the database as an 
 does, without SQLITE_OPEN_NOMUTEX; the column NOMUTEX is the same program with it.]]
 
 ---@param report { contenders: table[], works: table[], results: table, lines: table[],
----  rounds: integer, note: string|nil }
+---  rounds: integer, waiting: table|nil, note: string|nil }
 function M.print(report)
   print_aligned(rows(report.lines, columns(report.contenders)))
   print()
   print_failures(report.contenders, report.works, report.results)
+  local waited = report.waiting
+  if waited then
+    print(waiting:format(waited.processes, waited.each, waited.hold, waited.failed, waited.p99,
+      waited.longest))
+  end
   print(foot:format(report.rounds))
   print_contenders(report.contenders)
   if report.note then print(report.note) end

@@ -12,13 +12,15 @@ local json = require "bench.json"
 local match = require "bench.match"
 local process = require "bench.process"
 local report = require "bench.report"
+local waiting = require "bench.waiting"
 local workload = require "bench.workload"
 
 local function parse_arguments()
   local parser = argparse("run.lua", "Measures tuff against raw C and other bindings.")
   parser:option("--rounds", "How often each contender does each work."):default("7")
     :convert(tonumber)
-  parser:option("--only", "Contenders and works to measure, as a,b,c; raw C always takes part.")
+  parser:option("--only", "Contenders and works to measure, as a,b,c; raw C always takes part, and "
+    .. "how long writers wait is left out.")
   parser:option("--output", "Where the figures go, as JSON."):default("build/bench.json")
   parser:option("--raw", "The program built from raw.c."):default("build/bench/raw")
   local options = parser:parse()
@@ -119,6 +121,7 @@ local function write_json(path, run)
     works = run.works,
     results = run.results,
     comparison = map(run.lines, line_facts),
+    waiting = run.waiting,
   })
   assert(file:close())
 end
@@ -150,11 +153,12 @@ local function main()
     rounds = options.rounds,
     note = place.note,
     lines = comparison.lines(results, contenders, works),
+    waiting = not options.only and waiting.measure(place.path .. "/waiting.db") or nil,
   }
   report.print(run)
   write_json(options.output, run)
   print("Written: " .. options.output)
-  return complete(results)
+  return complete(results) and not (run.waiting and run.waiting.failed > 0)
 end
 
 local finished, answer = pcall(main)

@@ -12,6 +12,16 @@ function M.median(numbers)
   return sorted[1] and (sorted[middle] + sorted[middle + 1]) / 2
 end
 
+--- The number that this share of them does not exceed.
+---@param numbers number[]
+---@param share number  from 0 to 1
+---@return number|nil
+function M.quantile(numbers, share)
+  local sorted = table.move(numbers, 1, #numbers, 1, {})
+  table.sort(sorted)
+  return sorted[math.max(1, math.ceil(share * #sorted))]
+end
+
 ---@param numbers number[]
 ---@return number|nil
 function M.minimum(numbers)

@@ -145,6 +145,35 @@ function Statement:arrays(...) end
 ---@return boolean
 function Statement:exists(...) end
 
+---@class tuff.Stream
+--- One value, as db:blob gives it: it has a position, as a file has, and a length that it cannot
+--- change. `#stream` is its length, too.
+local Stream = {}
+
+--- The next bytes, as many as are left at most; nil at the end. Without a count all that are
+--- left, which may be none.
+---@param count integer?
+---@return string?
+function Stream:read(count) end
+
+--- Writes over what is there. Outside of a transaction the first write takes the write lock, and
+--- closing the stream commits.
+---@param ... string
+---@return tuff.Stream self
+function Stream:write(...) end
+
+--- Moves the position, or only tells it.
+---@param whence "set"|"cur"|"end"|nil from the beginning, from here ("cur"), from the end
+---@param offset integer? (0)
+---@return integer position in bytes, from 0
+function Stream:seek(whence, offset) end
+
+---@return integer bytes
+function Stream:length() end
+
+--- May be called twice. An error: what was written could not be committed.
+function Stream:close() end
+
 -- What follows is between the C core and the Lua layer.
 
 ---@class tuff.core
@@ -212,15 +241,51 @@ function core.connection_of(tx) end
 ---@return boolean
 function core.is_busy(tx) end
 
---- How many transactions are open inside one another.
+--- The number of the innermost transaction that is open; an inner one has a greater number than
+--- those around it, and no number comes back. 0: none is open.
 ---@param db tuff.Database
 ---@return integer
-function core.depth(db) end
+function core.level(db) end
 
 --- Whether the script has begun the open transaction by writing BEGIN.
 ---@param db tuff.Database
 ---@return boolean
 function core.is_manual(db) end
+
+--- Defines a function, or replaces one.
+---@param db tuff.Database
+---@param name string
+---@param fn fun(...): any
+---@param deterministic boolean?
+---@param schema boolean?
+function core.define(db, name, fn, deterministic, schema) end
+
+--- Defines an aggregate by an array: step, final, start, inverse and value. Start may be nil; the
+--- last two are false where it is no window function.
+---@param db tuff.Database
+---@param name string
+---@param definition any[]
+---@param deterministic boolean?
+---@param schema boolean?
+function core.define_aggregate(db, name, definition, deterministic, schema) end
+
+---@param db tuff.Database
+---@param name string
+---@param fn fun(a: string, b: string): number
+function core.define_collation(db, name, fn) end
+
+---@param db tuff.Database
+---@param path string
+---@param entry string? the function that the library begins with
+function core.load_extension(db, path, entry) end
+
+---@param db tuff.Database
+---@param schema string? nil: the main one
+---@param table string
+---@param column string
+---@param row integer its rowid
+---@return tuff.Stream
+function core.blob_stream(db, schema, table, column, row) end
 
 --- Inserts rows as long as their keys are exactly these columns.
 ---@param db tuff.Database
