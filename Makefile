@@ -81,6 +81,7 @@ $(OUT)/test/test_%: $(OUT)/obj/test/test_%.o $(engine)
 	$(quiet)$(CC) $(ldflags) -o $@ $^ $(libraries) -lsqlite3
 
 $(OUT)/test/test_io: $(OUT)/obj/test/disk/interpose.o
+$(OUT)/test/test_disk: $(OUT)/obj/test/disk/disk.o
 
 # A program that is an interpreter itself, with the whole module in it.
 $(OUT)/test/test_lua_allocation: libraries = $(LUA_LIBS)

@@ -25,13 +25,19 @@ end
 --- Runs the workload under the recorder and replays power losses.
 ---@param options string of tuff.open, as Lua
 ---@param images integer how many are wanted
----@param lies boolean? whether the disk only says that it has synced
+---@param how { lies: boolean?, two_files: boolean? }? lies: the disk only says that it has synced
 ---@return table<string, integer> counts by what the checker answered, and `images`
 ---@return string shown what was wrong with the first ones
-local function replay(options, images, lies)
+local function replay(options, images, how)
+  how = how or {}
+  local two = here .. "/spec/power_loss/two_files.lua"
+  local programs = how.two_files and { { two, "workload" }, { two, "check" } }
+    or { { here .. "/spec/power_loss/workload.lua" }, { here .. "/spec/power_loss/check.lua" } }
   local place = directory()
-  local live, log = place .. "/live", place .. "/log"
-  assert(lfs.mkdir(live) and lfs.mkdir(place .. "/images"))
+  -- The journals of several files name each other by their whole path: then the images have to
+  -- lie where the files lay, and recoveries, which lie elsewhere, are not replayed.
+  local live, log = place .. (how.two_files and "/images/first" or "/live"), place .. "/log"
+  assert(lfs.mkdir(place .. "/images") and lfs.mkdir(live))
   local preload = os.getenv("LD_PRELOAD")
   local environment = command {
     "env", "LUA_PATH=" .. here .. "/?.lua;" .. package.path:gsub("%./", here .. "/"),
@@ -39,19 +45,20 @@ local function replay(options, images, lies)
   }
   local recorded = command {
     "LD_PRELOAD=" .. (preload and preload .. ":" or "") .. built .. "/recorder.so",
-    "DISK_LOG=" .. log, "DISK_DIRECTORY=" .. live, lies and "DISK_LIES=1" or "DISK_HONEST=1",
+    "DISK_LOG=" .. log, "DISK_DIRECTORY=" .. live, how.lies and "DISK_LIES=1" or "DISK_HONEST=1",
   }
-  local workload = command {
-    "lua5.4", here .. "/spec/power_loss/workload.lua", options, soak and 60 or 30,
+  local workload = command { "lua5.4", table.unpack(programs[1]) } .. " " .. command {
+    options, soak and 60 or 30,
   }
   assert(os.execute(("cd %s && %s %s %s > /dev/null"):format(process.quote(live), environment,
     recorded, workload)))
   local shown = place .. "/shown"
   local output = process.capture(("%s %s 2> %s"):format(environment, command {
-    built .. "/replayer", "--images", images, "--again", soak and 100 or 50, "--recorder",
-    built .. "/recorder.so", log, place .. "/images", "lua5.4",
-    here .. "/spec/power_loss/check.lua", options,
-  }, process.quote(shown)))
+    built .. "/replayer", "--images", images,
+  } .. " " .. (how.two_files and "" or command {
+    "--again", soak and 100 or 50, "--recorder", built .. "/recorder.so",
+  }) .. " " .. command { log, place .. "/images", "lua5.4", table.unpack(programs[2]) } .. " "
+    .. command { options }, process.quote(shown)))
   local counts = {}
   for word, count in output:gmatch("(%a+) (%d+)") do counts[word] = math.tointeger(count) end
   return counts, temporary.read(shown)
@@ -93,9 +100,19 @@ describe("after a power loss", function()
     keeps_a_prefix("{ durability = 'normal', journal = 'delete' }")
   end)
 
+  it("a transaction over two files is in both with a rollback journal", function()
+    local counts, shown = replay("{ journal = 'delete' }", images, { two_files = true })
+    assert.equal(counts.images, counts.ok, shown)
+  end)
+
+  it("a transaction over two files with logs may be in one alone, but none is lost", function()
+    local counts, shown = replay("{}", images, { two_files = true })
+    assert.equal(counts.images, counts.ok + (counts.apart or 0), shown)
+  end)
+
   it("this would be noticed: a disk that lies loses and corrupts", function()
     for _, options in ipairs { "{}", "{ journal = 'delete' }" } do
-      local counts = replay(options, 200, true)
+      local counts = replay(options, 200, { lies = true })
       assert.is_true((counts.lost or 0) > 10, "nothing was lost")
       assert.is_true((counts.corrupt or 0) + (counts.halved or 0) > 3, "nothing was corrupted")
     end

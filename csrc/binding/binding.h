@@ -79,7 +79,6 @@ typedef struct binding_connection {
    * which keeps it and puts it back. A Lua error that leaves the call behind (no
    * memory, say) leaves it set, and a later call releases it. */
   binding_running active;
-  bool tracing;  /* the trace function runs */
   bool watching; /* the progress function runs */
   enum { BINDING_GOES_ON, BINDING_STOPPED, BINDING_STOPPED_BY_ERROR } stopped;
   int64_t progress_us; /* between two calls of it, 0: there is none */

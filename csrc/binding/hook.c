@@ -45,11 +45,8 @@ static int call_trace(lua_State *L) {
 
 static void on_run(void *context, const tuff_run_report *report) {
   binding_connection *box = context;
-  if (box->tracing) return; /* what the trace function itself runs */
   traced traced = {box, report};
-  box->tracing = true;
   binding_call_back(box, call_trace, &traced);
-  box->tracing = false;
 }
 
 /* Puts the function at index 2, or nothing, into the slot. */

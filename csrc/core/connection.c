@@ -66,6 +66,18 @@ bool tuff_connection_settle(tuff_connection *connection, tuff_error *err) {
          (!connection->blobs || tuff_blobs_settle(connection, err));
 }
 
+/* It comes in the middle of what ends a run, so that nothing must be begun, written or
+ * read ahead by whoever is told. */
+void tuff_connection_report(tuff_connection *connection,
+                            const tuff_run_report *report) {
+  if (!connection->trace || connection->reporting) return;
+  connection->reporting = true;
+  connection->stepping++;
+  connection->trace(connection->trace_context, report);
+  connection->stepping--;
+  connection->reporting = false;
+}
+
 static bool prepare_to_attach(tuff_connection *connection, tuff_error *err) {
   if (!connection->driver->attach) {
     tuff_fail(err, TUFF_UNSUPPORTED, "%s attaches no other databases",

@@ -42,6 +42,7 @@ typedef struct tuff_connection {
   /* Told of every run, when it has ended; may be NULL. */
   void (*trace)(void *context, const tuff_run_report *report);
   void *trace_context;
+  bool reporting; /* it is being told: it may read, and end nothing */
   tuff_transaction transaction;
   tuff_statement_cache cache;
   tuff_statement *statements;     /* all of them */
@@ -74,6 +75,9 @@ bool tuff_connection_check(const tuff_connection *connection, tuff_error *err);
 /* Before anything is written or begun: reads open loops to their end and closes streams
  * that are in no transaction, which would keep an old snapshot. */
 bool tuff_connection_settle(tuff_connection *connection, tuff_error *err);
+
+/* Tells of a run, unless it is one of whoever is being told. */
+void tuff_connection_report(tuff_connection *connection, const tuff_run_report *report);
 
 /* Opens another database beside the main one, or closes it: see tuff_driver. */
 bool tuff_connection_attach(tuff_connection *connection, const tuff_options *options,

@@ -148,9 +148,9 @@ static bool settle(tuff_cursor *cursor, uint64_t *budget, tuff_error *err) {
   }
   if (result == TUFF_DONE) {
     unlink_cursor(&connection->cursors, cursor);
-    tuff_statement_release(statement);
     cursor->statement = NULL;
     link_cursor(&connection->settled, cursor);
+    tuff_statement_release(statement); /* last: see tuff_cursor_close */
   }
   return true;
 }
@@ -208,10 +208,12 @@ tuff_result tuff_cursor_step(tuff_cursor *cursor, tuff_error *err) {
   return result;
 }
 
+/* The statement goes last: its end may be told to a function of the script, in which a
+ * finaliser may come to this cursor, or to any other. */
 void tuff_cursor_close(tuff_cursor *cursor, const char *reason) {
   if (!cursor->connection) return;
+  tuff_statement *statement = cursor->statement;
   unlink_cursor(list_of(cursor), cursor);
-  tuff_statement_release(cursor->statement);
   cursor->statement = NULL;
   cursor->connection = NULL;
   cursor->reason = reason;
@@ -224,6 +226,7 @@ void tuff_cursor_close(tuff_cursor *cursor, const char *reason) {
     tuff_free(chunk);
   }
   cursor->last = NULL;
+  tuff_statement_release(statement);
 }
 
 bool tuff_cursors_settle(tuff_connection *connection, uint64_t budget,
@@ -234,22 +237,27 @@ bool tuff_cursors_settle(tuff_connection *connection, uint64_t budget,
   return true;
 }
 
-static void close_where(tuff_connection *connection, unsigned depth, const void *source,
-                        const char *reason) {
-  tuff_cursor *lists[] = {connection->cursors, connection->settled};
-  for (size_t i = 0; i < 2; i++)
-    for (tuff_cursor *cursor = lists[i], *next; cursor; cursor = next) {
-      next = cursor->next;
-      bool meant = cursor->depth >= depth && (!source || cursor->source == source);
-      /* One that steps learns it from the engine when it goes on. */
-      if (meant && !(cursor->statement && cursor->statement->stepping))
-        tuff_cursor_close(cursor, reason);
-    }
+/* One that steps learns it from the engine when it goes on. */
+static bool may_close(const tuff_cursor *cursor, unsigned depth, const void *source) {
+  return cursor->depth >= depth && (!source || cursor->source == source) &&
+         !(cursor->statement && cursor->statement->stepping);
+}
+
+/* Closing one may close others, so that it begins again each time. */
+static void close_where(tuff_connection *connection, tuff_cursor **list, unsigned depth,
+                        const void *source, const char *reason) {
+  for (tuff_cursor *cursor = *list; cursor;) {
+    bool closes = may_close(cursor, depth, source);
+    if (closes) tuff_cursor_close(cursor, reason);
+    cursor = closes ? *list : cursor->next;
+  }
+  if (list == &connection->cursors)
+    close_where(connection, &connection->settled, depth, source, reason);
 }
 
 void tuff_cursors_close(tuff_connection *connection, unsigned depth,
                         const char *reason) {
-  close_where(connection, depth, NULL, reason);
+  close_where(connection, &connection->cursors, depth, NULL, reason);
 }
 
 bool tuff_cursors_step(const tuff_connection *connection, const void *source) {
@@ -260,5 +268,5 @@ bool tuff_cursors_step(const tuff_connection *connection, const void *source) {
 
 void tuff_cursors_close_of(tuff_connection *connection, const void *source,
                            const char *reason) {
-  close_where(connection, 0, source, reason);
+  close_where(connection, &connection->cursors, 0, source, reason);
 }

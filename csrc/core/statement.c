@@ -233,7 +233,8 @@ static bool admit_values(const tuff_statement *statement, const tuff_value *valu
 }
 
 /* Names the parameter whose value was refused. */
-static bool refused_value(const tuff_statement *statement, tuff_error *err) {
+static bool refused_value(tuff_statement *statement, tuff_error *err) {
+  statement->failed = err->code;
   tuff_transaction_note_error(statement->connection, true, err);
   if (err->parameter < 0) return false;
   unsigned number = (unsigned)err->parameter;
@@ -272,11 +273,15 @@ bool tuff_statement_start(tuff_statement *statement, const tuff_value *values,
          refused_value(statement, err);
 }
 
-static tuff_result failed(tuff_statement *statement, tuff_error *err) {
-  map_offset(&statement->tokenized, err);
+static tuff_result failed(tuff_statement *statement, const tuff_error *err) {
   statement->failed = err ? err->code : TUFF_MISUSE;
-  tuff_transaction_note_error(statement->connection, statement->shape->readonly, err);
   return TUFF_FAILED;
+}
+
+static tuff_result failed_in_engine(tuff_statement *statement, tuff_error *err) {
+  map_offset(&statement->tokenized, err);
+  tuff_transaction_note_error(statement->connection, statement->shape->readonly, err);
+  return failed(statement, err);
 }
 
 /* What a statement has written cannot be refused any more. */
@@ -323,17 +328,17 @@ tuff_result tuff_statement_step(tuff_statement *statement, tuff_error *err) {
     if (TUFF_UNLIKELY(statement->shape->generation != generation)) {
       if (!fit_row(statement, err) ||
           !connection->driver->row(statement->native, statement->row, err))
-        return TUFF_FAILED;
+        return failed(statement, err);
     }
     if (TUFF_UNLIKELY(connection->limited) && !admit_row(statement, err))
-      return TUFF_FAILED;
+      return failed(statement, err);
     return TUFF_ROW;
   }
   if (result == TUFF_DONE) {
     done(statement);
     return TUFF_DONE;
   }
-  return failed(statement, err);
+  return failed_in_engine(statement, err);
 }
 
 int64_t tuff_statement_finish_run(tuff_statement *statement, tuff_error *err) {
@@ -350,11 +355,10 @@ static void report(tuff_statement *statement) {
   int64_t us = tuff_now_us() - statement->sampled_us;
   connection->counters.sampled_us += (uint64_t)us;
   statement->sampled_us = 0;
-  if (!connection->trace) return;
   tuff_run_report report = {
       statement->source, statement->size, statement->rows, statement->changed, us,
       statement->failed};
-  connection->trace(connection->trace_context, &report);
+  tuff_connection_report(connection, &report);
 }
 
 void tuff_statement_rewind(tuff_statement *statement) {

@@ -29,7 +29,7 @@ static void report(tuff_connection *connection, tuff_verb verb, int64_t began,
       [TUFF_RELEASE] = "release",   [TUFF_ROLLBACK_TO] = "rollback to savepoint"};
   tuff_run_report report = {names[verb],           strlen(names[verb]),      0, 0,
                             tuff_now_us() - began, err ? err->code : TUFF_OK};
-  connection->trace(connection->trace_context, &report);
+  tuff_connection_report(connection, &report);
 }
 
 static bool control(tuff_connection *connection, tuff_verb verb, tuff_mode mode,
@@ -262,7 +262,8 @@ void tuff_transaction_note_error(tuff_connection *connection, bool readonly,
 
 bool tuff_transaction_notice_end(tuff_connection *connection, tuff_error *err) {
   const tuff_transaction *transaction = &connection->transaction;
-  if (transaction->depth == 0 || transaction->failed ||
+  /* While a commit or a rollback is reported, its level is still there. */
+  if (transaction->depth == 0 || transaction->failed || connection->reporting ||
       state_of(connection) != TUFF_STATE_IDLE)
     return true;
   tuff_fail(err, TUFF_MEMORY, "the engine has rolled this transaction back");

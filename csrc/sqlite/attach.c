@@ -1,7 +1,8 @@
 /* attach.c: other database files beside the main one, by the same rules. A transaction
- * over several files is atomic unless the system dies in its commit. */
+ * over several files is atomic unless its commit is cut off. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "sqlite/database.h"
 #include "sqlite/path.h"
@@ -34,7 +35,7 @@ static bool attach_path(tuff_sqlite_database *database, const tuff_sqlite_file *
 static bool detach_schema(tuff_sqlite_database *database, const char *schema,
                           tuff_error *err) {
   char sql[TUFF_SQLITE_PRAGMA];
-  snprintf(sql, sizeof sql, "DETACH %s", schema);
+  snprintf(sql, sizeof sql, "DETACH \"%s\"", schema);
   return tuff_sqlite_exec(database, sql, err);
 }
 
@@ -42,9 +43,10 @@ static bool detach_schema(tuff_sqlite_database *database, const char *schema,
 static bool set_up(tuff_sqlite_database *database, tuff_sqlite_file *file,
                    const tuff_options *options, tuff_error *err) {
   char sql[TUFF_SQLITE_PRAGMA];
-  snprintf(sql, sizeof sql, "SELECT 1 FROM %s.sqlite_schema LIMIT 1", file->schema);
+  snprintf(sql, sizeof sql, "SELECT 1 FROM \"%s\".sqlite_schema LIMIT 1", file->schema);
   return tuff_sqlite_file_set_up(database, file, options, err) &&
-         tuff_sqlite_exec(database, sql, err);
+         tuff_sqlite_exec(database, sql, err) &&
+         tuff_sqlite_control_renew(database, err);
 }
 
 static bool open_beside(tuff_sqlite_database *database, tuff_sqlite_file *file,
@@ -59,11 +61,52 @@ static bool open_beside(tuff_sqlite_database *database, tuff_sqlite_file *file,
   return false;
 }
 
-static bool is_taken(const tuff_sqlite_database *database, const char *name) {
+/* Before a file is made. */
+static bool admits(const tuff_sqlite_database *database, const char *name,
+                   tuff_error *err) {
+  int count = 0, most = sqlite3_limit(database->handle, SQLITE_LIMIT_ATTACHED, -1);
   bool taken = sqlite3_stricmp(name, "temp") == 0;
-  for (const tuff_sqlite_file *file = &database->main; file; file = file->next)
+  for (const tuff_sqlite_file *file = &database->main; file; file = file->next) {
     taken = taken || sqlite3_stricmp(name, file->schema) == 0;
-  return taken;
+    count++;
+  }
+  if (taken)
+    tuff_sqlite_host->fail(err, TUFF_MISUSE, "a database called %s is open already",
+                           name);
+  else if (count > most)
+    tuff_sqlite_host->fail(err, TUFF_RANGE, "%d databases are attached, no more can be",
+                           most);
+  return !taken && count <= most;
+}
+
+/* A transaction locks every file: of one that is here twice it would wait for itself.
+ */
+static bool is_new(const tuff_sqlite_database *database, const char *path,
+                   tuff_error *err) {
+  struct stat status, other;
+  if (stat(path, &status) != 0) return true;
+  for (const tuff_sqlite_file *file = &database->main; file; file = file->next) {
+    if (!file->on_disk || stat(file->path, &other) != 0 ||
+        other.st_dev != status.st_dev || other.st_ino != status.st_ino)
+      continue;
+    tuff_sqlite_host->fail(err, TUFF_MISUSE,
+                           "this connection has it open already as %s", file->schema);
+    return false;
+  }
+  return true;
+}
+
+static bool attach_file(tuff_sqlite_database *database, const char *name,
+                        const char *path, const tuff_options *options,
+                        tuff_error *err) {
+  tuff_sqlite_file *file = tuff_sqlite_host->alloc(NULL, sizeof *file);
+  if (!file) return tuff_sqlite_fail_memory(err);
+  if (tuff_sqlite_file_open(file, name, path, err)) {
+    if (open_beside(database, file, options, err)) return true;
+    tuff_sqlite_file_close(file);
+  }
+  tuff_sqlite_host->alloc(file, 0);
+  return false;
 }
 
 bool tuff_sqlite_attach(void *context, const tuff_options *given, const char *name,
@@ -75,19 +118,13 @@ bool tuff_sqlite_attach(void *context, const tuff_options *given, const char *na
   options.readonly = given->readonly || database->readonly;
   options.normal = database->normal;
   options.delete_journal = database->delete_journal;
-  if (is_taken(database, name)) {
-    tuff_sqlite_host->fail(err, TUFF_MISUSE, "a database called %s is open already",
-                           name);
+  if (!admits(database, name, err) ||
+      !tuff_sqlite_path_or_memory(tuff_sqlite_host, &options, path, err))
     return false;
-  }
-  if (!tuff_sqlite_path_or_memory(tuff_sqlite_host, &options, path, err)) return false;
-  tuff_sqlite_file *file = tuff_sqlite_host->alloc(NULL, sizeof *file);
-  if (!file) return tuff_sqlite_fail_memory(err);
-  if (tuff_sqlite_file_open(file, name, path, err)) {
-    if (open_beside(database, file, &options, err)) return true;
-    tuff_sqlite_file_close(file);
-  }
-  tuff_sqlite_host->alloc(file, 0);
+  bool in_memory = strcmp(path, ":memory:") == 0;
+  if ((in_memory || is_new(database, path, err)) &&
+      attach_file(database, name, path, &options, err))
+    return true;
   tuff_sqlite_name_path(&options, err);
   return false;
 }

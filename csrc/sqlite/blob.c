@@ -193,7 +193,7 @@ static bool close_blob(void *context, tuff_error *err) {
   /* That its row is gone is no error any more. */
   if ((result & 0xFF) == SQLITE_ABORT) return true;
   tuff_sqlite_fail(database, result, err);
-  if (err && err->code == TUFF_IO) err->unknown = true;
+  tuff_sqlite_fail_commit(database, err);
   return false;
 }
 

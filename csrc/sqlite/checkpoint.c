@@ -73,7 +73,7 @@ static void checkpoint(tuff_sqlite_database *database, tuff_sqlite_file *file) {
   if (!second) return;
   /* A reader pins the log: it cannot start over, which is what the race needs. Others
    * go on writing while the bulk is moved. */
-  snprintf(pin, sizeof pin, "BEGIN; SELECT 1 FROM %s.sqlite_schema LIMIT 1",
+  snprintf(pin, sizeof pin, "BEGIN; SELECT 1 FROM \"%s\".sqlite_schema LIMIT 1",
            file->schema);
   if (bytes >= BULK_BYTES) checkpoint_under(database, second, pin);
   checkpoint_under(database, second, "BEGIN IMMEDIATE");

@@ -22,6 +22,17 @@ bool tuff_sqlite_control_open(tuff_sqlite_database *database, tuff_error *err) {
   return true;
 }
 
+/* BEGIN IMMEDIATE locks the files that were attached when it was prepared. */
+bool tuff_sqlite_control_renew(tuff_sqlite_database *database, tuff_error *err) {
+  sqlite3_stmt *begin = NULL;
+  int result = sqlite3_prepare_v3(database->handle, text[BEGIN_WRITE], -1,
+                                  SQLITE_PREPARE_PERSISTENT, &begin, NULL);
+  if (result != SQLITE_OK) return tuff_sqlite_fail(database, result, err);
+  sqlite3_finalize(database->control[BEGIN_WRITE]);
+  database->control[BEGIN_WRITE] = begin;
+  return true;
+}
+
 static bool run(tuff_sqlite_database *database, int which, tuff_error *err) {
   sqlite3_stmt *statement = database->control[which];
   int result = sqlite3_step(statement);
@@ -42,8 +53,7 @@ static bool begin_read(tuff_sqlite_database *database, tuff_error *err) {
 
 static bool commit(tuff_sqlite_database *database, tuff_error *err) {
   if (!run(database, COMMIT, err)) {
-    /* What was written may be found again by recovery. */
-    if (err && err->code == TUFF_IO) err->unknown = true;
+    tuff_sqlite_fail_commit(database, err);
     return false;
   }
   if (database->wal_grown) tuff_sqlite_checkpoint(database);

@@ -91,6 +91,9 @@ typedef struct tuff_sqlite_statement {
 /* error.c: fills err from the result code of a call on this handle. Always false. */
 bool tuff_sqlite_fail(tuff_sqlite_database *database, int result, tuff_error *err);
 
+/* Marks the error of a commit that may be found all the same. */
+void tuff_sqlite_fail_commit(const tuff_sqlite_database *database, tuff_error *err);
+
 /* The same for want of memory. */
 bool tuff_sqlite_fail_memory(tuff_error *err);
 
@@ -147,6 +150,7 @@ int tuff_sqlite_array_install(sqlite3 *handle);
 bool tuff_sqlite_control(void *database, tuff_verb verb, tuff_mode mode, unsigned level,
                          tuff_error *err);
 bool tuff_sqlite_control_open(tuff_sqlite_database *database, tuff_error *err);
+bool tuff_sqlite_control_renew(tuff_sqlite_database *database, tuff_error *err);
 void tuff_sqlite_control_close(tuff_sqlite_database *database);
 
 /* blob.c: streams. */

@@ -179,3 +179,12 @@ bool tuff_sqlite_fail_memory(tuff_error *err) {
   tuff_sqlite_host->fail(err, TUFF_MEMORY, "out of memory");
   return false;
 }
+
+/* What was written may be found again by recovery. Of several files with logs of their
+ * own, the first may have committed when the second cannot. */
+void tuff_sqlite_fail_commit(const tuff_sqlite_database *database, tuff_error *err) {
+  if (!err) return;
+  bool several = database->main.next != NULL;
+  err->unknown = err->code == TUFF_IO ||
+                 (several && (err->code == TUFF_FULL || err->code == TUFF_MEMORY));
+}

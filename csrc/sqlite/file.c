@@ -59,7 +59,7 @@ static bool change_journal(tuff_sqlite_database *database, const char *sql, char
 static bool set_journal(tuff_sqlite_database *database, tuff_sqlite_file *file,
                         const tuff_options *options, tuff_error *err) {
   char mode[16], sql[TUFF_SQLITE_PRAGMA];
-  snprintf(sql, sizeof sql, "PRAGMA %s.journal_mode", file->schema);
+  snprintf(sql, sizeof sql, "PRAGMA \"%s\".journal_mode", file->schema);
   if (!ask(database, sql, mode, sizeof mode, err)) return false;
   const char *wanted = options->delete_journal ? "delete" : "wal";
   if (!options->readonly && file->on_disk && strcmp(mode, wanted) != 0) {
@@ -71,7 +71,7 @@ static bool set_journal(tuff_sqlite_database *database, tuff_sqlite_file *file,
           err, "open it with journal = \"delete\", or keep it on a local disk");
       return false;
     }
-    snprintf(sql, sizeof sql, "PRAGMA %s.journal_mode = %s", file->schema, wanted);
+    snprintf(sql, sizeof sql, "PRAGMA \"%s\".journal_mode = %s", file->schema, wanted);
     if (!change_journal(database, sql, mode, sizeof mode, err)) return false;
     if (strcmp(mode, wanted) != 0) {
       tuff_sqlite_host->fail(err, TUFF_UNSUPPORTED,
@@ -87,7 +87,7 @@ static bool set_journal(tuff_sqlite_database *database, tuff_sqlite_file *file,
 static bool set(tuff_sqlite_database *database, const tuff_sqlite_file *file,
                 const char *name, int64_t value, tuff_error *err) {
   char sql[TUFF_SQLITE_PRAGMA];
-  snprintf(sql, sizeof sql, "PRAGMA %s.%s = %lld", file->schema, name,
+  snprintf(sql, sizeof sql, "PRAGMA \"%s\".%s = %lld", file->schema, name,
            (long long)value);
   return tuff_sqlite_exec(database, sql, err);
 }
@@ -112,7 +112,7 @@ bool tuff_sqlite_file_set_up(tuff_sqlite_database *database, tuff_sqlite_file *f
       !set(database, file, "journal_size_limit", JOURNAL_BYTES, err) ||
       !set(database, file, "cache_size", -(cache / 1024), err))
     return false;
-  snprintf(sql, sizeof sql, "PRAGMA %s.page_size", file->schema);
+  snprintf(sql, sizeof sql, "PRAGMA \"%s\".page_size", file->schema);
   if (!ask(database, sql, answer, sizeof answer, err)) return false;
   if (sscanf(answer, "%d", &file->page_size) != 1) file->page_size = 4096;
   return true;

@@ -67,7 +67,10 @@ static bool set_up(tuff_sqlite_database *database, const tuff_options *options,
   return tuff_sqlite_exec(database, "SELECT 1 FROM sqlite_schema LIMIT 1", err);
 }
 
-static int open_handle(tuff_sqlite_database *database, const char *name, int flags) {
+/* A path is absolute, and so never taken for a URI; what is attached for reading only
+ * is one (attach.c). */
+static int open_handle(tuff_sqlite_database *database, const char *name) {
+  int flags = SQLITE_OPEN_URI;
   flags |= SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOFOLLOW;
   flags |= database->readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
   return sqlite3_open_v2(name, &database->handle, flags, NULL);
@@ -89,14 +92,14 @@ static bool reopen_immutable(tuff_sqlite_database *database,
   tuff_sqlite_control_close(database);
   sqlite3_close_v2(database->handle);
   database->handle = NULL;
-  if (open_handle(database, name, SQLITE_OPEN_URI) != SQLITE_OK)
+  if (open_handle(database, name) != SQLITE_OK)
     return tuff_sqlite_fail(database, SQLITE_CANTOPEN, err);
   return set_up(database, options, err);
 }
 
 static bool open_file(tuff_sqlite_database *database, const tuff_options *options,
                       tuff_error *err) {
-  int result = open_handle(database, database->main.path, 0);
+  int result = open_handle(database, database->main.path);
   if (result != SQLITE_OK) return tuff_sqlite_fail(database, result, err);
   if (!database->readonly && sqlite3_db_readonly(database->handle, "main") == 1) {
     tuff_sqlite_host->fail(err, TUFF_IO, "this process may not write to the file");

@@ -300,6 +300,39 @@ static void lets_a_child_open_what_its_parent_has_not(void) {
   end();
 }
 
+static bool attach(tuff_connection *to, const char *name, tuff_error *err) {
+  const char *path = scratch_path(name);
+  tuff_options options = {.path = path, .path_size = strlen(path), .create = true};
+  return tuff_connection_attach(to, &options, "beside", err);
+}
+
+static int open_what_was_attached(void) {
+  tuff_connection own;
+  tuff_error err = {.code = TUFF_OK};
+  if (open_path(&own, scratch_path("b.db"), &scratch_own, &err)) return 1;
+  if (err.code != TUFF_CONNECTION) return 2;
+  err.code = TUFF_OK;
+  if (!open_path(&own, ":memory:", &scratch_own, &err)) return 4;
+  int wrong = attach(&own, "b.db", &err) || err.code != TUFF_CONNECTION ? 8 : 0;
+  err.code = TUFF_OK;
+  if (attach(&own, "a.db", &err) || err.code != TUFF_CONNECTION) wrong |= 16;
+  err.code = TUFF_OK;
+  if (!attach(&own, "c.db", &err)) wrong |= 32;
+  tuff_connection_close(&own, false);
+  return wrong;
+}
+
+static void refuses_what_was_attached(void) {
+  tuff_error err = {.code = TUFF_OK};
+  begin();
+  expect(said(attach(&connection, "b.db", &err), "attaching", &err));
+  expect(run(&connection, "create table beside.t(x)"));
+  expect_equal(in_child(open_what_was_attached), 0);
+  expect(said(tuff_connection_detach(&connection, "beside", &err), "detaching", &err));
+  expect_equal(in_child(write_another_file), 0);
+  end();
+}
+
 int main(int arguments, char **argument) {
   if (arguments == 4) return answer(argument[1], argument[2], argument[3]);
   signal(SIGPIPE, SIG_IGN);
@@ -317,6 +350,7 @@ int main(int arguments, char **argument) {
      respects_the_parent_s_lock_in_the_child);
   it("lets a child open what its parent has not",
      lets_a_child_open_what_its_parent_has_not);
+  it("refuses in the child what the parent has attached", refuses_what_was_attached);
   scratch_end();
   return tap_end();
 }

@@ -43,7 +43,8 @@ function M.open(options)
   return db
 end
 
---- A second connection to the same database that only reads. It sees what is committed.
+--- A second connection to the same database that only reads. It sees what is committed, and
+--- nothing of what was attached here.
 ---@return tuff.Database
 function Database:reader()
   errors.check_self(self, "tuff.connection", "reader")
@@ -109,8 +110,8 @@ local attach_options = {
 ---@field follow boolean? open a symbolic link (false)
 
 --- Opens another database beside this one, by the same rules: its tables are then `name.table`
---- in SQL. A transaction over several files is all or nothing, unless the system dies while it
---- commits: then some files may have it and others not.
+--- in SQL. A transaction over several files is all or nothing, unless its commit itself is cut
+--- off, by a power failure or a full disk: then some files may have it and others not.
 ---@param path string or ":memory:"
 ---@param name string a plain word
 ---@param options tuff.AttachOptions?

@@ -36,7 +36,8 @@ end
 ---@field failed string? the code of its error
 
 --- Sets the function that hears of every statement when it has ended; nil for none. An error
---- in it becomes a warning. What it runs on the connection itself is not traced.
+--- in it becomes a warning. It may read from the connection, which is not traced, but not write,
+--- begin or end anything there.
 ---@param db tuff.Database
 ---@param fn fun(run: tuff.Run)?
 function M.trace(db, fn)

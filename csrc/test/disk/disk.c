@@ -12,6 +12,8 @@
 
 enum { SECTOR = 512, LONGEST_PATH = 4096 };
 
+static const size_t DIRECTORY = SIZE_MAX; /* in place of a file */
+
 typedef struct change {
   const disk_record *record;
   const char *bytes;
@@ -36,7 +38,7 @@ typedef struct file {
 
 typedef struct entry {
   const char *name;
-  size_t file; /* index */
+  size_t file; /* index, or DIRECTORY */
 } entry;
 
 typedef struct entries {
@@ -146,6 +148,8 @@ static size_t file_of(const disk *disk, uint64_t inode) {
 static void change_name(entries *entries, const change *change) {
   size_t file;
   switch (change->record->act) {
+    case DISK_MAKE_DIRECTORY: set_name(entries, change->bytes, DIRECTORY); break;
+    case DISK_REMOVE_DIRECTORY:
     case DISK_UNLINK: remove_name(entries, change->bytes, &file); break;
     case DISK_RENAME:
       if (remove_name(entries, change->bytes, &file))
@@ -199,16 +203,37 @@ static void sync_file(file *file) {
   file->pending.count = 0;
 }
 
-static void sync_directory(disk *disk) {
-  for (size_t i = 0; i < disk->pending.count; i++)
-    change_name(&disk->durable, &disk->pending.items[i]);
-  disk->pending.count = 0;
+static bool is_in(const char *name, const char *directory) {
+  const char *slash = strrchr(name, '/');
+  size_t size = slash ? (size_t)(slash - name) : 0;
+  return strlen(directory) == size && strncmp(name, directory, size) == 0;
+}
+
+static bool touches(const change *change, const char *directory) {
+  if (is_in(change->bytes, directory)) return true;
+  return change->record->act == DISK_RENAME &&
+         is_in(change->bytes + strlen(change->bytes) + 1, directory);
+}
+
+/* Names are kept in a journal: what comes before the last change of this directory
+ * survives too. */
+static void sync_directory(disk *disk, const char *directory) {
+  changes *pending = &disk->pending;
+  size_t count = pending->count;
+  while (count > 0 && !touches(&pending->items[count - 1], directory)) count--;
+  for (size_t i = 0; i < count; i++) change_name(&disk->durable, &pending->items[i]);
+  pending->count -= count;
+  if (pending->count)
+    memmove(pending->items, pending->items + count,
+            pending->count * sizeof *pending->items);
 }
 
 void disk_follow(disk *disk, const disk_record *record, const char *bytes) {
   switch (record->act) {
     case DISK_CREATE:
     case DISK_UNLINK:
+    case DISK_MAKE_DIRECTORY:
+    case DISK_REMOVE_DIRECTORY:
     case DISK_RENAME: see_name(disk, record, bytes); break;
     case DISK_EXISTING: see_existing(disk, record, bytes); break;
     case DISK_WRITE:
@@ -217,7 +242,7 @@ void disk_follow(disk *disk, const disk_record *record, const char *bytes) {
                  (change){record, bytes, 0});
       break;
     case DISK_SYNC: sync_file(&disk->files[file_of(disk, record->file)]); break;
-    case DISK_SYNC_DIRECTORY: sync_directory(disk); break;
+    case DISK_SYNC_DIRECTORY: sync_directory(disk, bytes); break;
     default: break;
   }
 }
@@ -249,6 +274,25 @@ static void write_file(const char *path, const content *content) {
   close(fd);
 }
 
+/* The content that a file may have. */
+static content content_of(const file *file, unsigned loss, uint64_t *seed) {
+  content content = {0};
+  resize(&content, file->durable.size);
+  if (file->durable.size)
+    memcpy(content.bytes, file->durable.bytes, file->durable.size);
+  if (loss == DISK_ALL_WRITTEN)
+    for (size_t i = 0; i < file->pending.count; i++)
+      apply(&content, &file->pending.items[i]);
+  else if (loss != DISK_NONE_WRITTEN)
+    lose(&content, &file->pending, seed);
+  return content;
+}
+
+/* A directory comes before what is in it. */
+static int compare_names(const void *a, const void *b) {
+  return strcmp(((const entry *)a)->name, ((const entry *)b)->name);
+}
+
 void disk_write_image(const disk *disk, const char *directory, unsigned loss,
                       uint64_t seed) {
   entries names = {0};
@@ -258,31 +302,39 @@ void disk_write_image(const disk *disk, const char *directory, unsigned loss,
                 : loss == DISK_NONE_WRITTEN ? 0
                                             : draw(&seed) % (disk->pending.count + 1);
   for (size_t i = 0; i < kept; i++) change_name(&names, &disk->pending.items[i]);
+  if (names.count) qsort(names.items, names.count, sizeof *names.items, compare_names);
   for (size_t i = 0; i < names.count; i++) {
-    const file *file = &disk->files[names.items[i].file];
-    content content = {0};
-    resize(&content, file->durable.size);
-    if (file->durable.size)
-      memcpy(content.bytes, file->durable.bytes, file->durable.size);
-    if (loss == DISK_ALL_WRITTEN)
-      for (size_t j = 0; j < file->pending.count; j++)
-        apply(&content, &file->pending.items[j]);
-    else if (loss != DISK_NONE_WRITTEN)
-      lose(&content, &file->pending, &seed);
     char path[LONGEST_PATH];
     snprintf(path, sizeof path, "%s/%s", directory, names.items[i].name);
+    if (names.items[i].file == DIRECTORY) {
+      if (mkdir(path, 0700) != 0) die(path);
+      continue;
+    }
+    content content = content_of(&disk->files[names.items[i].file], loss, &seed);
     write_file(path, &content);
     free(content.bytes);
   }
   free(names.items);
 }
 
+/* Whether an entry of a directory is one that we made; its path is put together. */
+static bool is_ours(const char *directory, const struct dirent *found, char *path,
+                    struct stat *status) {
+  if (strcmp(found->d_name, ".") == 0 || strcmp(found->d_name, "..") == 0) return false;
+  snprintf(path, LONGEST_PATH, "%s/%s", directory, found->d_name);
+  if (lstat(path, status) != 0) die(path);
+  return true;
+}
+
 void disk_clear(const char *directory) {
+  char path[LONGEST_PATH];
+  struct stat status;
   DIR *files = opendir(directory);
   if (!files) die(directory);
   for (struct dirent *found; (found = readdir(files));) {
-    if (found->d_name[0] == '.') continue;
-    if (unlinkat(dirfd(files), found->d_name, 0) != 0) die(found->d_name);
+    if (!is_ours(directory, found, path, &status)) continue;
+    if (S_ISDIR(status.st_mode)) disk_clear(path);
+    if ((S_ISDIR(status.st_mode) ? rmdir(path) : unlink(path)) != 0) die(path);
   }
   closedir(files);
 }
@@ -299,20 +351,31 @@ static void read_file(const char *path, content *content) {
   close(fd);
 }
 
-static void load(disk *disk, const char *directory) {
+static char *own_name(disk *disk, const char *above, const char *name) {
+  size_t size = strlen(above) + strlen(name) + 2;
+  char *own = grow(NULL, size);
+  snprintf(own, size, "%s%s%s", above, above[0] ? "/" : "", name);
+  disk->owned = grow(disk->owned, (disk->owned_count + 1) * sizeof *disk->owned);
+  return disk->owned[disk->owned_count++] = own;
+}
+
+/* above: the name of the directory on the disk. */
+static void load(disk *disk, const char *directory, const char *above) {
+  char path[LONGEST_PATH];
+  struct stat status;
   DIR *files = opendir(directory);
   if (!files) die(directory);
   for (struct dirent *found; (found = readdir(files));) {
-    if (found->d_name[0] == '.') continue;
-    char path[LONGEST_PATH];
-    snprintf(path, sizeof path, "%s/%s", directory, found->d_name);
-    size_t file = add_file(disk, found->d_ino);
-    read_file(path, &disk->files[file].durable);
-    char *name = strcpy(grow(NULL, strlen(found->d_name) + 1), found->d_name);
-    disk->owned = grow(disk->owned, (disk->owned_count + 1) * sizeof *disk->owned);
-    disk->owned[disk->owned_count++] = name;
+    if (!is_ours(directory, found, path, &status)) continue;
+    const char *name = own_name(disk, above, found->d_name);
+    size_t file = DIRECTORY;
+    if (!S_ISDIR(status.st_mode)) {
+      file = add_file(disk, status.st_ino);
+      read_file(path, &disk->files[file].durable);
+    }
     set_name(&disk->durable, name, file);
     set_name(&disk->current, name, file);
+    if (file == DIRECTORY) load(disk, path, name);
   }
   closedir(files);
 }
@@ -320,7 +383,7 @@ static void load(disk *disk, const char *directory) {
 disk *disk_new(const char *directory) {
   disk *disk = grow(NULL, sizeof *disk);
   memset(disk, 0, sizeof *disk);
-  if (directory) load(disk, directory);
+  if (directory) load(disk, directory, "");
   return disk;
 }
 

@@ -1,6 +1,9 @@
-/* disk.h: a directory as a power loss may leave it. It follows a log (log.h): what was
- * synced is there for certain; of what was not, a part, in any order and torn at the
- * borders of sectors; of names that were given and taken away, the first few. */
+/* disk.h: a directory, and those below it, as a power loss may leave them. It follows a
+ * log (log.h): what was synced is there for certain; of what was not, a part, in any
+ * order and torn at the borders of sectors; of names that were given and taken away,
+ * the first few, as file systems with a journal keep them. A name survives with its
+ * directory, not with its file; a rename is there or not. A sector that was lost holds
+ * what was there before, or zeros. */
 #ifndef TUFF_TEST_DISK_DISK_H
 #define TUFF_TEST_DISK_DISK_H
 
@@ -28,7 +31,7 @@ enum {
 void disk_write_image(const disk *disk, const char *directory, unsigned loss,
                       uint64_t seed);
 
-/* Removes the files of a directory that is on the disk. */
+/* Removes all that is in a directory. */
 void disk_clear(const char *directory);
 
 #endif

@@ -31,9 +31,9 @@ static char watched[PATH_MAX]; /* the directory, without links; "": none */
 static int record = -1;        /* the log */
 static bool lies;
 static struct {
-  bool directory;
-  bool shared;   /* memory that processes share: its locks do not fail */
-  uint64_t file; /* its inode; 0: not watched */
+  char *directory; /* its name, if it is one */
+  bool shared;     /* memory that processes share: its locks do not fail */
+  uint64_t file;   /* its inode; 0: not watched */
 } opened[MOST_FILES];
 
 /* ---- faults ---- */
@@ -85,20 +85,37 @@ static void put(disk_act act, uint64_t file, int64_t offset, const void *bytes,
   errno = saved;
 }
 
+/* What a log cannot tell, and what so would be lost in every image: better no log. */
+static void follow_not(const char *call, bool watched_is_concerned) {
+  if (record < 0 || !watched_is_concerned) return;
+  fprintf(stderr, "the recorder does not follow %s\n", call);
+  abort();
+}
+
 /* What stands behind the watched directory in the path of a file, which need not exist:
  * "" for the directory itself; NULL: it is elsewhere. */
 static const char *name_in_directory(const char *path, char *resolved) {
   char parent[PATH_MAX];
   if (!watched[0] || !path || strlen(path) >= sizeof parent) return NULL;
   strcpy(parent, path);
+  size_t length = strlen(parent);
+  while (length > 1 && parent[length - 1] == '/') parent[--length] = '\0';
   char *slash = strrchr(parent, '/');
-  const char *name = slash ? path + (slash - parent) + 1 : path;
-  if (slash) *slash = '\0';
-  if (!realpath(!slash ? "." : parent[0] ? parent : "/", resolved)) return NULL;
+  char name[PATH_MAX];
+  strcpy(name, slash ? slash + 1 : parent);
+  if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+    name[0] = '\0'; /* the parent is the whole path */
+  else if (slash)
+    *slash = '\0';
+  else
+    strcpy(parent, ".");
+  if (!realpath(parent[0] ? parent : "/", resolved)) return NULL;
   size_t used = strlen(resolved), size = strlen(watched);
   if (used + strlen(name) + 2 > PATH_MAX) return NULL;
-  resolved[used] = '/';
-  strcpy(resolved + used + 1, name);
+  if (name[0]) {
+    if (used > 1) resolved[used++] = '/';
+    strcpy(resolved + used, name);
+  }
   if (strncmp(resolved, watched, size) != 0) return NULL;
   return resolved[size] == '/' ? resolved + size + 1
          : resolved[size]      ? NULL
@@ -109,13 +126,21 @@ static uint64_t watched_file(int fd) {
   return fd >= 0 && fd < MOST_FILES && !opened[fd].directory ? opened[fd].file : 0;
 }
 
-static void note_open(int fd, const char *name, int flags, bool existed) {
-  struct stat status;
+static void forget_open(int fd) {
   if (fd < 0 || fd >= MOST_FILES) return;
   opened[fd].file = 0;
+  free(opened[fd].directory);
+  opened[fd].directory = NULL;
+}
+
+static void note_open(int fd, const char *name, int flags, bool existed) {
+  struct stat status;
+  forget_open(fd);
+  follow_not("more than 1024 open files", name && fd >= MOST_FILES);
+  if (fd < 0 || fd >= MOST_FILES) return;
   if (!name || fstat(fd, &status) != 0) return;
   opened[fd].file = status.st_ino;
-  opened[fd].directory = S_ISDIR(status.st_mode);
+  if (S_ISDIR(status.st_mode)) opened[fd].directory = strdup(name);
   size_t size = strlen(name);
   opened[fd].shared = size > 4 && strcmp(name + size - 4, "-shm") == 0;
   if (opened[fd].directory) return;
@@ -145,6 +170,7 @@ static int open_with(open_function *next, const char *path, int flags, mode_t mo
   const char *name = name_in_directory(path, room);
   struct stat status;
   bool existed = name && lstat(path, &status) == 0;
+  follow_not("O_TMPFILE", name && (flags & O_TMPFILE) == O_TMPFILE);
   if (name && refuse(flags & O_CREAT && !existed ? TAKES_SPACE : NEITHER)) return -1;
   int fd = next(path, flags, mode);
   note_open(fd, name, flags, existed);
@@ -178,7 +204,7 @@ EXPORT int mknod(const char *path, mode_t mode, dev_t device) {
 
 EXPORT int close(int fd) {
   NEXT(close);
-  if (fd >= 0 && fd < MOST_FILES) opened[fd].file = 0;
+  forget_open(fd);
   return next(fd);
 }
 
@@ -192,13 +218,42 @@ EXPORT int unlink(const char *path) {
   return result;
 }
 
-EXPORT int remove(const char *path) { return unlink(path); }
+static int note_directory(disk_act act, const char *name, int result) {
+  if (name && result == 0) put(act, 0, 0, name, strlen(name) + 1);
+  return result;
+}
+
+EXPORT int mkdir(const char *path, mode_t mode) {
+  NEXT(mkdir);
+  char room[PATH_MAX];
+  const char *name = name_in_directory(path, room);
+  if (name && refuse(TAKES_SPACE)) return -1;
+  return note_directory(DISK_MAKE_DIRECTORY, name, next(path, mode));
+}
+
+EXPORT int rmdir(const char *path) {
+  NEXT(rmdir);
+  char room[PATH_MAX];
+  const char *name = name_in_directory(path, room);
+  if (name && refuse(NEITHER)) return -1;
+  return note_directory(DISK_REMOVE_DIRECTORY, name, next(path));
+}
+
+EXPORT int remove(const char *path) {
+  struct stat status;
+  bool directory = lstat(path, &status) == 0 && S_ISDIR(status.st_mode);
+  return directory ? rmdir(path) : unlink(path);
+}
 
 EXPORT int rename(const char *from, const char *to) {
   NEXT(rename);
   char room[2][PATH_MAX], names[2 * PATH_MAX];
   const char *old = name_in_directory(from, room[0]);
   const char *new = name_in_directory(to, room[1]);
+  struct stat status;
+  follow_not("renaming into or out of the directory", !old != !new);
+  follow_not("renaming a directory",
+             old && lstat(from, &status) == 0 && S_ISDIR(status.st_mode));
   if (new &&refuse(TAKES_SPACE)) return -1;
   int result = next(from, to);
   if (!old || !new || result != 0) return result;
@@ -289,8 +344,9 @@ FTRUNCATE(ftruncate64, off64_t)
 static int note_sync(int fd, int result) {
   if (result != 0 || lies || fd < 0 || fd >= MOST_FILES || !opened[fd].file)
     return result;
-  put(opened[fd].directory ? DISK_SYNC_DIRECTORY : DISK_SYNC, opened[fd].file, 0, NULL,
-      0);
+  const char *directory = opened[fd].directory;
+  put(directory ? DISK_SYNC_DIRECTORY : DISK_SYNC, opened[fd].file, 0, directory,
+      directory ? strlen(directory) + 1 : 0);
   return result;
 }
 
@@ -317,6 +373,9 @@ SYNC(fdatasync)
     va_start(args, command);                                                           \
     void *argument = va_arg(args, void *);                                             \
     va_end(args);                                                                      \
+    follow_not("copies of a descriptor",                                               \
+               watched_file(fd) &&                                                     \
+                   (command == F_DUPFD || command == F_DUPFD_CLOEXEC));                \
     bool locks = command == F_SETLK || command == F_SETLKW || command == F_OFD_SETLK;  \
     if (locks && watched_file(fd) && !opened[fd].shared &&                             \
         ((struct flock *)argument)->l_type != F_UNLCK && refuse(NEITHER))              \
@@ -326,3 +385,103 @@ SYNC(fdatasync)
 
 FCNTL(fcntl)
 FCNTL(fcntl64)
+
+/* ---- what is not followed ---- */
+
+/* Nor are mappings, whose writes nobody can see: SQLite's shared memory is one, and
+ * what it holds is built anew; nor files of stdio, but that they are opened for
+ * writing. */
+
+static bool is_watched(const char *path) {
+  char room[PATH_MAX];
+  return name_in_directory(path, room) != NULL;
+}
+
+static bool is_below(int directory, const char *path) {
+  if (path[0] == '/' || directory == AT_FDCWD) return is_watched(path);
+  return directory >= 0 && directory < MOST_FILES && opened[directory].file;
+}
+
+EXPORT int truncate(const char *path, off_t size) {
+  NEXT(truncate);
+  follow_not("truncate", is_watched(path));
+  return next(path, size);
+}
+
+EXPORT int link(const char *from, const char *to) {
+  NEXT(link);
+  follow_not("link", is_watched(from) || is_watched(to));
+  return next(from, to);
+}
+
+EXPORT int symlink(const char *from, const char *to) {
+  NEXT(symlink);
+  follow_not("symlink", is_watched(to));
+  return next(from, to);
+}
+
+EXPORT int openat(int directory, const char *path, int flags, ...) {
+  NEXT(openat);
+  va_list args;
+  va_start(args, flags);
+  mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;
+  va_end(args);
+  bool writes = (flags & O_ACCMODE) != O_RDONLY || flags & O_CREAT;
+  follow_not("openat", writes && is_below(directory, path));
+  return next(directory, path, flags, mode);
+}
+
+EXPORT int unlinkat(int directory, const char *path, int flags) {
+  NEXT(unlinkat);
+  follow_not("unlinkat", is_below(directory, path));
+  return next(directory, path, flags);
+}
+
+EXPORT int renameat(int from, const char *old, int to, const char *new) {
+  NEXT(renameat);
+  follow_not("renameat", is_below(from, old) || is_below(to, new));
+  return next(from, old, to, new);
+}
+
+EXPORT FILE *fopen(const char *path, const char *mode) {
+  NEXT(fopen);
+  follow_not("fopen", strpbrk(mode, "wa+") && is_watched(path));
+  return next(path, mode);
+}
+
+EXPORT int dup(int fd) {
+  NEXT(dup);
+  follow_not("dup", watched_file(fd) != 0);
+  return next(fd);
+}
+
+EXPORT int dup2(int fd, int other) {
+  NEXT(dup2);
+  follow_not("dup2", watched_file(fd) || watched_file(other));
+  return next(fd, other);
+}
+
+EXPORT ssize_t writev(int fd, const struct iovec *parts, int count) {
+  NEXT(writev);
+  follow_not("writev", watched_file(fd) != 0);
+  return next(fd, parts, count);
+}
+
+EXPORT int fallocate(int fd, int mode, off_t at, off_t size) {
+  NEXT(fallocate);
+  follow_not("fallocate", watched_file(fd) != 0);
+  return next(fd, mode, at, size);
+}
+
+EXPORT int posix_fallocate(int fd, off_t at, off_t size) {
+  NEXT(posix_fallocate);
+  follow_not("posix_fallocate", watched_file(fd) != 0);
+  return next(fd, at, size);
+}
+
+EXPORT ssize_t copy_file_range(int from, off64_t *at, int to, off64_t *to_at,
+                               size_t size, unsigned flags) {
+  NEXT(copy_file_range);
+  follow_not("copy_file_range", watched_file(to) != 0);
+  return next(from, at, to, to_at, size, flags);
+}

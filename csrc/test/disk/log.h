@@ -1,7 +1,8 @@
-/* log.h: what a program did to the files of a directory, in order. A record is this
- * struct and then `size` bytes: what was written, a name, or two names with a NUL
- * between them. Records are appended by one write each, so that several processes may
- * share a log. */
+/* log.h: what a program did to the files of a directory and of those below it, in
+ * order. A record is this struct and then `size` bytes: what was written; a name, as it
+ * is seen from that directory ("a/b"), with a NUL; or two names. Records are appended
+ * by one write each, after the fact, so that several processes may share a log, if what
+ * they do to one file is kept apart by locks. */
 #ifndef TUFF_TEST_DISK_LOG_H
 #define TUFF_TEST_DISK_LOG_H
 
@@ -14,8 +15,10 @@ typedef enum disk_act {
   DISK_CREATE,   /* a name for a new, empty file */
   DISK_EXISTING, /* a name for a file that was there when it was first opened */
   DISK_UNLINK,
-  DISK_RENAME,         /* old name, new name */
-  DISK_SYNC_DIRECTORY, /* the names given so far survive */
+  DISK_RENAME, /* old name, new name */
+  DISK_MAKE_DIRECTORY,
+  DISK_REMOVE_DIRECTORY,
+  DISK_SYNC_DIRECTORY, /* the names in the one with this name ("": the first) survive */
   DISK_MARK            /* what the program said on its standard output */
 } disk_act;
 
