@@ -1,4 +1,6 @@
-/* binding.h: what the files of the Lua binding share. Each Lua userdata has a file. */
+/* binding.h: what the files of the Lua binding share. Each type of userdata has a file:
+ * connection.c, statement.c, cursor.c, transaction.c, stream.c, and value.c for blobs.
+ */
 #ifndef TUFF_BINDING_H
 #define TUFF_BINDING_H
 
@@ -116,7 +118,8 @@ static inline void *binding_test(lua_State *L, int index, int upvalue) {
   return same ? object : NULL;
 }
 
-/* Pushes a zeroed userdata with its metatable. */
+/* Pushes a zeroed userdata with so many user values, and the metatable of this upvalue.
+ */
 void *binding_new(lua_State *L, size_t size, int values, int upvalue);
 
 /* How many objects are open in this process. The objects of a connection are closed
@@ -130,7 +133,8 @@ void binding_closed(binding_connection *connection);
 /* They never return: the type is for `return binding_raise(…)`. */
 #define BINDING_RAISES __attribute__((noreturn)) int
 
-/* Raises err as a tuff.Error. sql may be NULL. */
+/* Raises err as a tuff.Error, with the text it is of: sql, size bytes, NULL for none.
+ */
 BINDING_RAISES binding_raise(lua_State *L, const tuff_error *err, const char *sql,
                              size_t size);
 
@@ -139,13 +143,14 @@ BINDING_RAISES binding_raise(lua_State *L, const tuff_error *err, const char *sq
 BINDING_RAISES binding_fail(lua_State *L, int connection, const tuff_error *err,
                             const char *sql, size_t size);
 
-/* Raises `misuse`. */
+/* Raises an error with this message, whose format is one of lua_pushfstring. */
+BINDING_RAISES binding_refuse(lua_State *L, tuff_code code, const char *format, ...);
+
+/* The same with the code `misuse`. */
 BINDING_RAISES binding_misuse(lua_State *L, const char *format, ...);
 
 /* Raises `misuse` for an argument of the wrong type: what was expected of it. */
 BINDING_RAISES binding_argument(lua_State *L, int index, const char *expected);
-
-int binding_error_install(lua_State *L);
 
 /* ---- values (value.c) ---- */
 
@@ -202,9 +207,6 @@ static inline bool binding_is_null(lua_State *L, int index) {
   return lua_type(L, index) == LUA_TLIGHTUSERDATA && lua_touserdata(L, index) == NULL;
 }
 
-int binding_blob_new(lua_State *L);
-void binding_blob_install(lua_State *L);
-
 /* ---- keys.c ---- */
 
 /* The names that a table of values may be keyed by, and where each belongs. A string of
@@ -235,7 +237,11 @@ static inline int binding_keys_find(lua_State *L, binding_keys *keys, unsigned k
   return binding_keys_search(L, keys, k, at, key);
 }
 
-/* ---- connection.c ---- */
+/* ---- what guards a call (enter.c) ---- */
+
+/* Whether Ctrl-C was pressed, or the progress function says stop: for the core's watch,
+ * whose context is the connection. */
+bool binding_interrupted(void *connection);
 
 /* Makes the connection at this index ready for a call; raises where it cannot be used.
  */
@@ -252,11 +258,12 @@ static inline binding_running binding_activate(lua_State *L,
   return outer;
 }
 
-/* The connection of the object at this index, a connection, a prepared statement or a
- * cursor; NULL: it is none of these. */
+/* The connection of the object at this index, a connection or one that belongs to
+ * it; NULL: it is none of these. */
 binding_connection *binding_connection_of(lua_State *L, int index);
 
-/* Whether a call on this connection is waiting for the one that asks. */
+/* Whether a call on this connection waits for the one that asks: a finaliser, a
+ * metamethod or an iterator runs in the middle of it. */
 bool binding_is_busy(lua_State *L, const binding_connection *connection);
 
 /* Raises `misuse` if it is: for what would end what the waiting call reads. */
@@ -268,17 +275,17 @@ binding_connection *binding_enter(lua_State *L, int index);
 /* Makes it ready for a step of an open loop. */
 void binding_reenter(lua_State *L, binding_connection *connection);
 
+/* The text of a statement at this index. */
+const char *binding_sql(lua_State *L, int index, size_t *size);
+
+/* ---- names.c ---- */
+
 /* Pushes the names of the statement's columns, an array of strings, each one once. */
 void binding_push_columns(lua_State *L, int connection, tuff_statement *statement);
 
 /* Pushes the names of its parameters. */
 binding_keys *binding_push_parameters(lua_State *L, int connection,
                                       tuff_statement *statement);
-
-/* The text of a statement at this index. */
-const char *binding_sql(lua_State *L, int index, size_t *size);
-
-void binding_connection_install(lua_State *L);
 
 /* ---- arguments.c ---- */
 
@@ -297,27 +304,7 @@ bool binding_arguments_read(lua_State *L, binding_arguments *arguments, int conn
                             tuff_statement *statement, int first, int last,
                             tuff_error *err);
 
-/* ---- the other objects ---- */
-
-void binding_query_install(lua_State *L);
-void binding_statement_install(lua_State *L);
-int binding_statement_new(lua_State *L);
-void binding_cursor_install(lua_State *L);
-
-/* Takes over the statement; pushes what a generic `for` needs, and says how many. The
- * object at index 1, a connection or a prepared statement, lives as long as the loop,
- * and ends it when it is closed. */
-int binding_cursor_new(lua_State *L, int connection, tuff_statement *statement,
-                       binding_running outer, const binding_arguments *arguments,
-                       bool named);
-
-/* Whether a generic `for` closes its closing value here. */
-bool binding_for_closes(lua_State *L);
-
-void binding_transaction_install(lua_State *L);
-
-int binding_stream_new(lua_State *L);
-void binding_stream_install(lua_State *L);
+/* ---- functions that the engine calls back (function.c, hook.c) ---- */
 
 /* Calls a C function of Lua, protected, in the middle of the call that runs, with the
  * object that leads to the connection and the argument. What it raises is kept. */
@@ -327,20 +314,52 @@ bool binding_call_back(binding_connection *box, lua_CFunction body,
 /* Pushes the connection, to which the object at this index leads. */
 void binding_push_connection(lua_State *L, int anchor, const binding_connection *box);
 
-/* Whether the progress function stops the call that runs (hook.c). */
-bool binding_progress_stops(binding_connection *box);
-void binding_hook_install(lua_State *L);
-
 /* Pushes what a function that SQL called has raised; or, where that is nothing that the
  * script could understand, puts it into err and pushes nothing. */
 bool binding_push_raised(lua_State *L, int connection, tuff_error *err);
-void binding_functions_new(lua_State *L, int connection);
-void binding_functions_free(binding_connection *box);
-void binding_function_install(lua_State *L);
 
-int binding_insert_rows(lua_State *L);
+/* Gives a new connection its place for functions. */
+void binding_functions_new(lua_State *L, int connection);
+
+/* Frees what the engine, now closed, has given back. */
+void binding_functions_free(binding_connection *box);
+
+/* Whether the progress function stops the call that runs. */
+bool binding_progress_stops(binding_connection *box);
+
+/* ---- cursor.c ---- */
+
+/* Takes over the statement; pushes what a generic `for` needs, and says how many. The
+ * object at index 1, a connection or a prepared statement, lives as long as the loop,
+ * and ends it when it is closed. */
+int binding_cursor_new(lua_State *L, int connection, tuff_statement *statement,
+                       binding_running outer, const binding_arguments *arguments,
+                       bool named);
+
+/* Whether a generic `for` closes its closing value here (module.c). */
+bool binding_for_closes(lua_State *L);
+
+/* ---- what the module holds ---- */
 
 /* Adds functions to the table on top, with the upvalues that all of them share. */
 void binding_add(lua_State *L, const luaL_Reg *functions);
+
+/* Functions of Lua. */
+int binding_blob_new(lua_State *L);
+int binding_statement_new(lua_State *L);
+int binding_stream_new(lua_State *L);
+int binding_insert_rows(lua_State *L);
+
+/* Each adds its functions and metatables to the module, the table on top. */
+void binding_error_install(lua_State *L);
+void binding_blob_install(lua_State *L);
+void binding_connection_install(lua_State *L);
+void binding_statement_install(lua_State *L);
+void binding_cursor_install(lua_State *L);
+void binding_query_install(lua_State *L);
+void binding_transaction_install(lua_State *L);
+void binding_function_install(lua_State *L);
+void binding_hook_install(lua_State *L);
+void binding_stream_install(lua_State *L);
 
 #endif

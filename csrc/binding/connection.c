@@ -1,4 +1,4 @@
-/* connection.c: the userdata of a connection, and what guards every call on it. */
+/* connection.c: the userdata of a connection: opening, closing and its methods. */
 #include <stdatomic.h>
 #include <string.h>
 
@@ -40,255 +40,20 @@ void binding_add(lua_State *L, const luaL_Reg *functions) {
   luaL_setfuncs(L, functions, BINDING_UPVALUES);
 }
 
-/* ---- entering a call ---- */
-
-static bool interrupted(void *context) {
-  binding_connection *box = context;
-  return lua_gethook(box->main) != box->hook ||
-         (box->progress_us && binding_progress_stops(box));
-}
-
-/* The hook with which the stock interpreter answers Ctrl-C. It is set on the main
- * thread, and so never runs while a coroutine does: there it is for us to see. */
-static bool is_pending_interrupt(lua_State *main) {
-  enum { EVERYTHING = LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT };
-  return lua_gethookmask(main) == EVERYTHING && lua_gethookcount(main) == 1;
-}
-
-/* Another coroutine has a transaction open here. If it has resumed this one, directly
- * or not, this is its own work; if it is suspended, this would write into its
- * transaction; if it is dead, nobody else is left to end it. */
-static void check_owner(lua_State *L, binding_connection *box) {
-  if (!box->owner || lua_status(box->owner) != LUA_YIELD) return;
-  /* Perhaps nobody can resume it any more: collecting it rolls its transaction back. */
-  lua_gc(L, LUA_GCCOLLECT, 0);
-  if (!box->owner || box->core.transaction.depth == 0) return;
-  tuff_error err;
-  tuff_error_clear(&err);
-  tuff_fail(&err, TUFF_MISUSE,
-            "a suspended coroutine has a transaction open on this "
-            "connection");
-  tuff_error_hint(&err,
-                  "open a connection for each coroutine that writes, or finish the "
-                  "transaction before yielding");
-  binding_raise(L, &err, NULL, 0);
-}
-
-static void check_usable(lua_State *L, const binding_connection *box) {
-  tuff_error err;
-  tuff_error_clear(&err);
-  if (!tuff_connection_check(&box->core, &err)) binding_raise(L, &err, NULL, 0);
-}
-
-void binding_reenter(lua_State *L, binding_connection *box) {
-  check_usable(L, box);
-  if (TUFF_UNLIKELY(box->watching))
-    binding_misuse(L, "a progress function cannot use its connection");
-  if (TUFF_UNLIKELY(box->core.transaction.depth > 0 && box->owner != L))
-    check_owner(L, box);
-  box->hook = lua_gethook(box->main);
-  if (TUFF_UNLIKELY(box->hook && L != box->main && is_pending_interrupt(box->main)))
-    box->hook = NULL;
-}
-
-binding_connection *binding_connection_of(lua_State *L, int index) {
-  binding_connection *connection = binding_test(L, index, BINDING_CONNECTION);
-  if (connection) return connection;
-  if (!binding_test(L, index, BINDING_STATEMENT) &&
-      !binding_test(L, index, BINDING_CURSOR) &&
-      !binding_test(L, index, BINDING_TRANSACTION) &&
-      !luaL_testudata(L, index, BINDING_STREAM_TYPE))
-    return NULL;
-  lua_getiuservalue(L, index, 1);
-  connection = lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  return connection;
-}
-
-/* The connection that the function of this level is a call on, if it is one of ours: a
- * method, whose first upvalue is a metatable, or an iterator, whose is a cursor. */
-static const binding_connection *called_at(lua_State *L, lua_Debug *at) {
-  const binding_connection *connection = NULL;
-  int top = lua_gettop(L);
-  lua_getinfo(L, "f", at);
-  if (lua_iscfunction(L, -1) && lua_getupvalue(L, -1, 1) &&
-      (!lua_rawequal(L, -1, lua_upvalueindex(BINDING_CONNECTION)) ||
-       lua_getlocal(L, at, 1)))
-    connection = binding_connection_of(L, -1);
-  lua_settop(L, top);
-  return connection;
-}
-
-/* The call is remembered until it has returned, and an error that is none of ours, want
- * of memory, leaves it behind. The stack of C grows down, also through coroutines,
- * which Lua runs on the same one: a call that still waits stands above us, and so may
- * one that was left; but on our own thread only the one that waits is still to be seen.
- */
-bool binding_is_busy(lua_State *L, const binding_connection *box) {
-  if (__builtin_frame_address(0) >= box->active.frame) return false;
-  if (L != box->active.L) return L != box->main;
-  lua_Debug at;
-  for (int level = 1; lua_getstack(L, level, &at); level++)
-    if (called_at(L, &at) == box) return true;
-  return false;
-}
-
-void binding_refuse_busy(lua_State *L, const binding_connection *box) {
-  if (binding_is_busy(L, box))
-    binding_misuse(
-        L, "this cannot be done in the middle of another call on the connection "
-           "(by a finaliser, a metamethod or an iterator)");
-}
-
-enum {
-  CHEAP_ROWS = 1000
-}; /* reading so many ahead costs less than a full collection */
-
-/* In a Lua whose loops are not closed by `break`, a loop that was left keeps its
- * snapshot, which every other read of the connection would share. So, once for each
- * loop that is open when something else is run: read the rest ahead if it is short; or
- * else, and where that calls functions of the script, whose errors nobody would see,
- * let the collector find out whether anybody can still reach it. */
-static void find_lost_loops(lua_State *L, int connection) {
-  binding_connection *box = lua_touserdata(L, connection);
-  bool seen = true, calls = false;
-  for (tuff_cursor *cursor = box->core.cursors; cursor; cursor = cursor->next) {
-    seen = seen && cursor->suspected;
-    calls = calls || cursor->calls;
-    cursor->suspected = true;
-  }
-  if (seen || binding_for_closes(L)) return;
-  tuff_error err;
-  tuff_error_clear(&err);
-  binding_running outer = binding_activate(L, box, connection, NULL);
-  bool settled = calls || tuff_cursors_settle(&box->core, CHEAP_ROWS, &err);
-  box->active = outer;
-  if (!settled) binding_fail(L, connection, &err, NULL, 0);
-  if (box->core.cursors) lua_gc(L, LUA_GCCOLLECT, 0);
-}
-
-void binding_begin(lua_State *L, int connection) {
-  binding_connection *box = lua_touserdata(L, connection);
-  binding_reenter(L, box);
-  if (TUFF_UNLIKELY(box->active.frame != NULL) && !binding_is_busy(L, box)) {
-    tuff_statement_release(box->active.statement);
-    box->active = (binding_running){0};
-  }
-  if (TUFF_UNLIKELY(box->progress_us) && !box->active.frame) {
-    box->stopped = BINDING_GOES_ON;
-    box->began_us = 0;
-  }
-  if (TUFF_UNLIKELY(box->core.cursors != NULL)) find_lost_loops(L, connection);
-  box->core.own = box->own;
-  box->own = false;
-  if (TUFF_UNLIKELY(box->limited)) {
-    box->limited = false;
-    tuff_connection_limit(&box->core, box->timeout_us, box->busy_us);
-  } else {
-    tuff_connection_limit(&box->core, box->core.timeout_us, box->core.busy_us);
-  }
-}
-
-binding_connection *binding_enter(lua_State *L, int index) {
-  binding_connection *box = binding_test(L, index, BINDING_CONNECTION);
-  if (TUFF_UNLIKELY(!box)) binding_argument(L, index, "a tuff connection");
-  binding_begin(L, index);
-  return box;
-}
-
-const char *binding_sql(lua_State *L, int index, size_t *size) {
-  if (TUFF_UNLIKELY(lua_type(L, index) != LUA_TSTRING))
-    binding_argument(L, index, "the text of an SQL statement");
-  return lua_tolstring(L, index, size);
-}
-
-/* ---- names ---- */
-
-/* Makes the names of one result differ: a, a_2, a_3. The table of names is on top. */
-static void push_unique_name(lua_State *L, const char *name, int taken) {
-  lua_pushstring(L, name);
-  for (int n = 2;; n++) {
-    lua_pushvalue(L, -1);
-    if (lua_rawget(L, taken) == LUA_TNIL) break;
-    lua_pop(L, 2);
-    lua_pushfstring(L, "%s_%d", name, n);
-  }
-  lua_pop(L, 1);
-  lua_pushvalue(L, -1);
-  lua_pushboolean(L, 1);
-  lua_rawset(L, taken);
-}
-
-static void build_columns(lua_State *L, const tuff_shape *shape) {
-  luaL_checkstack(L, 8, NULL);
-  lua_createtable(L, (int)shape->columns, 0);
-  lua_createtable(L, 0, (int)shape->columns);
-  int taken = lua_gettop(L);
-  for (unsigned i = 0; i < shape->columns; i++) {
-    push_unique_name(L, shape->names[i], taken);
-    lua_rawseti(L, taken - 1, (lua_Integer)i + 1);
-  }
-  lua_pop(L, 1);
-}
-
-static lua_Integer columns_at(const tuff_statement *statement) {
-  return 2 * (lua_Integer)statement->slot;
-}
-
-void binding_push_columns(lua_State *L, int connection, tuff_statement *statement) {
-  lua_getiuservalue(L, connection, 1);
-  if (TUFF_UNLIKELY(statement->slot_generation != statement->shape->generation)) {
-    build_columns(L, statement->shape);
-    lua_rawseti(L, -2, columns_at(statement));
-    lua_pushnil(L); /* the slot may have belonged to another statement */
-    lua_rawseti(L, -2, columns_at(statement) + 1);
-    statement->slot_generation = statement->shape->generation;
-  }
-  lua_rawgeti(L, -1, columns_at(statement));
-  lua_remove(L, -2);
-}
-
-static void build_parameters(lua_State *L, const tuff_statement *statement) {
-  const tuff_tokenized *tokenized = &statement->tokenized;
-  lua_createtable(L, (int)tokenized->count, 0);
-  for (unsigned i = 0; i < tokenized->count; i++) {
-    const tuff_parameter *parameter = &tokenized->parameters[i];
-    lua_pushlstring(L, statement->source + parameter->name, parameter->name_size);
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
-  }
-  binding_keys_new(L, -1);
-  lua_remove(L, -2);
-}
-
-binding_keys *binding_push_parameters(lua_State *L, int connection,
-                                      tuff_statement *statement) {
-  lua_getiuservalue(L, connection, 1);
-  if (statement->slot_generation != statement->shape->generation) {
-    binding_push_columns(L, connection, statement);
-    lua_pop(L, 1);
-  }
-  lua_Integer at = columns_at(statement) + 1;
-  if (TUFF_UNLIKELY(lua_rawgeti(L, -1, at) != LUA_TUSERDATA)) {
-    lua_pop(L, 1);
-    build_parameters(L, statement);
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, -3, at);
-  }
-  lua_remove(L, -2);
-  return lua_touserdata(L, -1);
-}
-
 /* ---- opening ---- */
 
+/* Indexes on the stack of core.open: the strings live as long as the call. */
+enum { OPTIONS = 1, PATH, ROOT, DRIVER, CONNECTION };
+
 static bool flag(lua_State *L, const char *field, bool otherwise) {
-  int type = lua_getfield(L, 1, field);
+  int type = lua_getfield(L, OPTIONS, field);
   bool value = type == LUA_TNIL ? otherwise : lua_toboolean(L, -1);
   lua_pop(L, 1);
   return value;
 }
 
 static int64_t integer(lua_State *L, const char *field, int64_t otherwise) {
-  lua_getfield(L, 1, field);
+  lua_getfield(L, OPTIONS, field);
   int64_t value = lua_isnil(L, -1) ? otherwise : (int64_t)lua_tonumber(L, -1);
   lua_pop(L, 1);
   return value;
@@ -296,16 +61,14 @@ static int64_t integer(lua_State *L, const char *field, int64_t otherwise) {
 
 /* Given in milliseconds. */
 static int64_t microseconds(lua_State *L, const char *field, int64_t otherwise) {
-  lua_getfield(L, 1, field);
+  lua_getfield(L, OPTIONS, field);
   int64_t value = lua_isnil(L, -1) ? otherwise : (int64_t)(lua_tonumber(L, -1) * 1000);
   lua_pop(L, 1);
   return value;
 }
 
-/* core.open(options): a table of options that the Lua layer has checked. */
-static int open_connection(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  lua_settop(L, 1);
+/* Pushes the strings among the options. */
+static tuff_options read_options(lua_State *L) {
   tuff_options options = {.readonly = flag(L, "readonly", false),
                           .create = flag(L, "create", true),
                           .follow = flag(L, "follow", false),
@@ -316,37 +79,50 @@ static int open_connection(lua_State *L) {
                           .page_size = integer(L, "page_size", 0),
                           .cache_bytes = integer(L, "cache_bytes", 0),
                           .value_bytes = integer(L, "value_bytes", 0)};
-  lua_getfield(L, 1, "path");
-  options.path = luaL_checklstring(L, 2, &options.path_size);
-  lua_getfield(L, 1, "root");
-  options.root = lua_tostring(L, 3);
+  lua_getfield(L, OPTIONS, "path");
+  options.path = luaL_checklstring(L, PATH, &options.path_size);
+  lua_getfield(L, OPTIONS, "root");
+  options.root = lua_tostring(L, ROOT);
+  lua_getfield(L, OPTIONS, "driver");
+  return options;
+}
+
+/* Pushes a connection that is not open yet. */
+static binding_connection *new_connection(lua_State *L) {
   binding_connection *box = binding_new(L, sizeof *box, 4, BINDING_CONNECTION);
   lua_newtable(L);
-  lua_setiuservalue(L, 4, 1);
+  lua_setiuservalue(L, CONNECTION, 1);
   lua_newtable(L);
-  lua_setiuservalue(L, 4, 2);
-  binding_functions_new(L, 4);
+  lua_setiuservalue(L, CONNECTION, 2);
+  binding_functions_new(L, CONNECTION);
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   box->main = lua_tothread(L, -1);
   lua_pop(L, 1);
   box->hook = lua_gethook(box->main);
+  return box;
+}
+
+/* core.open(options): a table of options that the Lua layer has checked. */
+static int open_connection(lua_State *L) {
+  luaL_checktype(L, OPTIONS, LUA_TTABLE);
+  lua_settop(L, OPTIONS);
+  tuff_options options = read_options(L);
+  binding_connection *box = new_connection(L);
   tuff_connection_options own = {.timeout_us = microseconds(L, "timeout", 0),
                                  .busy_us = microseconds(L, "busy_timeout", 5000000),
                                  .statement_cache =
                                      (unsigned)integer(L, "statement_cache", 128),
                                  .result_rows = (uint64_t)integer(L, "result_rows", 0),
                                  .sql_bytes = (uint64_t)integer(L, "sql_bytes", 0),
-                                 .interrupted = interrupted,
+                                 .interrupted = binding_interrupted,
                                  .context = box};
   tuff_error err;
   tuff_error_clear(&err);
-  lua_getfield(L, 1, "driver");
-  const char *library = lua_tostring(L, -1);
+  const char *library = lua_tostring(L, DRIVER);
   const tuff_driver *driver =
       library ? tuff_driver_load(library, &err) : tuff_sqlite_driver(tuff_host_get());
   if (!driver || !tuff_connection_open(&box->core, driver, &options, &own, &err))
     return binding_raise(L, &err, NULL, 0);
-  lua_pop(L, 1);
   box->open = true;
   atomic_fetch_add(&instances, 1);
   return 1;

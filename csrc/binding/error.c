@@ -132,15 +132,28 @@ BINDING_RAISES binding_fail(lua_State *L, int connection, const tuff_error *err,
   raise(L);
 }
 
-BINDING_RAISES binding_misuse(lua_State *L, const char *format, ...) {
+/* Raises an error with the message on top. */
+static BINDING_RAISES refuse(lua_State *L, tuff_code code) {
   tuff_error err;
   tuff_error_clear(&err);
+  tuff_fail(&err, code, "%s", lua_tostring(L, -1));
+  binding_raise(L, &err, NULL, 0);
+}
+
+BINDING_RAISES binding_refuse(lua_State *L, tuff_code code, const char *format, ...) {
   va_list args;
   va_start(args, format);
-  const char *message = lua_pushvfstring(L, format, args);
+  lua_pushvfstring(L, format, args);
   va_end(args);
-  tuff_fail(&err, TUFF_MISUSE, "%s", message);
-  binding_raise(L, &err, NULL, 0);
+  refuse(L, code);
+}
+
+BINDING_RAISES binding_misuse(lua_State *L, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  lua_pushvfstring(L, format, args);
+  va_end(args);
+  refuse(L, TUFF_MISUSE);
 }
 
 BINDING_RAISES binding_argument(lua_State *L, int index, const char *expected) {
@@ -161,7 +174,7 @@ BINDING_RAISES binding_argument(lua_State *L, int index, const char *expected) {
                  got);
 }
 
-int binding_error_install(lua_State *L) {
+void binding_error_install(lua_State *L) {
   luaL_newmetatable(L, BINDING_ERROR_TYPE); /* the Lua layer gives it its methods */
-  return 1;
+  lua_setfield(L, -2, "error");
 }

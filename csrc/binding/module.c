@@ -95,7 +95,6 @@ int luaopen_tuff_core(lua_State *L) {
   lua_newtable(L);
   binding_add(L, functions);
   binding_error_install(L);
-  lua_setfield(L, -2, "error");
   binding_blob_install(L);
   binding_connection_install(L);
   binding_statement_install(L);

@@ -53,11 +53,9 @@ static void begin_database(lua_State *L, call *call) {
   call->box->active.statement = call->statement;
 }
 
-static void check_prepared(lua_State *L, const binding_statement *prepared,
-                           tuff_error *err) {
-  if (TUFF_LIKELY(prepared->connection)) return;
-  tuff_fail(err, TUFF_CLOSED, "this statement is closed");
-  binding_raise(L, err, NULL, 0);
+static void check_prepared(lua_State *L, const binding_statement *prepared) {
+  if (TUFF_UNLIKELY(!prepared->connection))
+    binding_refuse(L, TUFF_CLOSED, "this statement is closed");
 }
 
 /* A statement that is running already, in a loop around this call, runs as a copy. */
@@ -68,12 +66,12 @@ static void begin_prepared(lua_State *L, call *call) {
   call->first = 2;
   call->last = lua_gettop(L);
   tuff_error_clear(&call->err);
-  check_prepared(L, prepared, &call->err);
+  check_prepared(L, prepared);
   lua_getiuservalue(L, 1, 1);
   call->connection = call->last + 1;
   call->box = prepared->connection;
   binding_begin(L, call->connection);
-  check_prepared(L, prepared, &call->err); /* a function of the script may have run */
+  check_prepared(L, prepared); /* a function of the script may have run */
   call->outer = binding_activate(L, call->box, call->connection, NULL);
   tuff_statement *statement = prepared->core;
   if (TUFF_UNLIKELY(statement->busy)) {

@@ -66,12 +66,7 @@ static int names(lua_State *L) {
   lua_settop(L, 1);
   lua_getiuservalue(L, 1, 1);
   binding_enter(L, 2);
-  if (!box->core) {
-    tuff_error err;
-    tuff_error_clear(&err);
-    tuff_fail(&err, TUFF_CLOSED, "this statement is closed");
-    return binding_raise(L, &err, NULL, 0);
-  }
+  if (!box->core) return binding_refuse(L, TUFF_CLOSED, "this statement is closed");
   binding_push_columns(L, 2, box->core);
   lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
   lua_createtable(L, (int)count, 0);

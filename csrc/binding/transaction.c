@@ -60,22 +60,24 @@ static int begin(lua_State *L) {
 }
 
 static void check_open(lua_State *L, const binding_transaction *box) {
-  if (box->connection) return;
-  tuff_error err;
-  tuff_error_clear(&err);
-  tuff_fail(&err, TUFF_CLOSED, "this transaction has ended");
-  binding_raise(L, &err, NULL, 0);
+  if (!box->connection) binding_refuse(L, TUFF_CLOSED, "this transaction has ended");
+}
+
+/* The handle of a call that ends it; the connection, ready for that, is at index 2. */
+static binding_transaction *enter(lua_State *L) {
+  binding_transaction *box = check(L);
+  check_open(L, box);
+  lua_settop(L, 1);
+  lua_getiuservalue(L, 1, 1);
+  binding_refuse_busy(L, binding_enter(L, 2));
+  return box;
 }
 
 /* core.commit(tx). Whatever happens, the transaction has ended, unless one inside it is
  * still open. */
 static int commit(lua_State *L) {
-  binding_transaction *box = check(L);
-  check_open(L, box);
-  lua_settop(L, 1);
-  lua_getiuservalue(L, 1, 1);
-  binding_connection *connection = binding_enter(L, 2);
-  binding_refuse_busy(L, connection);
+  binding_transaction *box = enter(L);
+  binding_connection *connection = lua_touserdata(L, 2);
   bool failed = connection->core.transaction.failed;
   tuff_error err;
   tuff_error_clear(&err);
@@ -84,11 +86,9 @@ static int commit(lua_State *L) {
   connection->active = outer;
   if (!tuff_transaction_is_open(&connection->core, box->serial)) forget(box);
   if (committed) return 0;
-  if (failed && err.code != TUFF_MISUSE &&
-      connection->failures ==
-          connection->core.transaction
-              .failures) { /* the first error is the one to be seen */
-    lua_getiuservalue(L, 2, 2);
+  bool known = connection->failures == connection->core.transaction.failures;
+  if (failed && known && err.code != TUFF_MISUSE) {
+    lua_getiuservalue(L, 2, 2); /* the first error is the one to be seen */
     if (lua_getfield(L, -1, "failure") != LUA_TNIL) return lua_error(L);
   }
   return binding_fail(L, 2, &err, NULL, 0);
@@ -96,12 +96,8 @@ static int commit(lua_State *L) {
 
 /* core.rollback(tx) */
 static int rollback(lua_State *L) {
-  binding_transaction *box = check(L);
-  check_open(L, box);
-  lua_settop(L, 1);
-  lua_getiuservalue(L, 1, 1);
-  binding_connection *connection = binding_enter(L, 2);
-  binding_refuse_busy(L, connection);
+  binding_transaction *box = enter(L);
+  binding_connection *connection = lua_touserdata(L, 2);
   tuff_error err;
   tuff_error_clear(&err);
   bool open = tuff_transaction_is_open(&connection->core, box->serial);
@@ -177,7 +173,7 @@ void binding_transaction_install(lua_State *L) {
       {"is_manual", is_manual}, {"connection_of", connection_of},
       {"level", level},         {NULL, NULL}};
   binding_add(L, functions);
-  luaL_getmetatable(L,
-                    BINDING_TRANSACTION_TYPE); /* the Lua layer gives it its methods */
+  /* The Lua layer gives it its methods. */
+  luaL_getmetatable(L, BINDING_TRANSACTION_TYPE);
   lua_setfield(L, -2, "transaction");
 }

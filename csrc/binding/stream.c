@@ -1,21 +1,22 @@
-/* blob.c: the userdata of a stream over one value. It has a position, as a file has. */
+/* stream.c: the userdata of a stream over one value. It has a position, as a file has.
+ */
 #include <string.h>
 
 #include "binding/binding.h"
 
-typedef struct binding_blob {
+typedef struct binding_stream {
   tuff_blob core;
   binding_connection *connection; /* NULL: closed */
   int64_t at;                     /* of the next byte, from 0 */
-} binding_blob;
+} binding_stream;
 
-static binding_blob *check(lua_State *L) {
-  binding_blob *box = luaL_testudata(L, 1, BINDING_STREAM_TYPE);
+static binding_stream *check(lua_State *L) {
+  binding_stream *box = luaL_testudata(L, 1, BINDING_STREAM_TYPE);
   if (!box) binding_argument(L, 1, "a stream that db:blob returned");
   return box;
 }
 
-static bool close_stream(binding_blob *box, tuff_error *err) {
+static bool close_stream(binding_stream *box, tuff_error *err) {
   if (!box->connection) return true;
   bool closed = !box->connection->open || tuff_blob_close(&box->core, err);
   binding_closed(box->connection);
@@ -24,8 +25,8 @@ static bool close_stream(binding_blob *box, tuff_error *err) {
 }
 
 /* Ready for a call; the connection is pushed. */
-static binding_blob *enter(lua_State *L) {
-  binding_blob *box = check(L);
+static binding_stream *enter(lua_State *L) {
+  binding_stream *box = check(L);
   lua_getiuservalue(L, 1, 1);
   binding_enter(L, lua_gettop(L));
   return box;
@@ -40,7 +41,7 @@ static BINDING_RAISES fail(lua_State *L, const tuff_error *err) {
 int binding_stream_new(lua_State *L) {
   lua_settop(L, 5);
   binding_connection *connection = binding_enter(L, 1);
-  binding_blob *box = lua_newuserdatauv(L, sizeof *box, 2);
+  binding_stream *box = lua_newuserdatauv(L, sizeof *box, 2);
   memset(box, 0, sizeof *box);
   luaL_setmetatable(L, BINDING_STREAM_TYPE);
   lua_pushvalue(L, 1);
@@ -66,7 +67,7 @@ int binding_stream_new(lua_State *L) {
  * count all that are left, which may be none. */
 static int read_stream(lua_State *L) {
   lua_settop(L, 2);
-  binding_blob *box = enter(L);
+  binding_stream *box = enter(L);
   int64_t left = box->core.size - box->at, size = left;
   if (!lua_isnil(L, 2)) {
     if (!lua_isinteger(L, 2) || lua_tointeger(L, 2) < 0)
@@ -88,7 +89,7 @@ static int read_stream(lua_State *L) {
 /* stream:write(bytes, …): writes over what is there. Gives the stream. */
 static int write_stream(lua_State *L) {
   int last = lua_gettop(L);
-  binding_blob *box = enter(L);
+  binding_stream *box = enter(L);
   binding_connection *connection = lua_touserdata(L, last + 1);
   binding_refuse_busy(L, connection);
   for (int i = 2; i <= last; i++) {
@@ -111,7 +112,7 @@ static int write_stream(lua_State *L) {
 static int seek(lua_State *L) {
   static const char *const names[] = {"set", "cur", "end", NULL};
   lua_settop(L, 3);
-  binding_blob *box = check(L);
+  binding_stream *box = check(L);
   const char *whence = lua_isnil(L, 2) ? "cur" : lua_tostring(L, 2);
   int origin = 0;
   while (names[origin] && (!whence || strcmp(whence, names[origin]) != 0)) origin++;
@@ -120,13 +121,10 @@ static int seek(lua_State *L) {
     return binding_argument(L, 3, "an integer");
   int64_t base = origin == 0 ? 0 : origin == 1 ? box->at : box->core.size;
   lua_Integer offset = lua_tointeger(L, 3);
-  if (offset < -base || offset > box->core.size - base) {
-    tuff_error err;
-    tuff_error_clear(&err);
-    tuff_fail(&err, TUFF_RANGE, "there is no such place in a value of %lld bytes",
-              (long long)box->core.size);
-    return binding_raise(L, &err, NULL, 0);
-  }
+  if (offset < -base || offset > box->core.size - base)
+    return binding_refuse(L, TUFF_RANGE,
+                          "there is no such place in a value of %I bytes",
+                          (LUAI_UACINT)box->core.size);
   box->at = base + (int64_t)offset;
   lua_pushinteger(L, (lua_Integer)box->at);
   return 1;
@@ -139,7 +137,7 @@ static int length(lua_State *L) {
 }
 
 static int close_method(lua_State *L) {
-  binding_blob *box = check(L);
+  binding_stream *box = check(L);
   tuff_error err;
   tuff_error_clear(&err);
   if (close_stream(box, &err)) return 0;
