@@ -123,11 +123,11 @@ void tuff_blobs_rest(tuff_connection *connection) {
     connection->driver->blobs->close(blob->native, NULL);
     blob->native = NULL;
     int64_t size = blob->size;
-    if (!same || !open_native(blob, false, NULL) || blob->size != size) {
-      if (blob->native) connection->driver->blobs->close(blob->native, NULL);
-      blob->native = NULL;
-      forget(blob, changed);
-    }
+    if (same && open_native(blob, false, NULL) && blob->size == size) continue;
+    if (!blob->connection) continue; /* the error has ended its transaction */
+    if (blob->native) connection->driver->blobs->close(blob->native, NULL);
+    blob->native = NULL;
+    forget(blob, changed);
   }
 }
 

@@ -17,7 +17,7 @@ typedef struct tuff_chunk {
   char bytes[];
 } tuff_chunk;
 
-/* ---- copies of the arguments ---- */
+/* ---- copies of values ---- */
 
 static size_t size_of(const tuff_value *values, size_t count) {
   size_t size = count * sizeof *values;
@@ -70,8 +70,7 @@ static size_t row_size(const tuff_value *row, unsigned columns) {
   return (size + sizeof(tuff_value *) - 1) & ~(sizeof(tuff_value *) - 1);
 }
 
-/* The values as they are, then their bytes; the views are set right when it is read,
- * because only then the chunk is known not to be copied. */
+/* The values, then the bytes that they are views of: a chunk never moves. */
 static bool keep_row(tuff_cursor *cursor, const tuff_value *row, tuff_error *err) {
   size_t size = row_size(row, cursor->columns);
   tuff_chunk *chunk = cursor->last;

@@ -20,7 +20,7 @@ typedef struct tuff_cursor {
   unsigned depth;              /* of the transaction it was opened in */
   const void *source;          /* what it was opened from, or NULL */
   int64_t timeout_us, busy_us; /* of each step */
-  void *arguments;             /* copies of the bound values */
+  tuff_value *arguments;       /* copies of the bound values, with their bytes */
   struct tuff_chunk *first, *last; /* rows in memory */
   struct tuff_cursor *next, *previous;
 } tuff_cursor;

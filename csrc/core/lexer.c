@@ -16,14 +16,14 @@ static bool starts_word(char c) {
          (unsigned char)c >= 0x80;
 }
 
-static bool in_word(char c) { return starts_word(c) || is_digit(c) || c == '$'; }
+bool tuff_char_in_word(char c) { return starts_word(c) || is_digit(c) || c == '$'; }
 
 static char peek(const tuff_lexer *lexer, const char *at) {
   return at < lexer->end ? *at : '\0';
 }
 
 static const char *skip_word(const tuff_lexer *lexer, const char *at) {
-  while (at < lexer->end && in_word(*at)) at++;
+  while (at < lexer->end && tuff_char_in_word(*at)) at++;
   return at;
 }
 
@@ -76,7 +76,7 @@ static const char *skip_dollar_quoted(const tuff_lexer *lexer, const char *at) {
 }
 
 static const char *skip_number(const tuff_lexer *lexer, const char *at) {
-  while (at < lexer->end && (in_word(*at) || *at == '.')) {
+  while (at < lexer->end && (tuff_char_in_word(*at) || *at == '.')) {
     bool exponent = *at == 'e' || *at == 'E';
     at++;
     if (exponent && (peek(lexer, at) == '+' || peek(lexer, at) == '-') &&
@@ -115,7 +115,7 @@ static tuff_token dollar_or_at(tuff_lexer *lexer) {
     const char *end = skip_dollar_quoted(lexer, lexer->at);
     if (end) return token_to(lexer, TUFF_TOKEN_STRING, end);
   }
-  if (in_word(peek(lexer, next)))
+  if (tuff_char_in_word(peek(lexer, next)))
     return token_to(lexer, TUFF_TOKEN_REFUSED, skip_word(lexer, next));
   return token_to(lexer, TUFF_TOKEN_PUNCTUATION, next);
 }
@@ -174,6 +174,12 @@ bool tuff_token_is(const tuff_token *token, const char *keyword) {
     if (c != keyword[i]) return false; /* also at the keyword's end */
   }
   return keyword[token->size] == '\0';
+}
+
+bool tuff_token_is_one_of(const tuff_token *token, const char *const *keywords) {
+  for (; *keywords; keywords++)
+    if (tuff_token_is(token, *keywords)) return true;
+  return false;
 }
 
 bool tuff_token_is_char(const tuff_token *token, char character) {

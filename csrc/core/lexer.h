@@ -37,7 +37,13 @@ tuff_token tuff_lexer_next(tuff_lexer *lexer);
 /* Whether the token is this keyword, which is given in lower case. */
 bool tuff_token_is(const tuff_token *token, const char *keyword);
 
+/* Whether it is one of these; NULL ends the list. */
+bool tuff_token_is_one_of(const tuff_token *token, const char *const *keywords);
+
 /* Whether the token is this one character of punctuation. */
 bool tuff_token_is_char(const tuff_token *token, char character);
+
+/* Whether a word may go on with this byte. */
+bool tuff_char_in_word(char c);
 
 #endif

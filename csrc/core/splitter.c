@@ -8,20 +8,14 @@ void tuff_splitter_begin(tuff_splitter *splitter, const char *script, size_t siz
   splitter->lexer = (tuff_lexer){script, script + size, dialect};
 }
 
-static bool is_one_of(const tuff_token *word, const char *const *keywords) {
-  for (; *keywords; keywords++)
-    if (tuff_token_is(word, *keywords)) return true;
-  return false;
-}
-
 tuff_effect tuff_effect_of(const tuff_token *word) {
   static const char *const begins[] = {"begin", "start", "savepoint", NULL};
   static const char *const ends[] = {"commit",  "end",   "rollback",
                                      "release", "abort", NULL};
   static const char *const outside[] = {"vacuum", "detach", NULL};
-  if (is_one_of(word, begins)) return TUFF_EFFECT_BEGIN;
-  if (is_one_of(word, ends)) return TUFF_EFFECT_END;
-  return is_one_of(word, outside) ? TUFF_EFFECT_OUTSIDE : TUFF_EFFECT_NONE;
+  if (tuff_token_is_one_of(word, begins)) return TUFF_EFFECT_BEGIN;
+  if (tuff_token_is_one_of(word, ends)) return TUFF_EFFECT_END;
+  return tuff_token_is_one_of(word, outside) ? TUFF_EFFECT_OUTSIDE : TUFF_EFFECT_NONE;
 }
 
 bool tuff_effect_is_control(tuff_effect effect) {

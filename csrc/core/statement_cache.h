@@ -14,6 +14,7 @@ typedef struct tuff_statement_cache {
   tuff_statement *newest, *oldest;
 } tuff_statement_cache;
 
+/* What `find` and ->hash of a statement that is added are to be given. */
 uint64_t tuff_text_hash(const char *text, size_t size);
 
 /* The statement of this text, free or busy; NULL: not here. */
@@ -27,6 +28,7 @@ void tuff_statement_cache_touch(tuff_statement_cache *cache, tuff_statement *sta
 tuff_statement *tuff_statement_cache_add(tuff_statement_cache *cache,
                                          tuff_statement *statement);
 
+/* Takes a statement out that is in it. */
 void tuff_statement_cache_remove(tuff_statement_cache *cache,
                                  tuff_statement *statement);
 

@@ -7,14 +7,8 @@
 
 #include "core/target_query.h"
 
-bool tuff_token_is_name(const tuff_token *token) {
+static bool is_name(const tuff_token *token) {
   return token->kind == TUFF_TOKEN_WORD || token->kind == TUFF_TOKEN_QUOTED;
-}
-
-bool tuff_token_is_one_of(const tuff_token *token, const char *const *words) {
-  for (; *words; words++)
-    if (tuff_token_is(token, *words)) return true;
-  return false;
 }
 
 static bool is_known(const tuff_target *target) {
@@ -236,8 +230,7 @@ static void open_expression(tuff_targets *targets, tuff_frame *frame,
                             tuff_frame *inner) {
   inner->into = frame->here;
   inner->to = frame->expects;
-  inner->call =
-      frame->operand != TUFF_OPERAND_NONE && tuff_token_is_name(&targets->last[0]);
+  inner->call = frame->operand != TUFF_OPERAND_NONE && is_name(&targets->last[0]);
   if (inner->call) {
     inner->to = wrapper(&targets->last[0]);
     if (inner->to != TUFF_TO_NOTHING) return;
@@ -270,7 +263,7 @@ static void comma(tuff_targets *targets) {
   tuff_frame *frame = &targets->frame[targets->depth];
   row_element(targets, frame);
   frame->ordinal++;
-  if (frame->kind == TUFF_FRAME_QUERY) tuff_query_comma(targets, frame);
+  if (frame->kind == TUFF_FRAME_QUERY) tuff_query_comma(frame);
   tuff_target_begin_value(targets, frame);
 }
 
@@ -410,7 +403,7 @@ void tuff_targets_token(tuff_targets *targets, const tuff_token *token) {
   tuff_frame *frame = &targets->frame[targets->depth];
   if (targets->skipped)
     skip(targets, token);
-  else if (tuff_token_is_name(token))
+  else if (is_name(token))
     take_name(targets, token);
   else if (tuff_token_is_char(token, '('))
     open_parenthesis(targets);

@@ -290,8 +290,7 @@ bool tuff_query_name(tuff_targets *targets, tuff_frame *frame,
   return begins_clause(targets, frame, token);
 }
 
-void tuff_query_comma(tuff_targets *targets, tuff_frame *frame) {
-  (void)targets;
+void tuff_query_comma(tuff_frame *frame) {
   frame->wants_table = frame->clause == TUFF_CLAUSE_FROM;
   frame->left = frame->clause == TUFF_CLAUSE_SET || frame->clause == TUFF_CLAUSE_WITH;
 }

@@ -10,9 +10,6 @@ void tuff_target_begin_value(tuff_targets *targets, tuff_frame *frame);
 /* target.c: makes it unknown. */
 void tuff_target_forget(tuff_target *target);
 
-bool tuff_token_is_name(const tuff_token *token);
-bool tuff_token_is_one_of(const tuff_token *token, const char *const *words);
-
 /* Makes the frame a query, whose first word comes next. */
 void tuff_query_begin(tuff_targets *targets, tuff_frame *frame);
 
@@ -20,7 +17,7 @@ void tuff_query_begin(tuff_targets *targets, tuff_frame *frame);
 bool tuff_query_name(tuff_targets *targets, tuff_frame *frame, const tuff_token *token);
 
 /* A comma between what the clause lists. */
-void tuff_query_comma(tuff_targets *targets, tuff_frame *frame);
+void tuff_query_comma(tuff_frame *frame);
 
 /* True if the parenthesis belongs to the clause, and is no expression. */
 bool tuff_query_open(tuff_targets *targets, tuff_frame *frame, tuff_frame *inner);

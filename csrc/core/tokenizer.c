@@ -96,16 +96,10 @@ static bool keep_tables(pass *pass) {
   return true;
 }
 
-static bool in_word(char c) {
-  unsigned char byte = (unsigned char)c;
-  return byte >= 0x80 || byte == '_' || byte == '$' || (byte >= '0' && byte <= '9') ||
-         ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z');
-}
-
 /* `limit?` must not become the name limit$1. */
 static void write_placeholder(pass *pass, unsigned number) {
   tuff_buffer *text = &pass->out->text;
-  if (text->size > 0 && in_word(text->bytes[text->size - 1]))
+  if (text->size > 0 && tuff_char_in_word(text->bytes[text->size - 1]))
     tuff_buffer_append(text, " ", 1);
   tuff_buffer_append(text, &pass->dialect->placeholder, 1);
   tuff_buffer_append_number(text, number + 1ul);
@@ -146,7 +140,8 @@ static bool take_parameter(pass *pass, const tuff_token *token) {
   }
   /* Nor may `?and` become $1and; ?1and is read as two. */
   const char *behind = token->start + token->size;
-  if (pass->dialect->placeholder == '$' && behind < pass->end && in_word(*behind))
+  if (pass->dialect->placeholder == '$' && behind < pass->end &&
+      tuff_char_in_word(*behind))
     tuff_buffer_append(&out->text, " ", 1);
   return start_run(pass, (size_t)(behind - pass->source));
 }
