@@ -6,13 +6,11 @@
 #include "core/function.h"
 #include "core/host.h"
 
-static const char changed[] = "the row was changed since the stream was opened";
-
 static bool check(const tuff_blob *blob, int64_t at, size_t size, tuff_error *err) {
   if (!blob->connection) {
-    tuff_fail(err, blob->reason == changed ? TUFF_CONFLICT : TUFF_CLOSED, "%s",
+    tuff_fail(err, blob->code, "%s",
               blob->reason ? blob->reason : "this stream is closed");
-    if (blob->reason && blob->reason != changed)
+    if (blob->reason && blob->code == TUFF_CLOSED)
       tuff_error_hint(err, "open the stream inside db:read or db:transaction, and use "
                            "it there");
     return false;
@@ -37,12 +35,23 @@ static bool open_native(tuff_blob *blob, bool writing, tuff_error *err) {
   return blob->native != NULL;
 }
 
-static void forget(tuff_blob *blob, const char *reason) {
+static void forget(tuff_blob *blob, tuff_code code, const char *reason) {
   tuff_connection *connection = blob->connection;
   if (blob->next) blob->next->previous = blob->previous;
   *(blob->previous ? &blob->previous->next : &connection->blobs) = blob->next;
   blob->connection = NULL;
+  blob->code = code;
   blob->reason = reason;
+}
+
+/* It cannot go on: its value is another one now, unless the error says otherwise. */
+static void lose(tuff_blob *blob, const tuff_error *err) {
+  bool changed =
+      err->code == TUFF_OK || err->code == TUFF_CONFLICT || err->code == TUFF_NOT_FOUND;
+  if (changed)
+    forget(blob, TUFF_CONFLICT, "the row was changed since the stream was opened");
+  else
+    forget(blob, err->code, "the stream could not be kept open");
 }
 
 bool tuff_blob_open(tuff_blob *blob, tuff_connection *connection,
@@ -90,7 +99,7 @@ static bool begin_writing(tuff_blob *blob, tuff_error *err) {
   connection->driver->blobs->close(blob->native, NULL);
   blob->native = NULL;
   if (!same) {
-    forget(blob, changed);
+    lose(blob, err);
     return false;
   }
   blob->depth++; /* not this one */
@@ -119,15 +128,17 @@ void tuff_blobs_rest(tuff_connection *connection) {
   for (tuff_blob *blob = connection->blobs, *next; blob; blob = next) {
     next = blob->next;
     if (!blob->writing || !blob->native) continue;
-    bool same = connection->driver->blobs->read(blob->native, 0, (char[1]){0}, 0, NULL);
+    tuff_error err;
+    tuff_error_clear(&err);
+    bool same = connection->driver->blobs->read(blob->native, 0, (char[1]){0}, 0, &err);
     connection->driver->blobs->close(blob->native, NULL);
     blob->native = NULL;
     int64_t size = blob->size;
-    if (same && open_native(blob, false, NULL) && blob->size == size) continue;
+    if (same && open_native(blob, false, &err) && blob->size == size) continue;
     if (!blob->connection) continue; /* the error has ended its transaction */
     if (blob->native) connection->driver->blobs->close(blob->native, NULL);
     blob->native = NULL;
-    forget(blob, changed);
+    lose(blob, &err);
   }
 }
 
@@ -138,7 +149,7 @@ static bool end(tuff_blob *blob, const char *reason, tuff_error *err) {
   bool closed =
       forked || !blob->native || connection->driver->blobs->close(blob->native, err);
   blob->native = NULL;
-  forget(blob, reason);
+  forget(blob, TUFF_CLOSED, reason);
   return closed;
 }
 

@@ -11,7 +11,8 @@ struct tuff_connection;
 
 typedef struct tuff_blob {
   struct tuff_connection *connection; /* NULL: ended, and `reason` says why */
-  const char *reason;
+  const char *reason;                 /* NULL: it was closed */
+  tuff_code code;                     /* what later calls raise for that reason */
   void *native;
   bool writing;
   unsigned depth; /* of the transaction it was opened in */

@@ -1,6 +1,7 @@
 /* connection.c: opening, closing and scripts. */
 #include "core/connection.h"
 
+#include "core/admission.h"
 #include "core/error.h"
 #include "core/function.h"
 #include "core/host.h"
@@ -160,15 +161,6 @@ static bool run_parts(tuff_connection *connection, tuff_splitter splitter,
   return true;
 }
 
-bool tuff_connection_admits(const tuff_connection *connection, size_t size,
-                            tuff_error *err) {
-  if (size <= connection->sql_bytes || connection->own) return true;
-  tuff_fail(err, TUFF_RANGE,
-            "the SQL text is %zu bytes long, the limit given at open is %zu", size,
-            connection->sql_bytes);
-  return false;
-}
-
 /* A script that failed after its own BEGIN leaves no transaction behind. */
 static bool run_bare(tuff_connection *connection, tuff_splitter splitter,
                      const char *script, tuff_error *err) {
@@ -185,7 +177,7 @@ static bool run_bare(tuff_connection *connection, tuff_splitter splitter,
 bool tuff_connection_exec(tuff_connection *connection, const char *script, size_t size,
                           tuff_error *err) {
   tuff_splitter splitter;
-  if (!tuff_connection_admits(connection, size, err)) return false;
+  if (!tuff_sql_admit(connection, size, err)) return false;
   tuff_splitter_begin(&splitter, script, size, &connection->driver->dialect);
   contents contents = read_through(splitter);
   if (contents.control && connection->transaction.depth > 0)

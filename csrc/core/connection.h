@@ -88,10 +88,6 @@ bool tuff_connection_detach(tuff_connection *connection, const char *name,
 /* Whether a transaction is open, by whoever began it. */
 bool tuff_connection_in_transaction(tuff_connection *connection);
 
-/* Whether a text of this many bytes may be run by a script. */
-bool tuff_connection_admits(const tuff_connection *connection, size_t size,
-                            tuff_error *err);
-
 /* Runs a script: all of it or nothing, unless it has its own BEGIN or a statement that
  * cannot run inside a transaction. err->offset is a byte of the script, the first of
  * the statement that failed if nothing better is known; -1 where it was not a

@@ -4,9 +4,9 @@
 
 #include <string.h>
 
+#include "core/admission.h"
 #include "core/connection.h"
 #include "core/error.h"
-#include "core/function.h"
 #include "core/host.h"
 #include "core/memory.h"
 
@@ -95,7 +95,7 @@ static bool prepare_native(tuff_statement *statement, unsigned flags, tuff_error
 
 tuff_statement *tuff_statement_prepare(tuff_connection *connection, const char *sql,
                                        size_t size, unsigned flags, tuff_error *err) {
-  if (!tuff_connection_admits(connection, size, err)) return NULL;
+  if (!tuff_sql_admit(connection, size, err)) return NULL;
   tuff_statement *statement = tuff_alloc_zero(sizeof *statement);
   char *source = tuff_alloc(NULL, size + 1);
   if (!statement || !source || !take_slot(connection, &statement->slot)) {
@@ -142,96 +142,6 @@ tuff_statement *tuff_statement_checkout(tuff_connection *connection, const char 
   return statement;
 }
 
-bool tuff_statement_refuse_control(tuff_error *err) {
-  tuff_fail(err, TUFF_MISUSE,
-            "BEGIN, COMMIT, ROLLBACK and SAVEPOINT cannot be written by hand inside "
-            "db:transaction, db:read or db:begin");
-  tuff_error_hint(err, "nest db:transaction, or raise an error to roll back");
-  return false;
-}
-
-/* A script's own BEGIN, COMMIT and the like. */
-static bool admit_control(tuff_statement *statement, tuff_error *err) {
-  tuff_connection *connection = statement->connection;
-  tuff_transaction *transaction = &connection->transaction;
-  if (transaction->depth > 0) return tuff_statement_refuse_control(err);
-  if (!transaction->failed) return true;
-  /* The engine has rolled back: a ROLLBACK has nothing to do, anything else is late. */
-  tuff_lexer lexer = {statement->source, statement->source + statement->size,
-                      &connection->driver->dialect};
-  tuff_token word;
-  do {
-    word = tuff_lexer_next(&lexer);
-  } while (word.kind == TUFF_TOKEN_SPACE);
-  statement->skipped = tuff_token_is(&word, "rollback");
-  if (!statement->skipped) tuff_transaction_refuse(transaction, err);
-  transaction->failed = transaction->manual = false;
-  return statement->skipped;
-}
-
-/* Everything but the plain case of a statement that only reads. */
-static bool admit(tuff_statement *statement, tuff_error *err) {
-  tuff_connection *connection = statement->connection;
-  const tuff_transaction *transaction = &connection->transaction;
-  if (!tuff_transaction_clear(connection, err)) return false;
-  if (!tuff_transaction_notice_end(connection, err)) return false;
-  if (tuff_effect_is_control(statement->tokenized.effect)) {
-    if (!admit_control(statement, err)) return false;
-  } else if (transaction->failed) {
-    return tuff_transaction_refuse(transaction, err);
-  }
-  connection->watch.started_us = 0;
-  if (connection->watch.deadline_us && tuff_watch_stop(&connection->watch, err))
-    return false;
-  bool reads =
-      statement->shape->readonly && statement->tokenized.effect != TUFF_EFFECT_OUTSIDE;
-  if (reads && statement->tokenized.effect == TUFF_EFFECT_NONE) return true;
-  if (!tuff_function_admits(connection, err)) return false;
-  if (reads) return tuff_connection_settle(connection, err);
-  if (connection->readonly) {
-    tuff_fail(err, TUFF_READONLY, "this connection was opened for reading only");
-    return false;
-  }
-  if (transaction->readonly) {
-    tuff_fail(err, TUFF_READONLY, "db:read only reads");
-    tuff_error_hint(err, "write inside db:transaction");
-    return false;
-  }
-  return tuff_connection_settle(connection, err);
-}
-
-static bool refuse_size(const tuff_statement *statement, const char *what, size_t size,
-                        tuff_error *err) {
-  tuff_fail(err, TUFF_RANGE, "%s is %zu bytes long, the limit given at open is %zu",
-            what, size, statement->connection->value_bytes);
-  return false;
-}
-
-static size_t longest_of(const tuff_value *value) {
-  size_t longest = tuff_value_has_bytes(value) ? value->size : 0;
-  for (size_t i = 0; value->kind == TUFF_ARRAY && i < value->size; i++) {
-    size_t size = longest_of(&value->items[i]);
-    if (size > longest) longest = size;
-  }
-  return longest;
-}
-
-/* In our own questions about the schema nothing is the script's; an insert that we have
- * written holds its values. */
-static bool admit_values(const tuff_statement *statement, const tuff_value *values,
-                         unsigned count, tuff_error *err) {
-  if (TUFF_LIKELY(!statement->connection->limited)) return true;
-  if (statement->own && statement->shape->readonly) return true;
-  for (unsigned i = 0; i < count; i++) {
-    size_t size = longest_of(&values[i]);
-    if (size <= statement->connection->value_bytes) continue;
-    refuse_size(statement, "the value", size, err);
-    err->parameter = (int)i;
-    return false;
-  }
-  return true;
-}
-
 /* Names the parameter whose value was refused. */
 static bool refused_value(tuff_statement *statement, tuff_error *err) {
   statement->failed = err->code;
@@ -256,7 +166,7 @@ bool tuff_statement_start(tuff_statement *statement, const tuff_value *values,
       (transaction->depth == 0 ||
        connection->driver->state(connection->native) == TUFF_STATE_OPEN) &&
       !connection->watch.deadline_us && statement->tokenized.effect == TUFF_EFFECT_NONE;
-  if (!plain && !admit(statement, err)) return false;
+  if (!plain && !tuff_statement_admit(statement, err)) return false;
   if (!settle_exclusive(connection, err)) return false;
   statement->rows = 0;
   statement->changed = 0;
@@ -268,7 +178,8 @@ bool tuff_statement_start(tuff_statement *statement, const tuff_value *values,
     statement->sampled_us = tuff_now_us();
   }
   if (count == 0 && !statement->shape->parameters) return true;
-  return (admit_values(statement, values, count, err) &&
+  return ((TUFF_LIKELY(!connection->limited) ||
+           tuff_statement_admit_values(statement, values, count, err)) &&
           connection->driver->bind(statement->native, values, count, err)) ||
          refused_value(statement, err);
 }
@@ -282,24 +193,6 @@ static tuff_result failed_in_engine(tuff_statement *statement, tuff_error *err) 
   map_offset(&statement->tokenized, err);
   tuff_transaction_note_error(statement->connection, statement->shape->readonly, err);
   return failed(statement, err);
-}
-
-/* What a statement has written cannot be refused any more. */
-static bool admit_row(const tuff_statement *statement, tuff_error *err) {
-  const tuff_connection *connection = statement->connection;
-  if (!statement->shape->readonly || statement->own) return true;
-  if (statement->rows > connection->result_rows) {
-    tuff_fail(err, TUFF_RANGE,
-              "the result has more than %llu rows, the limit given at open",
-              (unsigned long long)connection->result_rows);
-    return false;
-  }
-  for (unsigned i = 0; i < statement->shape->columns; i++) {
-    size_t size = longest_of(&statement->row[i]);
-    if (size > connection->value_bytes)
-      return refuse_size(statement, "a value of the result", size, err);
-  }
-  return true;
 }
 
 static void done(tuff_statement *statement) {
@@ -330,7 +223,7 @@ tuff_result tuff_statement_step(tuff_statement *statement, tuff_error *err) {
           !connection->driver->row(statement->native, statement->row, err))
         return failed(statement, err);
     }
-    if (TUFF_UNLIKELY(connection->limited) && !admit_row(statement, err))
+    if (TUFF_UNLIKELY(connection->limited) && !tuff_statement_admit_row(statement, err))
       return failed(statement, err);
     return TUFF_ROW;
   }

@@ -67,10 +67,6 @@ void tuff_statement_rewind(tuff_statement *statement);
  * accepted. */
 void tuff_statement_release(tuff_statement *statement);
 
-/* Refuses a BEGIN, COMMIT, … inside a transaction that is not the script's own. Always
- * false. */
-bool tuff_statement_refuse_control(tuff_error *err);
-
 /* Frees it. NULL is accepted. */
 void tuff_statement_finish(tuff_statement *statement);
 

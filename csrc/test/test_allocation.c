@@ -203,6 +203,36 @@ static bool loop_is_done(void) { return count_of("u") == 4; }
 /* The write comes before what may fail after it. */
 static bool loop_is_undone(void) { return count_of("u") <= 4 && count_of("t") == 0; }
 
+/* A stream that writes goes back to reading where a level begins, and writes again. */
+static bool run_stream(tuff_error *err) {
+  tuff_blob blob = {0};
+  tuff_place place = {NULL, "t", "bytes", 1};
+  uint64_t outer = tuff_transaction_begin(&connection, TUFF_WRITE, 0, err);
+  uint64_t inner = 0;
+  bool done =
+      outer &&
+      try_run(&connection, "insert into t(id, bytes) values (1, x'0000')", err) &&
+      tuff_blob_open(&blob, &connection, &place, err) &&
+      tuff_blob_write(&blob, 0, "a", 1, err) &&
+      (inner = tuff_transaction_begin(&connection, TUFF_WRITE, 0, err)) != 0 &&
+      tuff_blob_write(&blob, 1, "b", 1, err) &&
+      tuff_transaction_commit(&connection, inner, err) && tuff_blob_close(&blob, err);
+  tuff_blob_close(&blob, NULL);
+  /* Whatever follows from it, the transaction knows what ended it. */
+  if (outer && err->code != TUFF_OK && err->code != TUFF_MEMORY) {
+    tuff_error_clear(err);
+    if (inner) tuff_transaction_rollback(&connection, inner, NULL);
+    return tuff_transaction_commit(&connection, outer, err);
+  }
+  if (done) return tuff_transaction_commit(&connection, outer, err);
+  if (outer) tuff_transaction_rollback(&connection, outer, NULL);
+  return false;
+}
+
+static bool stream_is_done(void) {
+  return query(&connection, "select count(*) from t where bytes = x'6162'") == 1;
+}
+
 static const work works[] = {
     {"a query", run_query, has_no_row, has_no_row},
     {"a script", run_script, script_is_done, script_is_undone},
@@ -210,6 +240,7 @@ static const work works[] = {
     {"nested transactions", run_nested, nested_is_done, has_no_row},
     {"a nested transaction whose error is swallowed", run_swallowing,
      swallowing_is_done, swallowing_is_undone},
+    {"a stream in nested transactions", run_stream, stream_is_done, has_no_row},
     {"a loop whose body writes", run_loop, loop_is_done, loop_is_undone},
 };
 
