@@ -7,8 +7,7 @@
 
 typedef struct pragma {
   const char *name;
-  const char
-      *values; /* NULL: any; "": may only be read; else the values, one space apart */
+  const char *values; /* one space apart; NULL: any; "": it may only be read */
 } pragma;
 
 static const pragma allowed[] = {

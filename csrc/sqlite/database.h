@@ -91,11 +91,11 @@ typedef struct tuff_sqlite_statement {
 /* error.c: fills err from the result code of a call on this handle. Always false. */
 bool tuff_sqlite_fail(tuff_sqlite_database *database, int result, tuff_error *err);
 
-/* Marks the error of a commit that may be found all the same. */
-void tuff_sqlite_fail_commit(const tuff_sqlite_database *database, tuff_error *err);
-
 /* The same for want of memory. */
 bool tuff_sqlite_fail_memory(tuff_error *err);
+
+/* Marks the error of a commit that may be found all the same. */
+void tuff_sqlite_fail_commit(const tuff_sqlite_database *database, tuff_error *err);
 
 /* Says of which file the error is, unless it does already. */
 void tuff_sqlite_name_path(const tuff_options *options, tuff_error *err);
@@ -109,7 +109,12 @@ void tuff_sqlite_close(void *database, bool collected);
 bool tuff_sqlite_inherited_enter(tuff_sqlite_file *file, tuff_error *err);
 void tuff_sqlite_inherited_leave(tuff_sqlite_file *file);
 
-/* file.c: a file's entry, and what is set for it once SQLite has opened it. */
+/* file.c: runs our own statement, without parameters and result. */
+bool tuff_sqlite_exec(tuff_sqlite_database *database, const char *sql, tuff_error *err);
+
+/* A file's entry, and what is set for it once SQLite has opened it. `open` makes the
+ * entry and `close` frees what it holds; `forget` closes the entry of a file that was
+ * attached and frees it. */
 enum { TUFF_SQLITE_PRAGMA = 160 }; /* bytes of a statement about one file */
 bool tuff_sqlite_file_open(tuff_sqlite_file *file, const char *schema, const char *path,
                            tuff_error *err);
@@ -122,9 +127,6 @@ void tuff_sqlite_file_forget(tuff_sqlite_database *database, tuff_sqlite_file *f
 bool tuff_sqlite_attach(void *database, const tuff_options *options, const char *name,
                         tuff_error *err);
 bool tuff_sqlite_detach(void *database, const char *name, tuff_error *err);
-
-/* Our own statement, without parameters and result. */
-bool tuff_sqlite_exec(tuff_sqlite_database *database, const char *sql, tuff_error *err);
 
 /* wait.c: installs the busy handler; must be called before the first access to the
  * file. To be called after every call that may have waited: leaves the queue. */
@@ -195,6 +197,10 @@ static inline bool tuff_sqlite_read(sqlite3_value *from, tuff_value *to) {
   return true;
 }
 
+/* target.c: finds out what becomes of the parameters, ->targets; in most statements
+ * they stay as they are. */
+bool tuff_sqlite_load_targets(tuff_sqlite_statement *statement, tuff_error *err);
+
 /* bind.c and statement.c */
 void *tuff_sqlite_prepare(void *database, const tuff_sql *sql, unsigned flags,
                           tuff_error *err);
@@ -208,16 +214,8 @@ void tuff_sqlite_reset(void *statement);
 void tuff_sqlite_forget(void *statement);
 void tuff_sqlite_finish(void *statement);
 
-/* type.c: declared types. */
+/* type.c: what a declaration such as "DECIMAL INTEGER(10,2)" says; NULL: nothing. */
 tuff_type tuff_sqlite_type_of(const char *declaration);
-
-/* The declared type of the column that a parameter goes to. known: there is such a
- * column, and only one. */
-bool tuff_sqlite_target_type(tuff_sqlite_database *database, const tuff_sql *sql,
-                             const tuff_target *target, tuff_type *type, bool *known,
-                             tuff_error *err);
-
-bool tuff_sqlite_same_type(const tuff_type *a, const tuff_type *b);
 
 /* Bytes of text that one converted number takes. */
 #define TUFF_SQLITE_SCRATCH ((size_t)32)

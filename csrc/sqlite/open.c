@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "sqlite/database.h"
 #include "sqlite/path.h"
@@ -32,8 +31,7 @@ static void configure(tuff_sqlite_database *database, const tuff_options *option
     int option, value;
   } settings[] = {
       {SQLITE_DBCONFIG_DEFENSIVE, 1},
-      {SQLITE_DBCONFIG_TRUSTED_SCHEMA,
-       1}, /* 0 forbids triggers that touch FTS5, R-Tree */
+      {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 1}, /* 0: no trigger may touch FTS5, R-Tree */
       {SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0},
       {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
       {SQLITE_DBCONFIG_ENABLE_FKEY, 1},

@@ -65,99 +65,6 @@ const tuff_shape *tuff_sqlite_shape(void *context) {
 
 /* ---- prepare ---- */
 
-/* What has no part in what is stored is only compared: there most types change nothing,
- * and refuse nothing. */
-static tuff_sqlite_target describe(const tuff_target *target, const tuff_type *type,
-                                   bool known) {
-  tuff_sqlite_target use = {.known = known, .type = *type};
-  bool decimal = type->declared == TUFF_AS_DECIMAL;
-  if (target->embedded) {
-    use.known = decimal; /* elsewhere nothing is known of a part */
-    use.conversion = decimal ? TUFF_SQLITE_EMBEDDED : TUFF_SQLITE_AS_IT_IS;
-    return use;
-  }
-  switch (type->declared) {
-    case TUFF_AS_STORED: break;
-    case TUFF_AS_REAL:
-      if (!target->compared) use.conversion = TUFF_SQLITE_REAL;
-      break;
-    case TUFF_AS_TEXT: use.conversion = TUFF_SQLITE_TEXT; break;
-    case TUFF_AS_DECIMAL:
-    case TUFF_AS_BLOB: use.conversion = TUFF_SQLITE_CONVERT; break;
-    default:
-      if (!target->compared) use.conversion = TUFF_SQLITE_CONVERT;
-      break;
-  }
-  return use;
-}
-
-static bool same_use(const tuff_sqlite_target *a, const tuff_sqlite_target *b) {
-  return a->conversion == b->conversion && (a->conversion == TUFF_SQLITE_AS_IT_IS ||
-                                            tuff_sqlite_same_type(&a->type, &b->type));
-}
-
-/* Adds a use to what is known of its parameter; `used` entries are taken. */
-static void add_use(tuff_sqlite_target *targets, unsigned parameter,
-                    const tuff_sqlite_target *use, unsigned *used) {
-  tuff_sqlite_target *head = &targets[parameter];
-  if (!use->known || (head->known && same_use(head, use))) return;
-  if (!head->known) {
-    *head = *use;
-    return;
-  }
-  if (head->conversion != TUFF_SQLITE_SEVERAL) {
-    targets[*used] = *head;
-    *head = (tuff_sqlite_target){
-        .conversion = TUFF_SQLITE_SEVERAL, .known = true, .next = (*used)++};
-  }
-  for (unsigned i = head->next; i; i = targets[i].next)
-    if (same_use(&targets[i], use)) return;
-  targets[*used] = *use;
-  targets[*used].next = head->next;
-  head->next = (*used)++;
-}
-
-static bool describe_uses(tuff_sqlite_statement *statement, tuff_sqlite_target *targets,
-                          tuff_error *err) {
-  const tuff_sql *sql = &statement->sql;
-  unsigned used = sql->parameters;
-  for (unsigned i = 0; i < sql->uses; i++) {
-    const tuff_target *target = &sql->targets[i];
-    tuff_type type;
-    bool known;
-    if (!tuff_sqlite_target_type(statement->database, sql, target, &type, &known, err))
-      return false;
-    tuff_sqlite_target use = describe(target, &type, known);
-    add_use(targets, target->parameter, &use, &used);
-  }
-  return true;
-}
-
-/* What becomes of the parameters; in most statements they stay as they are. */
-static bool load_targets(tuff_sqlite_statement *statement, tuff_error *err) {
-  const tuff_host *host = tuff_sqlite_host;
-  unsigned count = statement->sql.parameters, uses = statement->sql.uses;
-  host->alloc(statement->targets, 0);
-  host->alloc(statement->texts, 0);
-  statement->targets = NULL;
-  statement->texts = NULL;
-  if (count == 0) return true;
-  size_t size = (count + (uses > count ? uses : 0)) * sizeof *statement->targets;
-  tuff_sqlite_target *targets = host->alloc(NULL, size);
-  if (!targets) return tuff_sqlite_fail_memory(err);
-  memset(targets, 0, size);
-  bool good = describe_uses(statement, targets, err), needed = false;
-  for (unsigned i = 0; i < count && !needed; i++)
-    needed = targets[i].conversion != TUFF_SQLITE_AS_IT_IS;
-  if (!good || !needed) {
-    host->alloc(targets, 0);
-    return good;
-  }
-  statement->targets = targets;
-  statement->texts = host->alloc(NULL, count * TUFF_SQLITE_SCRATCH);
-  return statement->texts || tuff_sqlite_fail_memory(err);
-}
-
 /* SQLite knows more forms of parameters than scripts may use, such as #x and $::x: what
  * was not numbered by the core would be NULL in silence. */
 static bool check_parameters(tuff_sqlite_statement *statement, unsigned count,
@@ -212,7 +119,7 @@ static bool load(tuff_sqlite_statement *statement, tuff_error *err) {
     return false;
   }
   return check_parameters(statement, sql->parameters, err) &&
-         load_shape(statement, err) && load_targets(statement, err);
+         load_shape(statement, err) && tuff_sqlite_load_targets(statement, err);
 }
 
 void *tuff_sqlite_prepare(void *context, const tuff_sql *sql, unsigned flags,

@@ -61,25 +61,6 @@ function Database:reader()
   return M.open(options)
 end
 
---- Inserts one row.
----@param table string
----@param row table values by column; an absent column takes its default
----@return any ... the primary key: one value for each of its columns
-function Database:insert(table, row)
-  return insert.one(self, table, row)
-end
-
---- Inserts many rows, all or none.
----@param table string
----@param rows table[]|fun(): table? an array of rows, or an iterator
----@param options tuff.InsertOptions?
----@return integer|table[] count the rows changed, or with `returning` what they returned
-function Database:insert_many(table, rows, options)
-  return insert.many(self, table, rows, options)
-end
-
-Database.close = transaction.close
-
 --- One value as a stream, for values larger than memory. In a transaction it sees what the
 --- transaction sees; outside of one it ends when the connection writes something.
 ---@param table string of the main database
@@ -99,10 +80,8 @@ function Database:blob(table, column, row)
   return core.blob_stream(self, nil, table, column, row)
 end
 
-local attach_options = {
-  readonly = options_of.checks.boolean, create = options_of.checks.boolean,
-  follow = options_of.checks.boolean,
-}
+local boolean = options_of.checks.boolean
+local attach_options = { readonly = boolean, create = boolean, follow = boolean }
 
 ---@class tuff.AttachOptions
 ---@field readonly boolean? (as the connection)
@@ -119,9 +98,7 @@ function Database:attach(path, name, options)
   errors.check_self(self, "tuff.connection", "attach")
   errors.check(path, "string", "the path given to db:attach")
   errors.check(name, "string", "the name given to db:attach")
-  errors.check(options, "table|nil", "the options of db:attach")
-  options = options or {}
-  options_of.check(options, attach_options, "db:attach")
+  options = options_of.given(options, attach_options, "db:attach")
   core.attach(self, name, path, options.readonly, options.create ~= false, options.follow)
   core.state(self).schema_version = nil
 end
@@ -135,6 +112,10 @@ function Database:detach(name)
   core.state(self).schema_version = nil
 end
 
+-- ---- methods of other modules -------------------------------------------------------------
+
+Database.insert = insert.one
+Database.insert_many = insert.many
 Database.define = functions.define
 Database.define_aggregate = functions.define_aggregate
 Database.define_collation = functions.define_collation
@@ -143,6 +124,7 @@ Database.trace = hooks.trace
 Database.progress = hooks.progress
 Database.on_warning = hooks.on_warning
 Database.warn = hooks.warn
+Database.close = transaction.close
 Database.transaction = transaction.transaction
 Database.read = transaction.read
 Database.begin = transaction.begin

@@ -15,13 +15,6 @@ local boolean, text = options_of.checks.boolean, options_of.checks.text
 
 local definition_options = { deterministic = boolean, schema = boolean }
 
-local function check_options(options, allowed, what)
-  if options == nil then return {} end
-  errors.check(options, "table", "the options of " .. what)
-  options_of.check(options, allowed, what)
-  return options
-end
-
 --- Defines a function, or replaces one. It takes any number of arguments, and returns what can
 --- be stored. What it raises comes out of the query, the same object. It may read from the
 --- connection, but not write, and not yield.
@@ -33,7 +26,7 @@ function M.define(db, name, fn, options)
   errors.check_self(db, "tuff.connection", "define")
   errors.check(name, "string", "the name given to db:define")
   errors.check(fn, "function", "the function given to db:define")
-  options = check_options(options, definition_options, "db:define")
+  options = options_of.given(options, definition_options, "db:define")
   core.define(db, name, fn, options.deterministic, options.schema)
 end
 
@@ -70,7 +63,7 @@ function M.define_aggregate(db, name, definition, options)
   errors.check_self(db, "tuff.connection", "define_aggregate")
   errors.check(name, "string", "the name given to db:define_aggregate")
   check_aggregate(definition)
-  options = check_options(options, definition_options, "db:define_aggregate")
+  options = options_of.given(options, definition_options, "db:define_aggregate")
   local final = definition.final or identity
   core.define_aggregate(db, name, { definition.step, final, definition.start,
     definition.inverse or false, definition.value or final }, options.deterministic, options.schema)
@@ -100,7 +93,7 @@ end
 function M.load_extension(db, path, options)
   errors.check_self(db, "tuff.connection", "load_extension")
   errors.check(path, "string", "the path given to db:load_extension")
-  options = check_options(options, { optional = boolean, entry = text }, "db:load_extension")
+  options = options_of.given(options, { optional = boolean, entry = text }, "db:load_extension")
   for _, given in ipairs { path, options.entry } do
     if given == "" or given:find("\0", 1, true) then
       errors.raise("misuse", "the path and the entry given to db:load_extension are not empty, "

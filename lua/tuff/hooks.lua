@@ -59,9 +59,8 @@ end
 ---@param options tuff.ProgressOptions?
 function M.progress(db, fn, options)
   check_hook(db, fn, "progress")
-  errors.check(options, "table|nil", "the options of db:progress")
-  options_of.check(options or {}, { every = options_of.checks.duration }, "db:progress")
-  core.progress(db, fn or false, options and options.every or 100)
+  options = options_of.given(options, { every = options_of.checks.duration }, "db:progress")
+  core.progress(db, fn or false, options.every or 100)
 end
 
 return M

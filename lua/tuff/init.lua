@@ -32,7 +32,7 @@ function M.blob(bytes)
   return core.blob(bytes)
 end
 
---- How many connections, statements, loops and transactions of this process are open.
+--- How many connections, statements, loops, transactions and streams of this process are open.
 ---@return integer
 function M.instances()
   return core.instances()

@@ -210,9 +210,7 @@ end
 ---@return integer|table[] count the rows changed, or with `returning` what they returned
 function M.many(db, name, rows, options)
   errors.check_self(db, "tuff.connection", "insert_many")
-  options = options or {}
-  errors.check(options, "table", "the options of insert_many")
-  options_of.check(options, allowed, "insert_many")
+  options = options_of.given(options, allowed, "insert_many")
   errors.check(rows, "table|function", "the rows given to insert_many")
   local results = options.returning and {} or nil
   local changes = db:transaction(function()

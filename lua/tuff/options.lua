@@ -1,5 +1,5 @@
---- The options of `tuff.open`: which there are, what they may be, and how the core wants
---- them.
+--- Options: those of `tuff.open`, which there are, what they may be, and how the core wants
+--- them; and checks for those of other functions.
 local errors = require "tuff.error"
 
 local M = {}
@@ -117,6 +117,18 @@ function M.check(options, allowed, what)
         name, what, wanted, given))
     end
   end
+end
+
+--- The options given to a method, checked, or an empty table.
+---@param options table? what the method was given
+---@param allowed table<string, fun(value: any): boolean, string>
+---@param what string the method: "db:begin"
+---@return table
+function M.given(options, allowed, what)
+  if options == nil then return {} end
+  errors.check(options, "table", "the options of " .. what)
+  M.check(options, allowed, what)
+  return options
 end
 
 known.limits = function(value)

@@ -174,20 +174,13 @@ local allowed = {
 ---@field timeout number? milliseconds for all of it, waiting and running again included
 ---@field retry integer? how often it is run again after a retryable error (3)
 
-local function check_options(options, what)
-  if options == nil then return {} end
-  errors.check(options, "table", "the options of " .. what)
-  options_of.check(options, allowed, what)
-  return options
-end
-
 --- Begins a transaction that is rolled back at the end of its scope unless it is committed.
 ---@param db tuff.Database
 ---@param options tuff.TransactionOptions?
 ---@return tuff.Transaction
 function M.begin(db, options)
   errors.check_self(db, "tuff.connection", "begin")
-  options = check_options(options, "db:begin")
+  options = options_of.given(options, allowed, "db:begin")
   return core.begin(db, options.isolation, options.timeout)
 end
 
@@ -234,7 +227,7 @@ local function arguments(db, options, fn, method)
   if fn == nil then options, fn = nil, options end
   local what = "db:" .. method
   errors.check(fn, "function", "the function given to " .. what)
-  return check_options(options, what), fn
+  return options_of.given(options, allowed, what), fn
 end
 
 --- Runs fn in a transaction: commits when it returns, rolls back when it raises, and raises
