@@ -142,11 +142,12 @@ lua_path  = $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;
 lua_cpath = $(CURDIR)/build/?.so;;
 unexport LUA_INIT LUA_INIT_5_4 LUA_PATH_5_4 LUA_CPATH_5_4
 
+demo: export DIR := $(DIR)
 demo:  ## Catalogue a tree of images (DIR=…), installing what that needs
 	$(call packages,demo)
 	$(inner) build
 	@mkdir -p build/demo
-	@$(lua) examples/image_library/main.lua '$(DIR)' --database build/demo/image_library.db
+	@$(lua) examples/image_library/main.lua "$$DIR" --database build/demo/image_library.db
 
 test:  ## Run every suite, installing what that needs
 	$(call packages,test)
