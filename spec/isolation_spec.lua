@@ -1,7 +1,6 @@
 local tuff = require "tuff"
 local errors = require "spec.support.errors"
-local instances = require "spec.support.instances"
-local temporary = require "spec.support.temporary"
+local fixture = require "spec.support.fixture"
 
 local endless = "with recursive c(n) as (select 1 union all select n + 1 from c) "
   .. "select count(*) from c"
@@ -10,17 +9,10 @@ describe("the isolation of a transaction", function()
   local path, db, other
 
   before_each(function()
-    path = temporary.directory() .. "/library.db"
-    db = tuff.open(path, { durability = "normal" })
-    other = tuff.open(path, { durability = "normal", busy_timeout = 20 })
-    db:exec("create table t(id integer primary key, name text unique)")
+    path, db = fixture.database("create table t(id integer primary key, name text unique)")
+    other = fixture.open(path, { busy_timeout = 20 })
   end)
-  after_each(function()
-    db:close()
-    other:close()
-    temporary.remove_all()
-  end)
-  teardown(instances.none_left)
+  fixture.clean_up()
 
   local function put(id)
     db:run("insert into t(id) values (?)", id)

@@ -1,8 +1,7 @@
 local tuff = require "tuff"
 local errors = require "spec.support.errors"
-local instances = require "spec.support.instances"
+local fixture = require "spec.support.fixture"
 local process = require "spec.support.process"
-local temporary = require "spec.support.temporary"
 
 local many = 500
 
@@ -21,18 +20,12 @@ describe("a loop over rows", function()
   local path, db
 
   before_each(function()
-    path = temporary.directory() .. "/library.db"
-    db = tuff.open(path, { durability = "normal" })
-    db:exec("create table t(id integer primary key, n integer, text text); create index tn on t(n)")
+    path, db = fixture.database(
+      "create table t(id integer primary key, n integer, text text); create index tn on t(n)")
     db:run("insert into t with recursive c(i) as (select 1 union all select i + 1 from c "
       .. "where i < " .. many .. ") select i, i, 'text ' || i from c")
   end)
-  after_each(function()
-    db:close()
-    process.stop_all()
-    temporary.remove_all()
-  end)
-  teardown(instances.none_left)
+  fixture.clean_up()
 
   local function each_once(seen)
     assert.are.equal(many, #seen)

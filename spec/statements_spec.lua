@@ -1,6 +1,6 @@
 local tuff = require "tuff"
 local errors = require "spec.support.errors"
-local instances = require "spec.support.instances"
+local fixture = require "spec.support.fixture"
 local temporary = require "spec.support.temporary"
 
 --- The three places where the vocabulary of statements is spoken; each is given as a function
@@ -35,14 +35,10 @@ describe("statements", function()
   local db
 
   before_each(function()
-    db = tuff.open(":memory:")
+    db = fixture.memory()
     fill(db)
   end)
-  after_each(function()
-    db:close()
-    temporary.remove_all()
-  end)
-  teardown(instances.none_left)
+  fixture.clean_up()
 
   for name, speaker in pairs(speakers) do
     describe("on " .. name, function()
