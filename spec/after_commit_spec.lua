@@ -3,22 +3,15 @@ local errors = require "spec.support.errors"
 local fixture = require "spec.support.fixture"
 
 describe("the end of a transaction", function()
-  local path, db, other
+  local db, other, path
 
-  before_each(function()
-    path, db = fixture.database("create table t(id integer primary key, name text unique)")
-    other = fixture.open(path, { busy_timeout = 20 })
-  end)
+  before_each(function() db, other, path = fixture.pair() end)
   fixture.clean_up()
 
-  local function put(id)
-    db:run("insert into t(id) values (?)", id)
-  end
+  local function put(id) db:run("insert into t(id) values (?)", id) end
 
   --- What a connection that takes no part sees.
-  local function committed()
-    return other:column("select id from t order by id")
-  end
+  local function committed() return other:column("select id from t order by id") end
 
   describe("afterwards", function()
     it("calls what was asked for in order, when the lock is released", function()

@@ -6,22 +6,15 @@ local endless = "with recursive c(n) as (select 1 union all select n + 1 from c)
   .. "select count(*) from c"
 
 describe("the isolation of a transaction", function()
-  local path, db, other
+  local db, other, path
 
-  before_each(function()
-    path, db = fixture.database("create table t(id integer primary key, name text unique)")
-    other = fixture.open(path, { busy_timeout = 20 })
-  end)
+  before_each(function() db, other, path = fixture.pair() end)
   fixture.clean_up()
 
-  local function put(id)
-    db:run("insert into t(id) values (?)", id)
-  end
+  local function put(id) db:run("insert into t(id) values (?)", id) end
 
   --- What a connection that takes no part sees.
-  local function committed()
-    return other:column("select id from t order by id")
-  end
+  local function committed() return other:column("select id from t order by id") end
 
   --- An error that is worth another try, as SQLite raises it for a snapshot that grew old.
   local function retryable_error()

@@ -2,22 +2,15 @@ local errors = require "spec.support.errors"
 local fixture = require "spec.support.fixture"
 
 describe("a transaction", function()
-  local path, db, other
+  local db, other
 
-  before_each(function()
-    path, db = fixture.database("create table t(id integer primary key, name text unique)")
-    other = fixture.open(path, { busy_timeout = 20 })
-  end)
+  before_each(function() db, other = fixture.pair() end)
   fixture.clean_up()
 
-  local function put(id)
-    db:run("insert into t(id) values (?)", id)
-  end
+  local function put(id) db:run("insert into t(id) values (?)", id) end
 
   --- What a connection that takes no part sees.
-  local function committed()
-    return other:column("select id from t order by id")
-  end
+  local function committed() return other:column("select id from t order by id") end
 
   describe("by a function", function()
     it("commits at its end, and returns what the function returns", function()

@@ -40,6 +40,14 @@ function fixture.database(script)
   return path, db
 end
 
+--- Opens a new file with an empty table t(id, name) twice. The second connection waits for a lock
+-- for 20 ms.
+---@return table db, table other, string path
+function fixture.pair()
+  local path, db = fixture.database("create table t(id integer primary key, name text unique)")
+  return db, fixture.open(path, { busy_timeout = 20 }), path
+end
+
 --- Opens a new database in memory.
 ---@param script string? what it holds at first
 ---@return table db
