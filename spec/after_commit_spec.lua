@@ -1,32 +1,17 @@
 local tuff = require "tuff"
 local errors = require "spec.support.errors"
-local instances = require "spec.support.instances"
-local temporary = require "spec.support.temporary"
+local fixture = require "spec.support.fixture"
 
 describe("the end of a transaction", function()
-  local path, db, other
+  local db, other, path
 
-  before_each(function()
-    path = temporary.directory() .. "/library.db"
-    db = tuff.open(path, { durability = "normal" })
-    other = tuff.open(path, { durability = "normal", busy_timeout = 20 })
-    db:exec("create table t(id integer primary key, name text unique)")
-  end)
-  after_each(function()
-    db:close()
-    other:close()
-    temporary.remove_all()
-  end)
-  teardown(instances.none_left)
+  before_each(function() db, other, path = fixture.pair() end)
+  fixture.clean_up()
 
-  local function put(id)
-    db:run("insert into t(id) values (?)", id)
-  end
+  local function put(id) db:run("insert into t(id) values (?)", id) end
 
   --- What a connection that takes no part sees.
-  local function committed()
-    return other:column("select id from t order by id")
-  end
+  local function committed() return other:column("select id from t order by id") end
 
   describe("afterwards", function()
     it("calls what was asked for in order, when the lock is released", function()

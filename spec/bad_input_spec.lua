@@ -2,7 +2,7 @@ local lfs = require "lfs"
 local tuff = require "tuff"
 local disk = require "spec.support.disk"
 local errors = require "spec.support.errors"
-local instances = require "spec.support.instances"
+local fixture = require "spec.support.fixture"
 local process = require "spec.support.process"
 local temporary = require "spec.support.temporary"
 
@@ -12,7 +12,7 @@ describe("bad input", function()
   before_each(function()
     directory = temporary.directory()
     path = directory .. "/library.db"
-    db = tuff.open(path, { durability = "normal" })
+    db = fixture.open(path)
     db:exec [[
       create table t(id integer primary key, name text not null, score real);
       create table log(line text);
@@ -23,13 +23,7 @@ describe("bad input", function()
       end;
     ]]
   end)
-  after_each(function()
-    db:close()
-    process.stop_all()
-    disk.release()
-    temporary.remove_all()
-  end)
-  teardown(instances.none_left)
+  fixture.clean_up()
 
   local function content(connection)
     return {

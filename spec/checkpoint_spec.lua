@@ -1,6 +1,6 @@
 local lfs = require "lfs"
 local tuff = require "tuff"
-local instances = require "spec.support.instances"
+local fixture = require "spec.support.fixture"
 local process = require "spec.support.process"
 local temporary = require "spec.support.temporary"
 
@@ -13,32 +13,41 @@ describe("the log", function()
   local path, db
 
   before_each(function()
-    path = temporary.directory() .. "/library.db"
-    db = tuff.open(path, { durability = "normal" })
-    db:exec("create table t(id integer primary key, data blob)")
+    path, db = fixture.database("create table t(id integer primary key, data blob)")
   end)
-  after_each(function()
-    db:close()
-    process.stop_all()
-    temporary.remove_all()
-  end)
-  teardown(instances.none_left)
+  fixture.clean_up()
 
   local function log_size()
     return temporary.size(path .. "-wal")
   end
 
-  local function write_megabyte(connection)
-    connection:transaction(function()
-      for _ = 1, 16 do connection:run("insert into t(data) values (zeroblob(65536))") end
+  local function assert_bounded()
+    assert.is_true(log_size() <= bound, ("the log has %d bytes"):format(log_size()))
+  end
+
+  local function assert_gone()
+    assert.is_nil(lfs.attributes(path .. "-wal"))
+  end
+
+  local function write_megabyte()
+    db:transaction(function()
+      for _ = 1, 16 do db:run("insert into t(data) values (zeroblob(65536))") end
     end)
+  end
+
+  local function put()
+    db:run("insert into t(data) values (null)")
+  end
+
+  local function count(connection)
+    return (connection or db):value("select count(*) from t")
   end
 
   describe("does not grow without end", function()
     it("while one connection writes much", function()
       local largest = 0
       for _ = 1, 60 do
-        write_megabyte(db)
+        write_megabyte()
         largest = math.max(largest, log_size())
       end
       assert.is_true(largest > 0)
@@ -50,21 +59,21 @@ describe("the log", function()
       db:transaction(function()
         for _ = 1, 640 do db:run("insert into t(data) values (zeroblob(65536))") end
       end)
-      for _ = 1, 3 do db:run("insert into t(data) values (null)") end
-      assert.is_true(log_size() <= bound, ("the log has %d bytes"):format(log_size()))
-      assert.are.equal(643, db:value("select count(*) from t"))
+      for _ = 1, 3 do put() end
+      assert_bounded()
+      assert.are.equal(643, count())
     end)
 
     it("after a reader that held it is gone", function()
-      write_megabyte(db)
+      write_megabyte()
       local reader <close> = db:reader()
       reader:read(function()
-        assert.are.equal(16, reader:value("select count(*) from t"))
-        for _ = 1, 30 do write_megabyte(db) end
-        assert.are.equal(16, reader:value("select count(*) from t"))
+        assert.are.equal(16, count(reader))
+        for _ = 1, 30 do write_megabyte() end
+        assert.are.equal(16, count(reader))
       end)
-      for _ = 1, 10 do write_megabyte(db) end
-      assert.is_true(log_size() <= bound, ("the log has %d bytes"):format(log_size()))
+      for _ = 1, 10 do write_megabyte() end
+      assert_bounded()
     end)
 
     it("while several processes write", function()
@@ -81,34 +90,34 @@ describe("the log", function()
         ]] })
       end
       for _, child in ipairs(children) do child:finish() end
-      write_megabyte(db)
-      assert.is_true(log_size() <= bound, ("the log has %d bytes"):format(log_size()))
-      assert.are.equal(61 * 16, db:value("select count(*) from t"))
+      write_megabyte()
+      assert_bounded()
+      assert.are.equal(61 * 16, count())
       assert.are.equal("ok", db:value("pragma integrity_check"))
     end)
   end)
 
   describe("is gone", function()
     it("when the only connection closes", function()
-      write_megabyte(db)
+      write_megabyte()
       assert.is_true(log_size() > 0)
       db:close()
-      assert.is_nil(lfs.attributes(path .. "-wal"))
-      db = tuff.open(path)
-      assert.are.equal(16, db:value("select count(*) from t"))
+      assert_gone()
+      db = fixture.open(path)
+      assert.are.equal(16, count())
     end)
 
     it("when the last of several closes, and not before", function()
       local second, reader = tuff.open(path), db:reader()
-      db:run("insert into t(data) values (null)")
-      assert.are.equal(1, reader:value("select count(*) from t"))
+      put()
+      assert.are.equal(1, count(reader))
       db:close()
       assert.is_truthy(lfs.attributes(path .. "-wal"))
       second:run("insert into t(data) values (null)")
-      assert.are.equal(2, reader:value("select count(*) from t"))
+      assert.are.equal(2, count(reader))
       reader:close()
       second:close()
-      assert.is_nil(lfs.attributes(path .. "-wal"))
+      assert_gone()
     end)
 
     it("when the process that closes last is another", function()
@@ -120,14 +129,14 @@ describe("the log", function()
         io.read("l")
       ]] })
       child:expect("ready")
-      db:run("insert into t(data) values (null)")
+      put()
       db:close()
       assert.is_truthy(lfs.attributes(path .. "-wal"))
       child:send("end")
       child:finish()
-      assert.is_nil(lfs.attributes(path .. "-wal"))
-      db = tuff.open(path)
-      assert.are.equal(2, db:value("select count(*) from t"))
+      assert_gone()
+      db = fixture.open(path)
+      assert.are.equal(2, count())
     end)
 
     it("though a connection with an open loop and an open transaction closes", function()
@@ -135,11 +144,11 @@ describe("the log", function()
       local step, state, first = db:rows("select id from t")
       step(state, first)
       db:begin()
-      db:run("insert into t(data) values (null)")
+      put()
       db:close()
-      assert.is_nil(lfs.attributes(path .. "-wal"))
-      db = tuff.open(path)
-      assert.are.equal(2, db:value("select count(*) from t"))
+      assert_gone()
+      db = fixture.open(path)
+      assert.are.equal(2, count())
     end)
   end)
 
@@ -151,29 +160,27 @@ describe("the log", function()
       end
       for _ = 1, 4 do collectgarbage() end
       db:close()
-      db = tuff.open(path)
-      assert.are.equal(1, db:value("select count(*) from t"))
+      db = fixture.open(path)
+      assert.are.equal(1, count())
     end)
 
     it("by a program that ended without closing", function()
-      process.run([[
-        db = require "tuff".open((...))
-        db:run("insert into t(data) values (null)")
-        os.exit(0, true)
-      ]], path)
-      process.run([[
-        db = require "tuff".open((...))
-        db:run("insert into t(data) values (null)")
-        os.exit(0, false)
-      ]], path)
-      assert.are.equal(2, db:value("select count(*) from t"))
+      for _, close in ipairs { "true", "false" } do
+        process.run([[
+          local path, close = ...
+          db = require "tuff".open(path)
+          db:run("insert into t(data) values (null)")
+          os.exit(0, close == "true")
+        ]], path, close)
+      end
+      assert.are.equal(2, count())
     end)
   end)
 
   describe("gets no byte", function()
     local function nothing(work)
       for _ = 1, 2 do
-        db:run("insert into t(data) values (null)")
+        put()
         local before = { temporary.read(path), temporary.read(path .. "-wal") }
         local time = lfs.attributes(path .. "-wal", "modification")
         work()
@@ -199,7 +206,7 @@ describe("the log", function()
     it("from a transaction that is rolled back", function()
       nothing(function()
         pcall(db.transaction, db, function()
-          db:run("insert into t(data) values (null)")
+          put()
           error("out")
         end)
       end)

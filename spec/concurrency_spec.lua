@@ -1,44 +1,84 @@
 local lfs = require "lfs"
 local tuff = require "tuff"
 local errors = require "spec.support.errors"
-local instances = require "spec.support.instances"
+local fixture = require "spec.support.fixture"
 local process = require "spec.support.process"
 local property = require "spec.support.property"
 local temporary = require "spec.support.temporary"
 
 local soak = os.getenv("TUFF_SOAK") == "1"
 
+--- A child that opens the database, waits until all are ready, works and says "done".
+local function worker(work, options)
+  return ([[
+    local path, count = ...
+    local tuff = require "tuff"
+    local db <close> = tuff.open(path, { %s })
+    count = math.tointeger(count)
+    print("ready")
+    io.read("l")
+    %s
+    print("done")
+  ]]):format(options or 'durability = "normal"', work)
+end
+
 --- Reads a number, adds one and writes it back, as often as it is told to.
-local counter = [[
-  local path, count = ...
-  local tuff = require "tuff"
-  local db <close> = tuff.open(path, { durability = "normal" })
-  print("ready")
-  io.read("l")
-  for _ = 1, math.tointeger(count) do
+local counting = [[
+  for _ = 1, count do
     db:transaction(function()
       local n = db:value("select n from counter")
       db:run("update counter set n = ?", n + 1)
     end)
   end
-  print("done")
+]]
+
+--- The same by hand.
+local counting_by_hand = [[
+  for _ = 1, count do
+    local tx <close> = db:begin()
+    local n = db:value("select n from counter")
+    db:run("update counter set n = ?", n + 1)
+    tx:commit()
+  end
+]]
+
+--- The same without a word of transactions.
+local counting_alone = [[
+  for _ = 1, count do db:run("update counter set n = n + 1") end
 ]]
 
 --- Transactions of 5 ms, one after the other, by many at once.
-local queued = [[
-  local path, count = ...
+local queueing = [[
   local system = require "system"
-  local tuff = require "tuff"
-  local db <close> = tuff.open(path, { durability = "normal" })
-  print("ready")
-  io.read("l")
-  for _ = 1, math.tointeger(count) do
+  for _ = 1, count do
     db:transaction(function()
       db:run("update counter set n = n + 1")
       system.sleep(0.005)
     end)
   end
-  print("done")
+]]
+
+--- Moves money from one account to the other.
+local moving = [[
+  for n = 1, count do
+    db:transaction(function()
+      db:run("update accounts set amount = amount - ? where id = 1", n % 7)
+      db:run("update accounts set amount = amount + ? where id = 2", n % 7)
+    end)
+  end
+]]
+
+--- Looks whether all money is there, in one statement and in two.
+local auditing = [[
+  for _ = 1, count do
+    local sum = db:value("select sum(amount) from accounts")
+    assert(sum == 2000, "half a transaction: " .. sum)
+    db:read(function()
+      local one = db:value("select amount from accounts where id = 1")
+      local two = db:value("select amount from accounts where id = 2")
+      assert(one + two == 2000, "two snapshots: " .. one .. " " .. two)
+    end)
+  end
 ]]
 
 --- Commits pairs of rows for ever, and says the number of each when it is committed.
@@ -73,20 +113,13 @@ describe("several processes", function()
   local path, db
 
   before_each(function()
-    path = temporary.directory() .. "/library.db"
-    db = tuff.open(path, { durability = "normal" })
-    db:exec [[
+    path, db = fixture.database [[
       create table counter(n integer not null);
       insert into counter values (0);
       create table pairs(number integer, half integer, primary key (number, half)) without rowid;
     ]]
   end)
-  after_each(function()
-    db:close()
-    process.stop_all()
-    temporary.remove_all()
-  end)
-  teardown(instances.none_left)
+  fixture.clean_up()
 
   local function start(count, chunk, ...)
     local children = {}
@@ -101,48 +134,34 @@ describe("several processes", function()
     for _, child in ipairs(children) do child:send("go") end
   end
 
+  local function finish(children)
+    for _, child in ipairs(children) do assert.are.equal("done", child:finish()) end
+  end
+
+  --- Lets children work at once, to their end.
+  local function work(children)
+    gather(children)
+    finish(children)
+  end
+
   describe("that write", function()
     it("make 8 times 500 transactions, and none fails", function()
-      local children = start(8, counter, 500)
-      gather(children)
-      for _, child in ipairs(children) do assert.are.equal("done", child:finish()) end
+      work(start(8, worker(counting), 500))
       assert.are.equal(4000, db:value("select n from counter"))
     end)
 
     it("and one that begins by hand and one that never says transaction, lose nothing", function()
-      local children = start(2, counter, 300)
-      children[3] = process.start({ arguments = { path }, chunk = [[
-        local tuff = require "tuff"
-        local db <close> = tuff.open((...), { durability = "normal" })
-        print("ready")
-        io.read("l")
-        for _ = 1, 300 do
-          local tx <close> = db:begin()
-          local n = db:value("select n from counter")
-          db:run("update counter set n = ?", n + 1)
-          tx:commit()
-        end
-        print("done")
-      ]] })
-      children[4] = process.start({ arguments = { path }, chunk = [[
-        local tuff = require "tuff"
-        local db <close> = tuff.open((...), { durability = "normal" })
-        print("ready")
-        io.read("l")
-        for _ = 1, 300 do db:run("update counter set n = n + 1") end
-        print("done")
-      ]] })
-      gather(children)
-      for _, child in ipairs(children) do assert.are.equal("done", child:finish()) end
+      local children = start(2, worker(counting), 300)
+      children[3] = start(1, worker(counting_by_hand), 300)[1]
+      children[4] = start(1, worker(counting_alone), 300)[1]
+      work(children)
       assert.are.equal(1200, db:value("select n from counter"))
     end)
 
     -- How long they wait is for `make bench` to say.
     it("keep the lock for 5 ms, 16 at once, and none fails", function()
       local each = soak and 100 or 10
-      local children = start(16, queued, each)
-      gather(children)
-      for _, child in ipairs(children) do assert.are.equal("done", child:finish()) end
+      work(start(16, worker(queueing), each))
       assert.are.equal(16 * each, db:value("select n from counter"))
     end)
 
@@ -162,8 +181,7 @@ describe("several processes", function()
             print("done")
           ]] })
         end
-        gather(children)
-        for _, child in ipairs(children) do assert.are.equal("done", child:finish()) end
+        work(children)
         local own <close> = tuff.open(fresh)
         assert.are.equal(16, own:value("select count(*) from t"))
         assert.are.equal("rw-------", lfs.attributes(fresh, "permissions"))
@@ -172,27 +190,28 @@ describe("several processes", function()
 
     it("lose nothing in the old journal either", function()
       path = temporary.directory() .. "/journal.db"
-      local own <close> = tuff.open(path, { journal = "delete", durability = "normal" })
+      local own = fixture.open(path, { journal = "delete" })
       own:exec("create table counter(n integer not null); insert into counter values (0)")
-      local children = start(4, (counter:gsub("durability =", 'journal = "delete", %0')), 50)
-      gather(children)
-      for _, child in ipairs(children) do assert.are.equal("done", child:finish()) end
+      work(start(4, worker(counting, 'journal = "delete", durability = "normal"'), 50))
       assert.are.equal(200, own:value("select n from counter"))
     end)
 
     it("keep their queue to themselves", function()
-      local children = start(4, counter, 50)
-      gather(children)
-      for _, child in ipairs(children) do child:finish() end
+      work(start(4, worker(counting), 50))
       local mode = lfs.attributes(path .. "-queue", "permissions")
       assert.is_true(mode == nil or mode == "rw-------")
     end)
   end)
 
   describe("that wait for the lock", function()
-    it("get busy when it is held for longer than they want to wait", function()
+    local function hold()
       local child = process.start({ chunk = holder, arguments = { path } })
       child:expect("held")
+      return child
+    end
+
+    it("get busy when it is held for longer than they want to wait", function()
+      local child = hold()
       local quick <close> = tuff.open(path, { busy_timeout = 30 })
       local err = errors.expect("busy", quick.run, quick, "update counter set n = 5")
       errors.mentions(err, "busy")
@@ -206,24 +225,22 @@ describe("several processes", function()
     end)
 
     it("get it when it is released", function()
-      local first = process.start({ chunk = holder, arguments = { path } })
-      first:expect("held")
-      local waiting = start(4, counter, 1)
+      local first = hold()
+      local waiting = start(4, worker(counting), 1)
       gather(waiting)
       first:send("commit")
       first:finish()
-      for _, child in ipairs(waiting) do assert.are.equal("done", child:finish()) end
+      finish(waiting)
       assert.are.equal(104, db:value("select n from counter"))
     end)
 
     it("get it when its holder is killed, and see nothing of what that one did", function()
-      local first = process.start({ chunk = holder, arguments = { path } })
-      first:expect("held")
-      local waiting = start(2, counter, 1)
+      local first = hold()
+      local waiting = start(2, worker(counting), 1)
       gather(waiting)
       first:kill()
       assert.is_false(first:wait().ok)
-      for _, child in ipairs(waiting) do assert.are.equal("done", child:finish()) end
+      finish(waiting)
       db:run("update counter set n = n + 1")
       assert.are.equal(3, db:value("select n from counter"))
     end)
@@ -233,44 +250,9 @@ describe("several processes", function()
     it("see whole transactions, and never fail", function()
       db:exec("create table accounts(id integer primary key, amount integer);"
         .. "insert into accounts values (1, 1000), (2, 1000)")
-      local movers, readers = {}, {}
-      for n = 1, 2 do
-        movers[n] = process.start({ arguments = { path }, chunk = [[
-          local tuff = require "tuff"
-          local db <close> = tuff.open((...), { durability = "normal" })
-          print("ready")
-          io.read("l")
-          for n = 1, 300 do
-            db:transaction(function()
-              db:run("update accounts set amount = amount - ? where id = 1", n % 7)
-              db:run("update accounts set amount = amount + ? where id = 2", n % 7)
-            end)
-          end
-          print("done")
-        ]] })
-        readers[n] = process.start({ arguments = { path }, chunk = [[
-          local tuff = require "tuff"
-          local db <close> = tuff.open((...), { readonly = true })
-          print("ready")
-          io.read("l")
-          for _ = 1, 1000 do
-            local sum = db:value("select sum(amount) from accounts")
-            assert(sum == 2000, "half a transaction: " .. sum)
-            db:read(function()
-              local one = db:value("select amount from accounts where id = 1")
-              local two = db:value("select amount from accounts where id = 2")
-              assert(one + two == 2000, "two snapshots: " .. one .. " " .. two)
-            end)
-          end
-          print("done")
-        ]] })
-      end
-      gather(movers)
-      gather(readers)
-      for n = 1, 2 do
-        assert.are.equal("done", readers[n]:finish())
-        assert.are.equal("done", movers[n]:finish())
-      end
+      local children = start(2, worker(moving), 300)
+      table.move(start(2, worker(auditing, "readonly = true"), 1000), 1, 2, 3, children)
+      work(children)
     end)
 
     it("walk through a loop while every row of it changes", function()
@@ -344,11 +326,11 @@ describe("several processes", function()
       child:kill()
       child:wait()
       db:close()
-      db = tuff.open(path)
+      db = fixture.open(path)
       assert.is_true(db:value("select count(*) from pairs") >= 10)
       db:close()
       assert.is_nil(lfs.attributes(path .. "-wal"))
-      db = tuff.open(path)
+      db = fixture.open(path)
     end)
   end)
 end)

@@ -1,7 +1,6 @@
 local tuff = require "tuff"
 local errors = require "spec.support.errors"
-local instances = require "spec.support.instances"
-local temporary = require "spec.support.temporary"
+local fixture = require "spec.support.fixture"
 
 local function resume(thread, ...)
   local ok, value = coroutine.resume(thread, ...)
@@ -13,15 +12,10 @@ describe("coroutines", function()
   local path, db
 
   before_each(function()
-    path = temporary.directory() .. "/library.db"
-    db = tuff.open(path, { durability = "normal" })
-    db:exec("create table t(id integer primary key); insert into t values (1), (2), (3)")
+    path, db = fixture.database(
+      "create table t(id integer primary key); insert into t values (1), (2), (3)")
   end)
-  after_each(function()
-    db:close()
-    temporary.remove_all()
-  end)
-  teardown(instances.none_left)
+  fixture.clean_up()
 
   local function ids(connection)
     return (connection or db):column("select id from t order by id")
@@ -29,6 +23,19 @@ describe("coroutines", function()
 
   local function put(id)
     db:run("insert into t values (?)", id)
+  end
+
+  --- A coroutine that sleeps in the middle of a transaction, when row 4 is in.
+  local function asleep(wake)
+    local thread = coroutine.create(function()
+      db:transaction(function()
+        put(4)
+        coroutine.yield()
+        if wake then wake() end
+      end)
+    end)
+    resume(thread)
+    return thread
   end
 
   --- Statements that another coroutine may not run while the transaction sleeps.
@@ -77,13 +84,7 @@ describe("coroutines", function()
       local stmt <close> = db:prepare("select id from t order by id")
       local step, state, first = stmt:rows()
       assert.are.equal(1, step(state, first).id)
-      local thread = coroutine.create(function()
-        db:transaction(function()
-          put(4)
-          coroutine.yield()
-        end)
-      end)
-      resume(thread)
+      local thread = asleep()
       errors.expect("misuse", stmt.all, stmt)
       resume(thread)
       assert.are.equal(2, step(state, first).id)
@@ -91,13 +92,7 @@ describe("coroutines", function()
     end)
 
     it("lose nothing when the misuse is caught", function()
-      local thread = coroutine.create(function()
-        db:transaction(function()
-          put(4)
-          coroutine.yield()
-        end)
-      end)
-      resume(thread)
+      local thread = asleep()
       errors.expect("misuse", put, 5)
       assert.are.equal("suspended", coroutine.status(thread))
       resume(thread)
@@ -106,15 +101,7 @@ describe("coroutines", function()
     end)
 
     it("roll it back when the coroutine is collected", function()
-      (function()
-        local thread = coroutine.create(function()
-          db:transaction(function()
-            put(4)
-            coroutine.yield()
-          end)
-        end)
-        resume(thread)
-      end)()
+      asleep()
       for _ = 1, 4 do collectgarbage() end
       assert.are.same({ 1, 2, 3 }, ids())
       local other <close> = tuff.open(path, { busy_timeout = 20 })
@@ -139,13 +126,7 @@ describe("coroutines", function()
     end)
 
     it("roll it back when the coroutine is closed", function()
-      local thread = coroutine.create(function()
-        db:transaction(function()
-          put(4)
-          coroutine.yield()
-        end)
-      end)
-      resume(thread)
+      local thread = asleep()
       coroutine.close(thread)
       thread = nil -- luacheck: ignore 311
       collectgarbage()
@@ -156,14 +137,7 @@ describe("coroutines", function()
     end)
 
     it("roll it back when the coroutine dies of an error", function()
-      local thread = coroutine.create(function()
-        db:transaction(function()
-          put(4)
-          coroutine.yield()
-          error("dead")
-        end)
-      end)
-      resume(thread)
+      local thread = asleep(function() error("dead") end)
       assert.is_false((coroutine.resume(thread)))
       assert.is_false(db:in_transaction())
       assert.are.same({ 1, 2, 3 }, ids())
@@ -171,13 +145,7 @@ describe("coroutines", function()
 
     it("let another connection read and wait as ever", function()
       local other <close> = tuff.open(path, { busy_timeout = 20 })
-      local thread = coroutine.create(function()
-        db:transaction(function()
-          put(4)
-          coroutine.yield()
-        end)
-      end)
-      resume(thread)
+      local thread = asleep()
       assert.are.same({ 1, 2, 3 }, ids(other))
       errors.expect("busy", other.run, other, "insert into t values (5)")
       resume(thread)

@@ -1,7 +1,6 @@
 local tuff = require "tuff"
 local errors = require "spec.support.errors"
-local instances = require "spec.support.instances"
-local temporary = require "spec.support.temporary"
+local fixture = require "spec.support.fixture"
 
 --- What the caret in the text of an error points at: the rest of the line above it.
 local function pointed_at(err)
@@ -22,8 +21,7 @@ describe("an error", function()
   local db
 
   before_each(function()
-    db = tuff.open(":memory:")
-    db:exec [[
+    db = fixture.memory [[
       create table images(id integer primary key, path text not null unique,
         score real constraint score_range check (score between 0 and 10));
       create table pairs(a integer, b text, primary key (a, b)) without rowid;
@@ -33,11 +31,7 @@ describe("an error", function()
       insert into images values (1, 'a.png', 5);
     ]]
   end)
-  after_each(function()
-    db:close()
-    temporary.remove_all()
-  end)
-  teardown(instances.none_left)
+  fixture.clean_up()
 
   describe("of syntax", function()
     it("says line and column, and points at the place", function()

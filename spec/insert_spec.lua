@@ -1,21 +1,19 @@
 local tuff = require "tuff"
 local errors = require "spec.support.errors"
-local instances = require "spec.support.instances"
+local fixture = require "spec.support.fixture"
 
 describe("inserting", function()
   local db
 
   before_each(function()
-    db = tuff.open(":memory:")
-    db:exec [[
+    db = fixture.memory [[
       create table images(id integer primary key, path text unique, score real default 5.0,
         favorite boolean not null default false);
       create table codes(code text primary key, label text) without rowid;
       create table pairs(a integer, b text, n integer, primary key (a, b)) without rowid;
     ]]
   end)
-  after_each(function() db:close() end)
-  teardown(instances.none_left)
+  fixture.clean_up()
 
   local function all(name)
     return db:all(("select * from %s order by 1, 2"):format(name or "images"))

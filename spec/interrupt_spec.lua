@@ -1,7 +1,5 @@
-local tuff = require "tuff"
-local instances = require "spec.support.instances"
+local fixture = require "spec.support.fixture"
 local process = require "spec.support.process"
-local temporary = require "spec.support.temporary"
 
 --- Runs `work`, says how it ended, and that the connection still works. Whoever notices the
 -- signal first raises the error: the query, or Lua itself at its next step. The deadline is
@@ -27,16 +25,9 @@ describe("Ctrl-C", function()
   local path, db
 
   before_each(function()
-    path = temporary.directory() .. "/library.db"
-    db = tuff.open(path, { durability = "normal" })
-    db:exec("create table t(x); insert into t values (1)")
+    path, db = fixture.database("create table t(x); insert into t values (1)")
   end)
-  after_each(function()
-    db:close()
-    process.stop_all()
-    temporary.remove_all()
-  end)
-  teardown(instances.none_left)
+  fixture.clean_up()
 
   local function interrupted(work)
     local child = process.start({ chunk = frame:format(work), arguments = { path } })

@@ -1,7 +1,7 @@
 local tuff = require "tuff"
 local json = require "tuff.json"
 local errors = require "spec.support.errors"
-local instances = require "spec.support.instances"
+local fixture = require "spec.support.fixture"
 
 local function exactly(expected, actual)
   if math.type(expected) ~= math.type(actual) or expected ~= actual then
@@ -11,7 +11,7 @@ local function exactly(expected, actual)
 end
 
 describe("JSON", function()
-  teardown(instances.none_left)
+  fixture.clean_up()
 
   describe("numbers", function()
     it("that are integers stay integers, exact to 64 bits", function()
@@ -270,11 +270,8 @@ describe("JSON", function()
     local db
 
     before_each(function()
-      db = tuff.open(":memory:")
-      db:exec("create table t(id integer primary key, data json text)")
+      db = fixture.memory("create table t(id integer primary key, data json text)")
     end)
-
-    after_each(function() db:close() end)
 
     local function refused(code, text)
       return errors.expect(code, db.insert, db, "t", { data = text })

@@ -1,9 +1,8 @@
 local tuff = require "tuff"
-local errors = require "spec.support.errors"
-local instances = require "spec.support.instances"
 local json = require "tuff.json"
+local errors = require "spec.support.errors"
+local fixture = require "spec.support.fixture"
 local process = require "spec.support.process"
-local temporary = require "spec.support.temporary"
 
 local function collect()
   for _ = 1, 4 do collectgarbage() end
@@ -13,16 +12,10 @@ describe("lifetimes", function()
   local path, db
 
   before_each(function()
-    path = temporary.directory() .. "/library.db"
-    db = tuff.open(path, { durability = "normal" })
-    db:exec("create table t(id integer primary key); insert into t values (1), (2), (3)")
+    path, db = fixture.database(
+      "create table t(id integer primary key); insert into t values (1), (2), (3)")
   end)
-  after_each(function()
-    db:close()
-    process.stop_all()
-    temporary.remove_all()
-  end)
-  teardown(instances.none_left)
+  fixture.clean_up()
 
   local function ids(connection)
     return (connection or db):column("select id from t order by id")

@@ -1,8 +1,7 @@
 local tuff = require "tuff"
 local errors = require "spec.support.errors"
-local instances = require "spec.support.instances"
+local fixture = require "spec.support.fixture"
 local process = require "spec.support.process"
-local temporary = require "spec.support.temporary"
 
 local many = 500
 
@@ -21,18 +20,12 @@ describe("a loop over rows", function()
   local path, db
 
   before_each(function()
-    path = temporary.directory() .. "/library.db"
-    db = tuff.open(path, { durability = "normal" })
-    db:exec("create table t(id integer primary key, n integer, text text); create index tn on t(n)")
+    path, db = fixture.database(
+      "create table t(id integer primary key, n integer, text text); create index tn on t(n)")
     db:run("insert into t with recursive c(i) as (select 1 union all select i + 1 from c "
       .. "where i < " .. many .. ") select i, i, 'text ' || i from c")
   end)
-  after_each(function()
-    db:close()
-    process.stop_all()
-    temporary.remove_all()
-  end)
-  teardown(instances.none_left)
+  fixture.clean_up()
 
   local function each_once(seen)
     assert.are.equal(many, #seen)
@@ -197,75 +190,81 @@ describe("a loop over rows", function()
   end)
 
   describe("with another process that commits meanwhile", function()
+    --- Such a process: what lets it commit a statement, and what ends it.
+    local function another()
+      local child = process.start({ chunk = committer, arguments = { path } })
+      local function commit(sql)
+        child:send(sql)
+        child:expect("done")
+      end
+      local function stop()
+        child:send("end")
+        child:finish()
+      end
+      return commit, stop
+    end
+
     it("writes without a conflict, and sees no row twice", function()
-      local other = process.start({ chunk = committer, arguments = { path } })
+      local commit, stop = another()
       local seen = {}
       for row in db:rows("select id, n from t order by n") do
         seen[#seen + 1] = row.n
         if row.n % 50 == 1 then
-          other:send("update t set n = n + 100000 where id = " .. row.n + 1)
-          other:expect("done")
+          commit("update t set n = n + 100000 where id = " .. row.n + 1)
           db:run("update t set n = n + 200000 where id = ?", row.id)
         end
       end
       each_once(seen)
-      other:send("end")
-      other:finish()
+      stop()
       assert.are.equal(10, db:value("select count(*) from t where n > 200000"))
       assert.are.equal(10, db:value("select count(*) from t where n between 100000 and 200000"))
     end)
 
     it("begins a transaction without a conflict", function()
-      local other = process.start({ chunk = committer, arguments = { path } })
+      local commit, stop = another()
       local seen = {}
       for row in db:rows("select n from t order by n") do
         seen[#seen + 1] = row.n
         if row.n % 100 == 1 then
-          other:send("insert into t(n) values (-1)")
-          other:expect("done")
+          commit("insert into t(n) values (-1)")
           db:transaction(function() db:run("insert into t(n) values (-2)") end)
         end
       end
       each_once(seen)
-      other:send("end")
-      other:finish()
+      stop()
       assert.are.equal(10, db:value("select count(*) from t where n < 0"))
     end)
 
     it("goes on when the other one changes the table", function()
-      local other = process.start({ chunk = committer, arguments = { path } })
+      local commit, stop = another()
       local count = 0
       for row in db:rows("select * from t order by id") do
         count = count + 1
         if count == 2 then
-          other:send("alter table t rename column n to m")
-          other:expect("done")
+          commit("alter table t rename column n to m")
           db:run("update t set m = 0")
         end
         assert.are.same({ id = count, n = count, text = "text " .. count }, row)
       end
       assert.are.equal(many, count)
-      other:send("end")
-      other:finish()
+      stop()
     end)
 
     it("nested, with writes at each level", function()
-      local other = process.start({ chunk = committer, arguments = { path } })
+      local commit, stop = another()
       local count = 0
       for outer in db:rows("select id from t where id <= 10 order by id") do
         for inner in db:rows("select id from t where id <= 10 order by id") do
           count = count + 1
           if inner.id == outer.id then
-            other:send("insert into t(n) values (0)")
-            other:expect("done")
+            commit("insert into t(n) values (0)")
             db:run("insert into t(n) values (0)")
           end
         end
         db:run("update t set n = n + 1 where id = ?", outer.id)
       end
       assert.are.equal(100, count)
-      other:send("end")
-      other:finish()
+      stop()
       assert.are.equal(many + 20, db:value("select count(*) from t"))
     end)
   end)

@@ -1,7 +1,7 @@
 local lfs = require "lfs"
 local tuff = require "tuff"
 local errors = require "spec.support.errors"
-local instances = require "spec.support.instances"
+local fixture = require "spec.support.fixture"
 local process = require "spec.support.process"
 local temporary = require "spec.support.temporary"
 
@@ -16,11 +16,7 @@ describe("opening", function()
     directory = temporary.directory()
     path = directory .. "/library.db"
   end)
-  after_each(function()
-    process.stop_all()
-    temporary.remove_all()
-  end)
-  teardown(instances.none_left)
+  fixture.clean_up()
 
   local function make(options)
     local db <close> = tuff.open(path, options)

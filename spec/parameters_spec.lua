@@ -1,6 +1,6 @@
 local tuff = require "tuff"
 local errors = require "spec.support.errors"
-local instances = require "spec.support.instances"
+local fixture = require "spec.support.fixture"
 
 local refused = { "misuse", "syntax" }
 
@@ -8,14 +8,12 @@ describe("parameters", function()
   local db
 
   before_each(function()
-    db = tuff.open(":memory:")
-    db:exec [[
+    db = fixture.memory [[
       create table t(id integer primary key, name text, [odd ? name] text);
       insert into t values (1, 'a', 'x'), (2, 'b', 'y'), (3, 'c', 'z');
     ]]
   end)
-  after_each(function() db:close() end)
-  teardown(instances.none_left)
+  fixture.clean_up()
 
   local function ids(sql, ...)
     return db:column("select id from t where " .. sql .. " order by id", ...)

@@ -1,17 +1,13 @@
 local tuff = require "tuff"
 local errors = require "spec.support.errors"
-local instances = require "spec.support.instances"
+local fixture = require "spec.support.fixture"
 local temporary = require "spec.support.temporary"
 
 describe("a script", function()
   local db
 
-  before_each(function() db = tuff.open(":memory:") end)
-  after_each(function()
-    db:close()
-    temporary.remove_all()
-  end)
-  teardown(instances.none_left)
+  before_each(function() db = fixture.memory() end)
+  fixture.clean_up()
 
   local function count(name)
     return db:value("select count(*) from " .. name)

@@ -1,7 +1,7 @@
 local lfs = require "lfs"
 local tuff = require "tuff"
 local errors = require "spec.support.errors"
-local instances = require "spec.support.instances"
+local fixture = require "spec.support.fixture"
 local process = require "spec.support.process"
 local temporary = require "spec.support.temporary"
 
@@ -24,15 +24,10 @@ describe("safety", function()
   before_each(function()
     directory = temporary.directory()
     path = directory .. "/library.db"
-    db = tuff.open(path, { durability = "normal" })
+    db = fixture.open(path)
     db:exec("create table t(id integer primary key, name text); insert into t values (1, 'kept')")
   end)
-  after_each(function()
-    db:close()
-    process.stop_all()
-    temporary.remove_all()
-  end)
-  teardown(instances.none_left)
+  fixture.clean_up()
 
   local function intact()
     assert.are.same({ { id = 1, name = "kept" } }, db:all("select * from t"))

@@ -1,7 +1,6 @@
 local tuff = require "tuff"
 local errors = require "spec.support.errors"
-local instances = require "spec.support.instances"
-local temporary = require "spec.support.temporary"
+local fixture = require "spec.support.fixture"
 
 --- The three places where the vocabulary of statements is spoken; each is given as a function
 -- (db, verb, sql, ...) that makes the call.
@@ -35,14 +34,10 @@ describe("statements", function()
   local db
 
   before_each(function()
-    db = tuff.open(":memory:")
+    db = fixture.memory()
     fill(db)
   end)
-  after_each(function()
-    db:close()
-    temporary.remove_all()
-  end)
-  teardown(instances.none_left)
+  fixture.clean_up()
 
   for name, speaker in pairs(speakers) do
     describe("on " .. name, function()
@@ -262,10 +257,9 @@ describe("statements", function()
     end)
 
     it("sees columns that another connection renamed and added", function()
-      local path = temporary.directory() .. "/x.db"
-      local one <close> = tuff.open(path)
-      local two <close> = tuff.open(path)
-      one:exec("create table t(a integer, b text); insert into t values (1, 'x')")
+      local path, one = fixture.database(
+        "create table t(a integer, b text); insert into t values (1, 'x')")
+      local two = fixture.open(path)
       local stmt <close> = one:prepare("select * from t")
       assert.are.same({ a = 1, b = "x" }, stmt:row())
       assert.are.same({ a = 1, b = "x" }, one:row("select * from t"))
@@ -280,10 +274,8 @@ describe("statements", function()
     end)
 
     it("sees a type that another connection declared anew", function()
-      local path = temporary.directory() .. "/x.db"
-      local one <close> = tuff.open(path)
-      local two <close> = tuff.open(path)
-      one:exec("create table t(flag integer); insert into t values (1)")
+      local path, one = fixture.database("create table t(flag integer); insert into t values (1)")
+      local two = fixture.open(path)
       assert.are.same({ flag = 1 }, one:row("select * from t"))
       two:exec("drop table t; create table t(flag boolean); insert into t values (1)")
       assert.are.same({ flag = true }, one:row("select * from t"))

@@ -1,32 +1,16 @@
-local tuff = require "tuff"
 local errors = require "spec.support.errors"
-local instances = require "spec.support.instances"
-local temporary = require "spec.support.temporary"
+local fixture = require "spec.support.fixture"
 
 describe("a transaction", function()
-  local path, db, other
+  local db, other
 
-  before_each(function()
-    path = temporary.directory() .. "/library.db"
-    db = tuff.open(path, { durability = "normal" })
-    other = tuff.open(path, { durability = "normal", busy_timeout = 20 })
-    db:exec("create table t(id integer primary key, name text unique)")
-  end)
-  after_each(function()
-    db:close()
-    other:close()
-    temporary.remove_all()
-  end)
-  teardown(instances.none_left)
+  before_each(function() db, other = fixture.pair() end)
+  fixture.clean_up()
 
-  local function put(id)
-    db:run("insert into t(id) values (?)", id)
-  end
+  local function put(id) db:run("insert into t(id) values (?)", id) end
 
   --- What a connection that takes no part sees.
-  local function committed()
-    return other:column("select id from t order by id")
-  end
+  local function committed() return other:column("select id from t order by id") end
 
   describe("by a function", function()
     it("commits at its end, and returns what the function returns", function()

@@ -1,11 +1,10 @@
 local tuff = require "tuff"
 local errors = require "spec.support.errors"
-local instances = require "spec.support.instances"
+local fixture = require "spec.support.fixture"
 local temporary = require "spec.support.temporary"
 
 describe("the module tuff", function()
-  after_each(temporary.remove_all)
-  teardown(instances.none_left)
+  fixture.clean_up()
 
   describe("versions", function()
     it("says its own version as a string that begins with a number", function()

@@ -1,6 +1,6 @@
 local tuff = require "tuff"
 local errors = require "spec.support.errors"
-local instances = require "spec.support.instances"
+local fixture = require "spec.support.fixture"
 
 --- Equality that tells 1 from 1.0.
 local function exactly(expected, actual)
@@ -14,9 +14,8 @@ end
 describe("values", function()
   local db
 
-  before_each(function() db = tuff.open(":memory:") end)
-  after_each(function() db:close() end)
-  teardown(instances.none_left)
+  before_each(function() db = fixture.memory() end)
+  fixture.clean_up()
 
   local function back(value)
     return db:value("select ?", value)

@@ -60,6 +60,9 @@ static bool settle_exclusive(tuff_connection *connection, tuff_error *err) {
 
 static bool prepare_native(tuff_statement *statement, unsigned flags, tuff_error *err) {
   tuff_connection *connection = statement->connection;
+  /* An engine that waits for a rollback prepares nothing either. */
+  if (connection->transaction.stuck)
+    return tuff_transaction_refuse(&connection->transaction, err);
   tuff_tokenized *tokenized = &statement->tokenized;
   tuff_sql native = {.text = tokenized->text.bytes,
                      .size = tokenized->text.size,

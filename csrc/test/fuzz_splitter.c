@@ -6,11 +6,7 @@
 #include <string.h>
 
 #include "core/splitter.h"
-
-static const tuff_dialect sqlite = {
-    .placeholder = '?', .brackets = true, .backticks = true};
-static const tuff_dialect postgres = {
-    .placeholder = '$', .dollar_quotes = true, .nested_comments = true};
+#include "test/dialects.h"
 
 static void must(bool holds) {
   if (!holds) abort();

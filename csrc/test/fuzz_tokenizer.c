@@ -10,17 +10,7 @@
 #include "core/memory.h"
 #include "sqlite/database.h"
 #include "sqlite/sqlite.h"
-
-static const tuff_dialect sqlite = {.placeholder = '?',
-                                    .in_array = "in list(%)",
-                                    .not_in_array = "not in list(%)",
-                                    .brackets = true,
-                                    .backticks = true};
-static const tuff_dialect postgres = {.placeholder = '$',
-                                      .in_array = "= any(%)",
-                                      .not_in_array = "<> all(%)",
-                                      .dollar_quotes = true,
-                                      .nested_comments = true};
+#include "test/dialects.h"
 
 static void must(bool holds) {
   if (!holds) abort();

@@ -2,12 +2,8 @@
  * text stands at the end of a block of memory, without a terminator, so that a
  * sanitizer sees every byte that is read behind it. */
 #include "core/splitter.h"
+#include "test/dialects.h"
 #include "test/tap.h"
-
-static const tuff_dialect sqlite = {
-    .placeholder = '?', .brackets = true, .backticks = true};
-static const tuff_dialect postgres = {
-    .placeholder = '$', .dollar_quotes = true, .nested_comments = true};
 
 static char *copy_exactly(const char *text, size_t size) {
   char *copy = malloc(size ? size : 1);

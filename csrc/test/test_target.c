@@ -1,61 +1,75 @@
 /* test_target.c: which column a parameter is assigned to or compared with, as the text
  * of the statement tells it. */
 #include "core/tokenizer.h"
+#include "test/dialects.h"
 #include "test/tap.h"
 
-static const tuff_dialect sqlite = {.placeholder = '?',
-                                    .in_array = "in list(%)",
-                                    .not_in_array = "not in list(%)",
-                                    .brackets = true,
-                                    .backticks = true};
+/* A text that grows. */
+typedef struct text {
+  char bytes[4096];
+  size_t size;
+} text;
 
-static size_t append(char *out, size_t used, size_t room, const char *format, ...) {
+__attribute__((format(printf, 2, 3))) static void add(text *out, const char *format,
+                                                      ...) {
+  size_t room = sizeof out->bytes - out->size;
   va_list arguments;
   va_start(arguments, format);
-  int size = vsnprintf(out + used, room - used, format, arguments);
+  int size = vsnprintf(out->bytes + out->size, room, format, arguments);
   va_end(arguments);
-  if (size < 0 || used + (size_t)size >= room) abort();
-  return used + (size_t)size;
+  if (size < 0 || (size_t)size >= room) abort();
+  out->size += (size_t)size;
+}
+
+static void add_times(text *out, int times, const char *what) {
+  while (times-- > 0) add(out, "%s", what);
+}
+
+static void add_name(text *out, tuff_name name) {
+  add(out, "%.*s", (int)name.size, name.start);
 }
 
 /* A target as a word: "t.a" is assigned, "t.a~" in a part, "t.a?" compared, "t,u.a?"
  * compared and of either table, "t[1]" the second column, "-" none. */
-static size_t describe(char *out, size_t used, size_t room,
-                       const tuff_tokenized *result, const tuff_target *target) {
+static void describe(text *out, const tuff_tokenized *result,
+                     const tuff_target *target) {
   unsigned tables = 0;
-  if (target->table.size == 0 && target->column.size == 0)
-    return append(out, used, room, "-");
-  if (target->table.size)
-    used =
-        append(out, used, room, "%.*s", (int)target->table.size, target->table.start);
-  for (unsigned i = 0; target->table.size == 0 && i < result->table_count; i++)
-    if (target->candidates >> i & 1)
-      used = append(out, used, room, "%s%.*s", tables++ ? "," : "",
-                    (int)result->tables[i].size, result->tables[i].start);
-  if (target->column.size)
-    used = append(out, used, room, ".%.*s", (int)target->column.size,
-                  target->column.start);
-  else
-    used = append(out, used, room, "[%u]", target->ordinal);
-  return append(out, used, room, "%s%s", target->compared ? "?" : "",
-                target->embedded ? "~" : "");
+  if (target->table.size == 0 && target->column.size == 0) {
+    add(out, "-");
+    return;
+  }
+  add_name(out, target->table);
+  for (unsigned i = 0; target->table.size == 0 && i < result->table_count; i++) {
+    if (!(target->candidates >> i & 1)) continue;
+    if (tables++) add(out, ",");
+    add_name(out, result->tables[i]);
+  }
+  if (target->column.size) {
+    add(out, ".");
+    add_name(out, target->column);
+  } else {
+    add(out, "[%u]", target->ordinal);
+  }
+  add(out, "%s%s", target->compared ? "?" : "", target->embedded ? "~" : "");
+}
+
+static bool tokenize(tuff_tokenized *result, const char *source) {
+  tuff_error err = {.code = TUFF_OK};
+  if (expect(tuff_tokenize(result, source, strlen(source), &sqlite, &err))) return true;
+  say("%s: %s", source, err.message);
+  return false;
 }
 
 /* The targets of all uses, in the order of the text. */
 static void check(const char *source, const char *wanted) {
   tuff_tokenized result;
-  tuff_error err = {.code = TUFF_OK};
-  char targets[2048] = "";
-  size_t used = 0;
-  if (!expect(tuff_tokenize(&result, source, strlen(source), &sqlite, &err))) {
-    say("%s: %s", source, err.message);
-    return;
-  }
+  text targets = {.size = 0};
+  if (!tokenize(&result, source)) return;
   for (unsigned i = 0; i < result.uses; i++) {
-    if (i) used = append(targets, used, sizeof targets, " ");
-    used = describe(targets, used, sizeof targets, &result, &result.targets[i]);
+    if (i) add(&targets, " ");
+    describe(&targets, &result, &result.targets[i]);
   }
-  if (!expect_text(targets, used, wanted)) say("%s", source);
+  if (!expect_text(targets.bytes, targets.size, wanted)) say("%s", source);
   tuff_tokenized_free(&result);
 }
 
@@ -189,8 +203,7 @@ static void numbers_the_parameter_of_each_use(void) {
   static const char source[] = "update t set a = :x, b = :y where a = :x or b = :z";
   static const unsigned numbers[] = {0, 1, 0, 2};
   tuff_tokenized result;
-  tuff_error err = {.code = TUFF_OK};
-  if (!expect(tuff_tokenize(&result, source, sizeof source - 1, &sqlite, &err))) return;
+  if (!tokenize(&result, source)) return;
   expect_equal(result.count, 3);
   if (expect_equal(result.uses, 4))
     for (unsigned i = 0; i < 4; i++)
@@ -313,40 +326,37 @@ static void compares_rows(void) {
 }
 
 static void is_known_only_so_deep(void) {
-  char source[4096];
-  size_t used = append(source, 0, sizeof source, "update t set a = ?, b = ");
-  for (unsigned i = 0; i < 100; i++) used = append(source, used, sizeof source, "(");
-  used = append(source, used, sizeof source, "?, (?)");
-  for (unsigned i = 0; i < 100; i++) used = append(source, used, sizeof source, ")");
-  append(source, used, sizeof source, ", c = ? where d = ?");
-  check(source, "t.a - - t.c t.d?");
-  used = append(source, 0, sizeof source, "update t set a = ?, b = (");
-  for (unsigned i = 0; i < 100; i++)
-    used = append(source, used, sizeof source, "case when a = (1) then ");
-  used = append(source, used, sizeof source, "0");
-  for (unsigned i = 0; i < 100; i++) used = append(source, used, sizeof source, " end");
-  append(source, used, sizeof source, "), c = ?");
-  check(source, "t.a t.c");
+  text source = {.size = 0};
+  add(&source, "update t set a = ?, b = ");
+  add_times(&source, 100, "(");
+  add(&source, "?, (?)");
+  add_times(&source, 100, ")");
+  add(&source, ", c = ? where d = ?");
+  check(source.bytes, "t.a - - t.c t.d?");
+  source.size = 0;
+  add(&source, "update t set a = ?, b = (");
+  add_times(&source, 100, "case when a = (1) then ");
+  add(&source, "0");
+  add_times(&source, 100, " end");
+  add(&source, "), c = ?");
+  check(source.bytes, "t.a t.c");
 }
 
 static void gives_up_on_very_many_tables(void) {
-  char source[2048];
-  size_t used = append(source, 0, sizeof source, "select * from t0");
-  for (unsigned i = 1; i < 50; i++)
-    used = append(source, used, sizeof source, ", t%u", i);
-  append(source, used, sizeof source, " where t0.a = ? and b = ?");
-  check(source, "- -");
+  text source = {.size = 0};
+  add(&source, "select * from t0");
+  for (unsigned i = 1; i < 50; i++) add(&source, ", t%u", i);
+  add(&source, " where t0.a = ? and b = ?");
+  check(source.bytes, "- -");
 }
 
 static void gives_up_on_very_many_columns(void) {
-  char source[4096];
-  size_t used = append(source, 0, sizeof source, "insert into t (c0");
-  for (unsigned i = 1; i < 100; i++)
-    used = append(source, used, sizeof source, ", c%u", i);
-  append(source, used, sizeof source, ") values (?, ?)");
+  text source = {.size = 0};
+  add(&source, "insert into t (c0");
+  for (unsigned i = 1; i < 100; i++) add(&source, ", c%u", i);
+  add(&source, ") values (?, ?)");
   tuff_tokenized result;
-  tuff_error err = {.code = TUFF_OK};
-  if (!expect(tuff_tokenize(&result, source, strlen(source), &sqlite, &err))) return;
+  if (!tokenize(&result, source.bytes)) return;
   for (unsigned i = 0; i < result.uses; i++) {
     const tuff_target *target = &result.targets[i];
     /* Unknown, or right; never another column. */

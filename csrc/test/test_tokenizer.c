@@ -2,20 +2,10 @@
  * the result can be found again in the source. */
 #include "core/memory.h"
 #include "core/tokenizer.h"
+#include "test/dialects.h"
 #include "test/tap.h"
 
-static const tuff_dialect sqlite = {.placeholder = '?',
-                                    .in_array = "in list(%)",
-                                    .not_in_array = "not in list(%)",
-                                    .brackets = true,
-                                    .backticks = true};
-static const tuff_dialect postgres = {.placeholder = '$',
-                                      .in_array = "= any(%)",
-                                      .not_in_array = "<> all(%)",
-                                      .dollar_quotes = true,
-                                      .nested_comments = true};
-
-/* What a source becomes; NULL for no check of the text. */
+/* What a source becomes. */
 static tuff_tokenized tokenized(const char *source, const tuff_dialect *dialect,
                                 const char *wanted) {
   tuff_tokenized result;
@@ -84,17 +74,21 @@ static void numbers_a_name_once(void) {
   tuff_tokenized_free(&result);
 }
 
+/* What it says of its parameters and of its effect on transactions. */
+static void check_kind(const char *source, const char *wanted, tuff_style style,
+                       tuff_effect effect) {
+  tuff_tokenized result = tokenized(source, &sqlite, wanted);
+  expect_equal(result.style, style);
+  expect_equal(result.effect, effect);
+  if (style == TUFF_POSITIONAL && expect(result.count > 0))
+    expect_equal(result.parameters[0].name_size, 0);
+  tuff_tokenized_free(&result);
+}
+
 static void tells_the_style(void) {
-  tuff_tokenized none = tokenized("select 1", &sqlite, "select 1");
-  tuff_tokenized marks = tokenized("select ?", &sqlite, "select ?1");
-  tuff_tokenized names = tokenized("select :a", &sqlite, "select ?1");
-  expect_equal(none.style, TUFF_NO_PARAMETERS);
-  expect_equal(marks.style, TUFF_POSITIONAL);
-  expect_equal(names.style, TUFF_NAMED);
-  if (expect_equal(marks.count, 1)) expect_equal(marks.parameters[0].name_size, 0);
-  tuff_tokenized_free(&none);
-  tuff_tokenized_free(&marks);
-  tuff_tokenized_free(&names);
+  check_kind("select 1", "select 1", TUFF_NO_PARAMETERS, TUFF_EFFECT_NONE);
+  check_kind("select ?", "select ?1", TUFF_POSITIONAL, TUFF_EFFECT_NONE);
+  check_kind("select :a", "select ?1", TUFF_NAMED, TUFF_EFFECT_NONE);
 }
 
 static void leaves_alone_what_only_looks_like_one(void) {
@@ -219,15 +213,9 @@ static void keeps_placeholders_apart_from_words(void) {
 }
 
 static void tells_the_effect(void) {
-  tuff_tokenized commit = tokenized("/* x */ commit", &sqlite, "commit");
-  tuff_tokenized vacuum = tokenized("vacuum", &sqlite, "vacuum");
-  tuff_tokenized select = tokenized("select 1", &sqlite, "select 1");
-  expect_equal(commit.effect, TUFF_EFFECT_END);
-  expect_equal(vacuum.effect, TUFF_EFFECT_OUTSIDE);
-  expect_equal(select.effect, TUFF_EFFECT_NONE);
-  tuff_tokenized_free(&commit);
-  tuff_tokenized_free(&vacuum);
-  tuff_tokenized_free(&select);
+  check_kind("/* x */ commit", "commit", TUFF_NO_PARAMETERS, TUFF_EFFECT_END);
+  check_kind("vacuum", "vacuum", TUFF_NO_PARAMETERS, TUFF_EFFECT_OUTSIDE);
+  check_kind("select 1", "select 1", TUFF_NO_PARAMETERS, TUFF_EFFECT_NONE);
 }
 
 /* Where `word` begins in the source and in the result. */

@@ -40,6 +40,7 @@ function M.open(options)
   local db = core.open(given)
   local state = core.state(db)
   state.options, state.retry, state.path = options, options.retry, db.path
+  state.dialect = require("tuff.dialect." .. db.engine)
   return db
 end
 

@@ -3,7 +3,6 @@
 local core = require "tuff.core"
 local errors = require "tuff.error"
 local identifier = require "tuff.identifier"
-local dialect = require "tuff.dialect.sqlite"
 local options_of = require "tuff.options"
 
 local M = {}
@@ -12,15 +11,17 @@ local M = {}
 
 --- Columns and key of a table, remembered until the schema changes.
 ---@return { columns: table<string, integer>, names: string[], key: string[], sql: table }
+---@return boolean remembered whether it was known before
 local function describe(db, name)
   errors.check(name, "string", "the name of the table")
   local state = core.state(db)
+  local dialect = state.dialect
   local version = dialect.schema_version(db)
   if state.schema_version ~= version then
     state.schema_version, state.tables = version, {}
   end
   local known = state.tables[name]
-  if known then return known end
+  if known then return known, true end
   known = { columns = {}, names = {}, key = {}, sql = {} }
   for i, column in ipairs(dialect.columns(db, name)) do
     known.columns[column.name] = i
@@ -33,6 +34,19 @@ local function describe(db, name)
   end
   if #known.key == 0 then known.key[1] = dialect.row_id end
   state.tables[name] = known
+  return known, false
+end
+
+--- The same for a row: asked again where the row has a column that was not known.
+local function describe_for(db, name, row)
+  local known, remembered = describe(db, name)
+  if not remembered or type(row) ~= "table" then return known end
+  for column in pairs(row) do
+    if type(column) == "string" and not known.columns[column] then
+      core.state(db).schema_version = nil
+      return (describe(db, name))
+    end
+  end
   return known
 end
 
@@ -113,7 +127,7 @@ local function insert_sql(known, name, columns, options, returning, variant)
   end
   sql = ("insert into %s %s%s"):format(identifier.quote(name), values,
     conflict_clause(known, name, columns, options))
-  if returning then sql = sql .. " returning " .. identifier.quote_all(returning) end
+  if returning and #returning > 0 then sql = sql .. " returning " .. identifier.quote_all(returning) end
   known.sql[signature] = sql
   return sql
 end
@@ -127,12 +141,16 @@ end
 ---@return any ... the primary key: one value for each of its columns
 function M.one(db, name, row)
   errors.check_self(db, "tuff.connection", "insert")
-  local known = describe(db, name)
+  local known = describe_for(db, name, row)
   local columns = columns_of(known, name, row)
   local values = {}
   for i, column in ipairs(columns) do values[i] = row[column] end
   local sql = insert_sql(known, name, columns, {}, known.key, "key")
   core.own(db)
+  if #known.key == 0 then
+    db:run(sql, table.unpack(values, 1, #columns))
+    return
+  end
   local inserted = db:row(sql, table.unpack(values, 1, #columns))
   local key = {}
   for i, column in ipairs(known.key) do key[i] = inserted[column] end

@@ -9,18 +9,18 @@ local lua = process.interpreter()
 -- `internal`: a yardstick without a column of its own. `lua`: a binding for Lua, so that memory
 -- and speed compare with tuff's.
 local function all(raw, folder)
-  local function script(name) return folder .. "/contenders/" .. name end
+  local function binding(name) return { lua, folder .. "/contender.lua", name } end
   return {
     { name = "raw", title = "raw C", command = { raw } },
     { name = "nomutex", title = "NOMUTEX", command = { raw, "--nomutex" } },
-    { name = "tuff", title = "tuff", command = { lua, script("tuff.lua") }, lua = true },
-    { name = "lsqlite3", title = "lsqlite3", command = { lua, script("lsqlite3.lua") },
-      lua = true },
-    { name = "luadbi", title = "LuaDBI", command = { lua, script("luadbi.lua") }, lua = true },
-    { name = "luasql", title = "LuaSQL", command = { lua, script("luasql.lua") }, lua = true },
+    { name = "tuff", title = "tuff", command = binding("tuff"), lua = true },
+    { name = "lsqlite3", title = "lsqlite3", command = binding("lsqlite3"), lua = true },
+    { name = "luadbi", title = "LuaDBI", command = binding("luadbi"), lua = true },
+    { name = "luasql", title = "LuaSQL", command = binding("luasql"), lua = true },
     -- The system's own: it links the system's SQLite, as the others do.
-    { name = "python", title = "Python", command = { "/usr/bin/python3", script("python3.py") } },
-    { name = "tables", title = "tables alone", command = { lua, script("tables.lua") },
+    { name = "python", title = "Python",
+      command = { "/usr/bin/python3", folder .. "/contenders/python3.py" } },
+    { name = "tables", title = "tables alone", command = binding("tables"),
       internal = true },
   }
 end

@@ -3,7 +3,7 @@ package.path = "examples/?.lua;" .. package.path
 local lfs = require "lfs"
 local tuff = require "tuff"
 local json = require "tuff.json"
-local instances = require "spec.support.instances"
+local fixture = require "spec.support.fixture"
 local process = require "spec.support.process"
 local temporary = require "spec.support.temporary"
 local fixtures = require "image_library.fixtures"
@@ -32,11 +32,7 @@ describe("The image library", function()
     tree, database = place .. "/tree", place .. "/library.db"
     assert(lfs.mkdir(tree))
   end)
-  after_each(function()
-    process.stop_all()
-    temporary.remove_all()
-  end)
-  teardown(instances.none_left)
+  fixture.clean_up()
 
   local function read(bytes)
     fixtures.write(place .. "/file", bytes)

@@ -1,7 +1,7 @@
 --- A disk that is soon full: a small tmpfs, mounted by root or in a namespace of one's own.
 --
 -- What uses it runs in a child process, since only a child can live in such a namespace.
--- A spec gives `disk.release` to `after_each`, before the temporary directories go.
+-- `fixture.clean_up` releases it after each test, before the temporary directories go.
 
 local process = require "spec.support.process"
 local temporary = require "spec.support.temporary"

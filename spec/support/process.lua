@@ -2,7 +2,8 @@
 --
 -- The chunk talks by lines: `print` reaches `child:read()`, and `child:send(line)` reaches
 -- `io.read()`. That is the only way in which parent and child wait for each other.
--- A spec gives `process.stop_all` to `after_each`, so that a failing test leaves none behind.
+-- `fixture.clean_up` calls `process.stop_all` after each test, so that a failing one leaves none
+-- behind.
 
 local lfs = require "lfs"
 local temporary = require "spec.support.temporary"

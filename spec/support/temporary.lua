@@ -1,7 +1,7 @@
 --- Fresh temporary directories for a test, removed when it is over.
 --
--- A spec calls `temporary.directory()` as often as it likes and gives
--- `temporary.remove_all` to `after_each`.
+-- A spec calls `temporary.directory()` as often as it likes; `fixture.clean_up` calls
+-- `temporary.remove_all` after each test.
 
 local lfs = require "lfs"
 

@@ -1,32 +1,29 @@
 -- LuaSQL. It binds no parameters and prepares nothing for later, so that values are written into
 -- the SQL, as its manual shows; the works that ask for a prepared statement do that too.
 
-package.path = package.path .. ";" .. (arg[0]:gsub("[^/]*$", "")) .. "../../?.lua"
-
-local contender = require "bench.contender"
 local checksum = require "bench.checksum"
 local workload = require "bench.workload"
 
 local sql = workload.sql
-local works = {}
+local M = {}
 
-local function open(path)
-  local db = assert(require("luasql.sqlite3").sqlite3():connect(path))
-  for _, setting in ipairs(workload.settings) do
-    local cursor = assert(db:execute(setting))
-    if type(cursor) == "userdata" then
-      cursor:fetch()
-      cursor:close()
-    end
-  end
-  return db
+function M.identify()
+  local db = require("luasql.sqlite3").sqlite3():connect(":memory:")
+  local version = db:execute("SELECT sqlite_version()"):fetch()
+  return require("luasql.sqlite3")._VERSION:match("^LuaSQL [%d.]+"), version
 end
 
-local function open_warm(path)
-  local db = open(path)
-  local cursor = assert(db:execute(sql.warm))
-  cursor:fetch()
-  cursor:close()
+function M.run(db, text)
+  local cursor = assert(db:execute(text))
+  if type(cursor) == "userdata" then
+    cursor:fetch()
+    cursor:close()
+  end
+end
+
+function M.open(path)
+  local db = assert(require("luasql.sqlite3").sqlite3():connect(path))
+  for _, setting in ipairs(workload.settings) do M.run(db, setting) end
   return db
 end
 
@@ -39,26 +36,19 @@ local function template(text, ...)
   end))
 end
 
-function works.insert(path, watch)
-  local rows = workload.rows(workload.inserts)
-  local db = open(path)
+function M.insert(db, rows)
   local insert = template(sql.insert, "%d", "'%s'", "%.17g", "'%s'", "%d")
-  watch:start()
-  assert(db:execute("BEGIN"))
+  M.run(db, "BEGIN")
   for i = 1, #rows do
     local row = rows[i]
     assert(db:execute(insert:format(row.id, db:escape(row.name), row.score,
       db:escape(row.tag), row.n)))
   end
-  assert(db:execute("COMMIT"))
-  db:close()
-  watch:stop()
+  M.run(db, "COMMIT")
 end
 
-function works.tuples(path, watch)
-  local db = open_warm(path)
+function M.tuples(db)
   local integers, reals = 0, 0.0
-  watch:start()
   local cursor = assert(db:execute(sql.scan))
   local id, name, score, tag, n = cursor:fetch()
   while id do
@@ -67,15 +57,12 @@ function works.tuples(path, watch)
     id, name, score, tag, n = cursor:fetch()
   end
   cursor:close()
-  watch:stop()
   return integers, reals
 end
 
 -- fetch can fill one table again and again; a table of its own for each row is what the work asks.
-function works.rows(path, watch)
-  local db = open_warm(path)
+function M.rows(db)
   local integers, reals = 0, 0.0
-  watch:start()
   local cursor = assert(db:execute(sql.scan))
   local row = cursor:fetch({}, "a")
   while row do
@@ -84,11 +71,10 @@ function works.rows(path, watch)
     row = cursor:fetch({}, "a")
   end
   cursor:close()
-  watch:stop()
   return integers, reals
 end
 
-local function read_by_text(db, keys)
+function M.point_text(db, keys)
   local get = template(sql.get, "%d")
   local integers, reals = 0, 0.0
   for i = 1, #keys do
@@ -101,41 +87,14 @@ local function read_by_text(db, keys)
   return integers, reals
 end
 
-function works.point_text(path, watch)
-  local db = open_warm(path)
-  local keys = workload.keys(workload.reads)
-  watch:start()
-  local integers, reals = read_by_text(db, keys)
-  watch:stop()
-  return integers, reals
-end
-
-function works.point_transaction(path, watch)
-  local db = open_warm(path)
-  local keys = workload.keys(workload.reads)
-  watch:start()
-  assert(db:execute("BEGIN"))
-  local integers, reals = read_by_text(db, keys)
-  assert(db:execute("COMMIT"))
-  watch:stop()
-  return integers, reals
-end
-
-function works.update(path, watch)
-  local db = open_warm(path)
-  local keys = workload.keys(workload.updates)
+function M.update(db, keys)
   local update = template(sql.update, "%d", "%.17g", "%d")
-  watch:start()
-  assert(db:execute("BEGIN"))
+  M.run(db, "BEGIN")
   for i = 1, #keys do assert(db:execute(update:format(i, i * 0.5, keys[i]))) end
-  assert(db:execute("COMMIT"))
-  db:close()
-  watch:stop()
+  M.run(db, "COMMIT")
 end
 
-function works.all(path, watch)
-  local db = open_warm(path)
-  watch:start()
+function M.all(db)
   local cursor = assert(db:execute(sql.scan))
   local rows, row = {}, cursor:fetch({}, "a")
   while row do
@@ -143,25 +102,13 @@ function works.all(path, watch)
     row = cursor:fetch({}, "a")
   end
   cursor:close()
-  watch:stop()
-  return checksum.kept(rows)
+  return rows
 end
 
-function works.stream(path, watch)
-  local db = open(path)
-  watch:start()
+function M.stream(db, watch)
   local cursor = assert(db:execute(sql.stream))
   local function fetch() return cursor:fetch({}, "a") end
-  local integers, reals = checksum.streamed(watch, workload.stream_mark, fetch)
-  watch:stop()
-  return integers, reals
+  return checksum.streamed(watch, workload.stream_mark, fetch)
 end
 
-contender.main {
-  identify = function()
-    local db = require("luasql.sqlite3").sqlite3():connect(":memory:")
-    local version = db:execute("SELECT sqlite_version()"):fetch()
-    return require("luasql.sqlite3")._VERSION:match("^LuaSQL [%d.]+"), version
-  end,
-  works = works,
-}
+return M
