@@ -39,6 +39,22 @@ describe("the documentation", function()
       end
     end
   end)
+
+  it("CONTRIBUTING.md says of every source file where it belongs", function()
+    local text = temporary.read("CONTRIBUTING.md")
+    for _, folder in ipairs { "csrc/core", "csrc/sqlite", "csrc/binding", "lua/tuff" } do
+      local row = {}
+      for line in text:gmatch("| (`" .. folder:gsub("%p", "%%%0") .. "/[^\n]*)") do
+        row[#row + 1] = line:match("^[^|]*")
+      end
+      for _, file in ipairs(temporary.list(folder)) do
+        local name = file:match("^(.*)%.c$") or file:match("^(.*)%.lua$")
+        if name then
+          assert.is_truthy(table.concat(row):find("[`/]" .. name .. "[`.]"), folder .. "/" .. file)
+        end
+      end
+    end
+  end)
 end)
 
 describe("a page", function()

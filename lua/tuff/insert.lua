@@ -127,7 +127,9 @@ local function insert_sql(known, name, columns, options, returning, variant)
   end
   sql = ("insert into %s %s%s"):format(identifier.quote(name), values,
     conflict_clause(known, name, columns, options))
-  if returning and #returning > 0 then sql = sql .. " returning " .. identifier.quote_all(returning) end
+  if returning and #returning > 0 then
+    sql = sql .. " returning " .. identifier.quote_all(returning)
+  end
   known.sql[signature] = sql
   return sql
 end

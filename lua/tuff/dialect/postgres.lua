@@ -14,7 +14,8 @@ end
 ---@return { name: string, key: integer }[] key: position in the primary key, from 1; or 0
 function M.columns(db, name)
   return db:all([[
-    select a.attname::text as name, coalesce(array_position(i.indkey::int2[], a.attnum), -1) + 1 as key
+    select a.attname::text as name,
+      coalesce(array_position(i.indkey::int2[], a.attnum), -1) + 1 as key
     from pg_attribute a left join pg_index i on i.indrelid = a.attrelid and i.indisprimary
     where a.attrelid = to_regclass(quote_ident(?)) and a.attnum > 0 and not a.attisdropped
       and a.attgenerated = ''

@@ -80,7 +80,8 @@ function Database:prepare(sql) end
 ---@return boolean
 function Database:in_transaction() end
 
---- Whether this engine can do it: "reader", "returning", "savepoint", "wal".
+--- Whether this engine can do it: "attach", "blobs" (streams), "functions", "reader", "returning",
+--- "savepoint", "wal".
 ---@param feature string
 ---@return boolean
 function Database:supports(feature) end
