@@ -18,7 +18,7 @@ bool tuff_statement_refuse_control(tuff_error *err);
 
 /* Whether a text of so many bytes may be run by a script. */
 bool tuff_sql_admit(const struct tuff_connection *connection, size_t size,
-                     tuff_error *err);
+                    tuff_error *err);
 
 /* Where there is a limit: the values that are to be bound, and the row that the last
  * step has reached. In our own questions about the schema nothing is the script's, but

@@ -180,8 +180,8 @@ static bool same_stored(const tuff_value *a, const tuff_value *b) {
   }
   if (kinds[0] != kinds[1]) return false;
   switch (kinds[0]) {
-    case TUFF_INTEGER: return a->integer == b->integer;
-    case TUFF_REAL: return memcmp(&a->real, &b->real, sizeof a->real) == 0;
+    case TUFF_INTEGER:
+    case TUFF_REAL: return a->integer == b->integer; /* of a float its bits */
     case TUFF_TEXT:
     case TUFF_BLOB:
       return a->size == b->size &&

@@ -18,10 +18,10 @@ enum {
 static int on_commit(void *context, sqlite3 *handle, const char *schema, int frames) {
   tuff_sqlite_database *database = context;
   (void)handle;
+  database->wal_grown = true;
   for (tuff_sqlite_file *file = &database->main; file; file = file->next)
     if (strcmp(file->schema, schema) == 0)
       file->wal_bytes = (int64_t)frames * file->page_size;
-  database->wal_grown = true;
   return SQLITE_OK;
 }
 

@@ -75,7 +75,7 @@ static int candidates_type(tuff_sqlite_database *database, const tuff_sql *sql,
   for (unsigned i = 0; i < sql->table_count; i++) {
     if (!(target->candidates >> i & 1)) continue;
     if (!unquote(&sql->tables[i], table, sizeof table)) return SQLITE_ERROR;
-    tuff_type found;
+    tuff_type found = {0};
     int result = column_type(database, table, column, &found);
     if (is_found(result) && *known && !same_type(type, &found)) return SQLITE_ERROR;
     if (is_found(result)) {
@@ -171,8 +171,8 @@ static bool describe_uses(tuff_sqlite_statement *statement, tuff_sqlite_target *
   unsigned used = sql->parameters;
   for (unsigned i = 0; i < sql->uses; i++) {
     const tuff_target *target = &sql->targets[i];
-    tuff_type type;
-    bool known;
+    tuff_type type = {0};
+    bool known = false;
     if (!target_type(statement->database, sql, target, &type, &known, err))
       return false;
     tuff_sqlite_target use = describe(target, &type, known);

@@ -6,7 +6,9 @@
 
 #include "test/scratch.h"
 
-enum { SECTOR = 512, TRIES = 200, MOST_RECORDS = 32 };
+#define SECTOR INT64_C(512)
+
+enum { TRIES = 200, MOST_RECORDS = 32 };
 
 static disk *tried;
 static disk_record records[MOST_RECORDS]; /* the disk points to them */

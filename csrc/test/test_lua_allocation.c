@@ -10,11 +10,14 @@
 #include "test/scratch.h"
 
 int luaopen_tuff_core(lua_State *L);
+
+/* The sanitizer looks for this name. NOLINTBEGIN(bugprone-reserved-identifier) */
 __attribute__((visibility("default"))) const char *__lsan_default_options(void);
 
 const char *__lsan_default_options(void) {
   return "suppressions=scripts/leaks.supp:print_suppressions=0";
 }
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 /* ---- Lua's allocator ---- */
 

@@ -69,8 +69,8 @@ static void die(const char *path) {
 /* ---- contents ---- */
 
 static void resize(content *content, size_t size) {
-  if (size > content->room) {
-    content->room = size * 2;
+  if (!content->bytes || size > content->room) {
+    content->room = 64 + size * 2;
     content->bytes = grow(content->bytes, content->room);
   }
   if (size > content->size)
@@ -79,7 +79,8 @@ static void resize(content *content, size_t size) {
 }
 
 static void put_bytes(content *content, size_t at, const char *bytes, size_t size) {
-  if (at + size > content->size) resize(content, at + size);
+  if (size == 0) return;
+  if (!content->bytes || at + size > content->size) resize(content, at + size);
   memcpy(content->bytes + at, bytes, size);
 }
 

@@ -20,7 +20,7 @@
 
 /* The next definition behind ours: the C library's, or a sanitizer's. */
 #define NEXT(name)                                                                     \
-  static __typeof__(&name) next;                                                       \
+  static __typeof__(&(name)) next;                                                     \
   if (!next) *(void **)&next = dlsym(RTLD_NEXT, #name)
 
 #define EXPORT __attribute__((visibility("default")))
@@ -97,24 +97,24 @@ static void follow_not(const char *call, bool watched_is_concerned) {
 static const char *name_in_directory(const char *path, char *resolved) {
   char parent[PATH_MAX];
   if (!watched[0] || !path || strlen(path) >= sizeof parent) return NULL;
-  strcpy(parent, path);
-  size_t length = strlen(parent);
+  size_t length = strlen(path);
+  memcpy(parent, path, length + 1);
   while (length > 1 && parent[length - 1] == '/') parent[--length] = '\0';
   char *slash = strrchr(parent, '/');
   char name[PATH_MAX];
-  strcpy(name, slash ? slash + 1 : parent);
+  snprintf(name, sizeof name, "%s", slash ? slash + 1 : parent);
   if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
     name[0] = '\0'; /* the parent is the whole path */
   else if (slash)
     *slash = '\0';
   else
-    strcpy(parent, ".");
+    memcpy(parent, ".", 2);
   if (!realpath(parent[0] ? parent : "/", resolved)) return NULL;
   size_t used = strlen(resolved), size = strlen(watched);
   if (used + strlen(name) + 2 > PATH_MAX) return NULL;
   if (name[0]) {
     if (used > 1) resolved[used++] = '/';
-    strcpy(resolved + used, name);
+    memcpy(resolved + used, name, strlen(name) + 1);
   }
   if (strncmp(resolved, watched, size) != 0) return NULL;
   return resolved[size] == '/' ? resolved + size + 1

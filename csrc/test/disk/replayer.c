@@ -14,6 +14,7 @@
  * prints how many images there were and how often each word came, and the first images
  * of each that was not ok. Its exit status is 0 unless the checker itself broke down.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -103,6 +104,7 @@ static void free_log(log *log) {
 
 static checker start_checker(const char *log_path, const char *directory) {
   int to[2], from[2];
+  assert(asked.command);
   if (pipe2(to, O_CLOEXEC) != 0 || pipe2(from, O_CLOEXEC) != 0) die("pipe");
   pid_t pid = fork();
   if (pid < 0) die("fork");
