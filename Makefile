@@ -123,7 +123,7 @@ build/bench/raw: spec/bench/raw.c
 to_build := gcc libc6-dev pkg-config liblua5.4-dev libsqlite3-dev
 to_run   := lua5.4 lua-filesystem lua-cjson
 to_demo  := $(to_build) $(to_run) lua-argparse adwaita-icon-theme
-to_test  := $(to_demo) lua-busted lua-check lua-system luarocks
+to_test  := $(to_demo) libpq-dev postgresql lua-busted lua-check lua-system luarocks
 to_lint  := $(to_build) lua-check clang-format clang-tidy
 to_fuzz  := $(to_build) clang libclang-rt-dev
 to_bench := $(to_build) $(to_run) lua-argparse lua-sql-sqlite3 lua-dbi-sqlite3 python3
@@ -151,8 +151,8 @@ demo:  ## Catalogue a tree of images (DIR=…), installing what that needs
 
 test:  ## Run every suite, installing what that needs
 	$(call packages,test)
-	$(call tree,) build disk
-	$(call tree,asan) build programs
+	$(call tree,) build postgres disk
+	$(call tree,asan) build postgres programs
 	$(suite) borders luacheck programs:asan corpus:asan specs specs:asan install $(more)
 
 soak:  ## The same with full counts instead of a tenth, and the collector at its most aggressive
@@ -160,7 +160,7 @@ soak:  ## The same with full counts instead of a tenth, and the collector at its
 
 asan:  ## Only what runs under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(call packages,test)
-	$(call tree,asan) build programs
+	$(call tree,asan) build postgres programs
 	$(suite) programs:asan corpus:asan specs:asan
 
 # Not the specs: under a preloaded libtsan the shells that they start children by do not run.
@@ -172,7 +172,7 @@ tsan:  ## The C programs with threads under ThreadSanitizer
 coverage:  ## Lines that the suites reach, C and Lua, file by file
 	$(call packages,test)
 	@rm -rf build/coverage
-	$(call tree,coverage) build programs
+	$(call tree,coverage) build postgres programs
 	$(suite) programs:coverage corpus:coverage specs:coverage; \
 	  status=$$?; lua5.4 scripts/coverage.lua && exit $$status
 
@@ -217,6 +217,8 @@ help:  ## List the commands
 programs: $(programs) fuzzers disk
 fuzzers: $(fuzzers)
 disk: $(disk)
+postgres: $(OUT)/tuff/postgres.so  ## Build the driver for PostgreSQL, which needs libpq
+	@:
 
-.PHONY: build programs fuzzers disk demo test soak asan tsan coverage fuzz lint format bench install uninstall \
+.PHONY: build programs fuzzers disk postgres demo test soak asan tsan coverage fuzz lint format bench install uninstall \
         clean env help

@@ -46,7 +46,8 @@ static bool reach(tuff_postgres_database *database, int64_t limit_us, tuff_error
   int64_t end = host->now_us() + limit_us;
   PostgresPollingStatusType status = PGRES_POLLING_WRITING;
   while (status != PGRES_POLLING_OK) {
-    if (status == PGRES_POLLING_FAILED) return tuff_postgres_fail(database, NULL, err);
+    if (status == PGRES_POLLING_FAILED || PQsocket(database->handle) < 0)
+      return tuff_postgres_fail(database, NULL, err);
     if (host->stop(database->watch, err)) return false;
     if (limit_us && host->now_us() >= end) {
       host->fail(err, TUFF_TIMEOUT, "the server did not answer within %lld ms",

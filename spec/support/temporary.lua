@@ -14,14 +14,22 @@ local function random_name()
   return (source:read(8):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
 end
 
---- Makes an empty directory in $TMPDIR, or in /tmp.
+--- Makes an empty directory that whoever asked for it removes.
 ---@param base string? another place for it
 ---@return string path
-function temporary.directory(base)
+function temporary.lasting_directory(base)
   base = base or os.getenv("TMPDIR")
   if not base or base == "" then base = "/tmp" end
   local path = ("%s/tuff-spec-%s"):format(base:gsub("(.)/+$", "%1"), random_name())
   assert(lfs.mkdir(path))
+  return path
+end
+
+--- Makes an empty directory in $TMPDIR, or in /tmp.
+---@param base string? another place for it
+---@return string path
+function temporary.directory(base)
+  local path = temporary.lasting_directory(base)
   made[#made + 1] = path
   return path
 end
