@@ -124,7 +124,7 @@ to_build := gcc libc6-dev pkg-config liblua5.4-dev libsqlite3-dev
 to_run   := lua5.4 lua-filesystem lua-cjson
 to_demo  := $(to_build) $(to_run) lua-argparse adwaita-icon-theme
 to_test  := $(to_demo) libpq-dev postgresql lua-busted lua-check lua-system luarocks
-to_lint  := $(to_build) lua-check clang-format clang-tidy
+to_lint  := $(to_build) libpq-dev lua-check clang-format clang-tidy
 to_fuzz  := $(to_build) clang libclang-rt-dev
 to_bench := $(to_build) $(to_run) lua-argparse lua-sql-sqlite3 lua-dbi-sqlite3 python3
 

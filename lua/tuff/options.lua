@@ -4,9 +4,13 @@ local errors = require "tuff.error"
 
 local M = {}
 
-local function positive(value)
-  return math.type(value) == "integer" and value > 0, "a positive integer"
+local function integer(least, most, wanted)
+  return function(value)
+    return math.type(value) == "integer" and value >= least and value <= most, wanted
+  end
 end
+
+local count = integer(0, math.maxinteger, "an integer, 0 or more")
 
 --- A time, as the core counts it in microseconds: less than one would be none at all.
 local function milliseconds(value)
@@ -17,10 +21,6 @@ end
 local function duration(value)
   local fits = milliseconds(value) and value > 0
   return fits, "a number of milliseconds, 0.001 and more"
-end
-
-local function count(value)
-  return math.type(value) == "integer" and value >= 0, "an integer, 0 or more"
 end
 
 local function boolean(value)
@@ -56,23 +56,12 @@ local function page_size(value)
   return power, "a power of two from 512 to 65536"
 end
 
-local function bytes(value)
-  local fits = math.type(value) == "integer" and value > 0 and value < 2 ^ 31
-  return fits, "a positive integer below 2^31"
-end
+local bytes = integer(1, (1 << 31) - 1, "a positive integer below 2^31")
 
---- SQLite keeps whole pages, the largest of which has 64 KB.
-local function cache_bytes(value)
-  local fits = math.type(value) == "integer" and value >= 1 << 16 and value <= 1 << 40
-  return fits, "an integer from 65536 (64 KB) to 2^40 (1 TB)"
-end
-
-local function cached_statements(value)
-  local fits = math.type(value) == "integer" and value >= 0 and value <= 1000000
-  return fits, "an integer from 0 to 1000000"
-end
-
-local limits = { value_bytes = bytes, sql_bytes = bytes, result_rows = positive }
+local limits = {
+  value_bytes = bytes, sql_bytes = bytes,
+  result_rows = integer(1, math.maxinteger, "a positive integer"),
+}
 
 local known = {
   path = text,
@@ -83,9 +72,10 @@ local known = {
   timeout = milliseconds,
   connect_timeout = milliseconds,
   retry = count,
-  statement_cache = cached_statements,
+  statement_cache = integer(0, 1000000, "an integer from 0 to 1000000"),
   page_size = page_size,
-  cache_bytes = cache_bytes,
+  -- SQLite keeps whole pages, the largest of which has 64 KB.
+  cache_bytes = integer(1 << 16, 1 << 40, "an integer from 65536 (64 KB) to 2^40 (1 TB)"),
   follow = boolean,
   journal = one_of("wal", "delete"),
   legacy_quotes = boolean,
