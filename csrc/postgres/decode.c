@@ -1,6 +1,7 @@
 /* decode.c: values of the server as values of tuff. A result comes in binary form where
  * all its types are known here, and in text form otherwise. */
 #include <endian.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,7 +144,7 @@ static size_t write_numeric(char *out, const char *bytes) {
   if (sign == NEGATIVE) *at++ = '-';
   if (weight < 0) *at++ = '0';
   for (int group = 0; group <= weight; group++) {
-    unsigned digits = group < groups ? read16(bytes + 8 + 2 * group) : 0;
+    unsigned digits = group < groups ? read16(bytes + 8 + (ptrdiff_t)2 * group) : 0;
     at += sprintf(at, group ? "%04u" : "%u", digits);
   }
   if (scale == 0) return (size_t)(at - out);
@@ -151,7 +152,8 @@ static size_t write_numeric(char *out, const char *bytes) {
   char *end = at + scale;
   for (int group = weight + 1; at < end; group++) {
     bool there = group >= 0 && group < groups;
-    at += sprintf(at, "%04u", there ? (unsigned)read16(bytes + 8 + 2 * group) : 0);
+    at += sprintf(at, "%04u",
+                  there ? (unsigned)read16(bytes + 8 + (ptrdiff_t)2 * group) : 0);
   }
   return (size_t)(end - out);
 }
@@ -244,7 +246,9 @@ static size_t rewrite_timestamp(char *out, const char *text, size_t size) {
   }
   memcpy(out, text, 19);
   out[10] = 'T';
-  memcpy(out + 19, ".000000Z", 8);
+  memset(out + 19, '0', 8);
+  out[19] = '.';
+  out[26] = 'Z';
   if (dot) memcpy(out + 20, dot + 1, digits);
   return 27;
 }

@@ -235,7 +235,7 @@ bool tuff_postgres_encode(tuff_postgres_statement *statement,
   *parameters = (tuff_postgres_parameters){0};
   if (count == 0) return true;
   parameters->values = host->alloc(NULL, count * sizeof *parameters->values);
-  parameters->sizes = host->alloc(NULL, 2 * count * sizeof(int));
+  parameters->sizes = host->alloc(NULL, (size_t)2 * count * sizeof(int));
   piece *pieces = host->alloc(NULL, count * sizeof *pieces);
   bool good = parameters->values && parameters->sizes && pieces;
   if (!good) tuff_postgres_fail_memory(err);
