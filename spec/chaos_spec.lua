@@ -1,8 +1,8 @@
 --- Anything inside of anything: calls picked at random, in functions that SQL calls, loops,
 --- transactions, iterators, coroutines, hooks and finalisers. No sanitizer may object, every
 --- error is one of ours, and what the file holds was written as a whole.
-local property = require "support.property"
-local temporary = require "support.temporary"
+local property = require "spec.support.property"
+local temporary = require "spec.support.temporary"
 local tuff = require "tuff"
 
 local soak = os.getenv("TUFF_SOAK")

@@ -1,7 +1,7 @@
 --- What functions of the script, finalisers and hooks do in the middle of a call must not pull
 --- the ground from under it.
-local errors = require "support.errors"
-local temporary = require "support.temporary"
+local errors = require "spec.support.errors"
+local temporary = require "spec.support.temporary"
 local tuff = require "tuff"
 
 --- A text that Lua keeps once for each value.
@@ -179,6 +179,23 @@ describe("in the middle of a call", function()
     two:run("update f set x = zeroblob(2)")
     errors.expect("conflict", stream.write, stream, "")
     errors.expect("closed", stream.read, stream)
+  end)
+
+  it("a stream may be used and closed by a function that its first write calls", function()
+    db:exec "create table f(id integer primary key, x blob); insert into f values (1, zeroblob(9))"
+    local stream = db:blob("f", "x", 1)
+    local codes = {}
+    db:define("meddle", function(x)
+      if x == 2 then
+        codes[1] = select(2, pcall(stream.read, stream)).code
+        stream:close()
+      end
+      return x
+    end)
+    local step = db:rows("select meddle(1) union all select meddle(2)")
+    step()
+    codes[2] = select(2, pcall(stream.write, stream, "x")).code
+    assert.are.same({ "misuse", "closed" }, codes)
   end)
 
   it("a transaction around an open one is not rolled back by hand, nor by the collector", function()

@@ -17,6 +17,10 @@ static bool check(const tuff_blob *blob, int64_t at, size_t size, tuff_error *er
                            "it there");
     return false;
   }
+  if (!blob->native) {
+    tuff_fail(err, TUFF_MISUSE, "this stream is in the middle of a write");
+    return false;
+  }
   if (at >= 0 && (uint64_t)at <= (uint64_t)blob->size &&
       size <= (uint64_t)(blob->size - at))
     return true;
@@ -107,6 +111,8 @@ static bool begin_writing(tuff_blob *blob, tuff_error *err) {
   blob->depth++; /* not this one */
   bool opened = tuff_connection_settle(connection, err);
   blob->depth--;
+  if (opened && !blob->connection) /* a function of the script has closed it */
+    return check(blob, 0, 0, err);
   opened = opened && open_again(blob, true, err);
   if (!opened) tuff_blob_close(blob, NULL);
   return opened;
