@@ -116,9 +116,12 @@ describe("the module tuff", function()
 
     it("counts no transaction whose outer one has ended, whoever still holds its handle", function()
       local db <close> = tuff.open(":memory:")
-      local outer, inner = db:begin(), db:begin()
-      assert.are.equal(3, tuff.instances())
-      outer:rollback()
+      local inner
+      do
+        local outer <close> = db:begin() -- luacheck: ignore 211
+        inner = db:begin()
+        assert.are.equal(3, tuff.instances())
+      end
       assert.are.equal(1, tuff.instances())
       local again = db:begin()
       assert.are.equal(2, tuff.instances())

@@ -16,9 +16,24 @@ static tuff_value *allocate(lua_State *L, binding_arguments *arguments,
   return lua_newuserdatauv(L, count * sizeof(tuff_value), 0);
 }
 
+/* A function that SQL calls may change the list: what the item on top points at stays.
+ */
+static void anchor_item(lua_State *L, int items, size_t count, lua_Integer number) {
+  if (lua_getiuservalue(L, items, 1) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_createtable(L, (int)count, 0);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, items, 1);
+  }
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, -2, number);
+  lua_pop(L, 1);
+}
+
 static bool read_list(lua_State *L, int index, tuff_value *value, tuff_error *err) {
   size_t count = (size_t)lua_rawlen(L, index);
-  tuff_value *items = lua_newuserdatauv(L, (count + 1) * sizeof *items, 0);
+  tuff_value *items = lua_newuserdatauv(L, (count + 1) * sizeof *items, 1);
+  int at = lua_gettop(L);
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, index, (lua_Integer)i + 1);
     if (!binding_to_value(L, lua_gettop(L), &items[i], err)) return false;
@@ -30,7 +45,8 @@ static bool read_list(lua_State *L, int index, tuff_value *value, tuff_error *er
                                  : "`in` never finds NULL: ask for it with `is null`");
       return false;
     }
-    lua_pop(L, 1); /* the list anchors it */
+    if (tuff_value_has_bytes(&items[i])) anchor_item(L, at, count, (lua_Integer)i + 1);
+    lua_pop(L, 1);
   }
   *value = (tuff_value){.kind = TUFF_ARRAY, .items = items, .size = count};
   return true;
@@ -169,8 +185,8 @@ static bool missing(lua_State *L, int table, const tuff_statement *statement,
   return false;
 }
 
-/* Walks the table once. What a value leaves on the stack, as JSON does, is moved below
- * the key, and stays until the call returns. */
+/* Walks the table once. What a value points into is moved below the key, and stays
+ * until the call returns: a function that SQL calls may change the table. */
 static bool named(lua_State *L, binding_arguments *arguments, int connection,
                   tuff_statement *statement, int first, int last, tuff_error *err) {
   const tuff_tokenized *tokenized = &statement->tokenized;
@@ -198,7 +214,7 @@ static bool named(lua_State *L, binding_arguments *arguments, int connection,
                          statement->source + parameter->name);
       return false;
     }
-    if (TUFF_UNLIKELY(arguments->values[number].kind >= TUFF_JSON)) {
+    if (arguments->values[number].kind >= TUFF_TEXT) {
       lua_insert(L, key);
       key++;
     }

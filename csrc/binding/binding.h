@@ -55,6 +55,7 @@ typedef struct binding_running {
   const void *frame;
   lua_State *L;
   int anchor;
+  const struct binding_running *outer; /* the one that waits, where values are read */
 } binding_running;
 
 /* What the engine keeps of a function of the script, see function.c. */
@@ -244,7 +245,8 @@ static inline int binding_keys_find(lua_State *L, binding_keys *keys, unsigned k
 bool binding_interrupted(void *connection);
 
 /* Makes the connection at this index ready for a call; raises where it cannot be used.
- */
+ * Between this and binding_activate nothing may allocate in Lua: a finaliser could
+ * close the connection. */
 void binding_begin(lua_State *L, int connection);
 
 /* Begins the call that runs: with its statement, or NULL, and what leads to the
@@ -254,7 +256,7 @@ static inline binding_running binding_activate(lua_State *L,
                                                int anchor, tuff_statement *statement) {
   binding_running outer = connection->active;
   connection->active =
-      (binding_running){statement, __builtin_frame_address(0), L, anchor};
+      (binding_running){statement, __builtin_frame_address(0), L, anchor, NULL};
   return outer;
 }
 
@@ -323,6 +325,13 @@ void binding_functions_new(lua_State *L, int connection);
 
 /* Frees what the engine, now closed, has given back. */
 void binding_functions_free(binding_connection *box);
+
+/* What the progress function has said about the last call does not count any more. */
+static inline void binding_progress_begin(binding_connection *box) {
+  if (TUFF_LIKELY(!box->progress_us) || box->active.frame) return;
+  box->stopped = BINDING_GOES_ON;
+  box->began_us = 0;
+}
 
 /* Whether the progress function stops the call that runs. */
 bool binding_progress_stops(binding_connection *box);

@@ -35,6 +35,7 @@ static int close_method(lua_State *L) {
  * collector comes back to it. */
 static int collect(lua_State *L) {
   binding_cursor *box = lua_touserdata(L, 1);
+  tuff_cursor_row_read(&box->core); /* unless an error has kept it from being read */
   if (!box->connection) return 0;
   if (!is_stepping(box)) {
     close_on(L, box);
@@ -51,13 +52,21 @@ static int fail(lua_State *L, binding_cursor *box, const tuff_error *err) {
   return binding_fail(L, lua_gettop(L), err, NULL, 0);
 }
 
+/* A step, and the call that waits for it. */
+typedef struct stepping {
+  binding_cursor *box;
+  binding_connection *connection;
+  binding_running outer;
+} stepping;
+
 /* Steps; false at the end. From here on until the row has been read, functions and
- * finalisers may use the connection: they may write, because the row is kept then, but
- * end nothing. `outer` is to be put back into ->active. */
-static inline bool step(lua_State *L, binding_cursor *box, binding_running *outer) {
+ * finalisers may use the connection, and may close this very loop. */
+static inline bool step(lua_State *L, stepping *call) {
+  binding_cursor *box = call->box = lua_touserdata(L, lua_upvalueindex(1));
+  binding_connection *connection = call->connection = box->connection;
   tuff_error err;
   tuff_error_clear(&err);
-  if (TUFF_UNLIKELY(!box->connection) || !box->core.connection) {
+  if (TUFF_UNLIKELY(!connection) || !box->core.connection) {
     tuff_result ended = tuff_cursor_step(&box->core, &err);
     close_cursor(box);
     if (ended == TUFF_FAILED) binding_raise(L, &err, NULL, 0);
@@ -65,53 +74,70 @@ static inline bool step(lua_State *L, binding_cursor *box, binding_running *oute
   }
   if (TUFF_UNLIKELY(is_stepping(box)))
     binding_misuse(L, "a loop cannot go on in a function that it calls");
-  binding_reenter(L, box->connection);
-  *outer = binding_activate(L, box->connection, lua_upvalueindex(1), NULL);
+  binding_reenter(L, connection);
+  binding_progress_begin(connection);
+  call->outer = binding_activate(L, connection, lua_upvalueindex(1), NULL);
+  connection->active.outer = &call->outer;
   tuff_result result = tuff_cursor_step(&box->core, &err);
+  box->core.reading = result == TUFF_ROW;
   if (TUFF_LIKELY(result == TUFF_ROW)) return true;
-  box->connection->active = *outer;
+  connection->active = call->outer;
   if (result == TUFF_FAILED) fail(L, box, &err);
   close_cursor(box);
   return false;
 }
 
+/* The row has been read, and stands on the stack. */
+static inline int give(lua_State *L, const stepping *call, int results) {
+  bool lost = !call->box->core.row;
+  tuff_cursor_row_read(&call->box->core);
+  call->connection->active = call->outer;
+  if (TUFF_LIKELY(!lost)) return results;
+  tuff_error err;
+  tuff_error_clear(&err);
+  tuff_fail_memory(&err);
+  return binding_raise(L, &err, NULL, 0);
+}
+
 /* Upvalues: the cursor, then the names. */
 static int next_row(lua_State *L) {
-  binding_cursor *box = lua_touserdata(L, lua_upvalueindex(1));
-  binding_running outer;
-  if (!step(L, box, &outer)) return 0;
-  int columns = (int)box->core.columns;
-  lua_createtable(L, 0, columns);
-  for (int i = 0; i < columns; i++) {
-    if (box->core.row[i].kind == TUFF_NULL) continue;
+  stepping call;
+  if (!step(L, &call)) return 0;
+  const tuff_cursor *cursor = &call.box->core;
+  lua_createtable(L, 0, (int)cursor->columns);
+  for (int i = 0; i < (int)cursor->columns; i++) {
+    if (cursor->row[i].kind == TUFF_NULL) continue;
     lua_pushvalue(L, lua_upvalueindex(2 + i));
-    binding_push(L, &box->core.row[i]);
+    binding_push(L, &cursor->row[i]);
     lua_rawset(L, -3);
   }
-  box->connection->active = outer;
-  return 1;
+  return give(L, &call, 1);
 }
 
 /* Upvalues: the cursor, and an array of the names, where there are too many. */
 static int next_wide_row(lua_State *L) {
-  binding_cursor *box = lua_touserdata(L, lua_upvalueindex(1));
-  binding_running outer;
-  if (!step(L, box, &outer)) return 0;
-  binding_push_row(L, box->core.row, box->core.columns, lua_upvalueindex(2));
-  box->connection->active = outer;
-  return 1;
+  stepping call;
+  if (!step(L, &call)) return 0;
+  const tuff_cursor *cursor = &call.box->core;
+  lua_createtable(L, 0, (int)cursor->columns);
+  for (int i = 0; i < (int)cursor->columns; i++) {
+    if (cursor->row[i].kind == TUFF_NULL) continue;
+    lua_rawgeti(L, lua_upvalueindex(2), (lua_Integer)i + 1);
+    binding_push(L, &cursor->row[i]);
+    lua_rawset(L, -3);
+  }
+  return give(L, &call, 1);
 }
 
 static int next_tuple(lua_State *L) {
-  binding_cursor *box = lua_touserdata(L, lua_upvalueindex(1));
-  binding_running outer;
-  if (!step(L, box, &outer)) return 0;
-  int columns = (int)box->core.columns;
+  stepping call;
+  if (!step(L, &call)) return 0;
+  const tuff_cursor *cursor = &call.box->core;
+  int columns = (int)cursor->columns;
   luaL_checkstack(L, columns + 1, "too many columns");
-  lua_pushinteger(L, ++box->count);
-  for (int i = 0; i < columns; i++) binding_push(L, &box->core.row[i]);
-  box->connection->active = outer;
-  return columns + 1;
+  lua_pushinteger(L, ++call.box->count);
+  for (int i = 0; i < (int)cursor->columns; i++) binding_push(L, &cursor->row[i]);
+  return give(L, &call, columns + 1);
 }
 
 static void push_iterator(lua_State *L, int connection, int cursor, bool named) {

@@ -46,8 +46,10 @@ void binding_reenter(lua_State *L, binding_connection *box) {
   check_usable(L, box);
   if (TUFF_UNLIKELY(box->watching))
     binding_misuse(L, "a progress function cannot use its connection");
-  if (TUFF_UNLIKELY(box->core.transaction.depth > 0 && box->owner != L))
+  if (TUFF_UNLIKELY(box->core.transaction.depth > 0 && box->owner != L)) {
     check_owner(L, box);
+    check_usable(L, box); /* a finaliser may have closed it */
+  }
   box->hook = lua_gethook(box->main);
   if (TUFF_UNLIKELY(box->hook && L != box->main && is_pending_interrupt(box->main)))
     box->hook = NULL;
@@ -135,11 +137,11 @@ void binding_begin(lua_State *L, int connection) {
     tuff_statement_release(box->active.statement);
     box->active = (binding_running){0};
   }
-  if (TUFF_UNLIKELY(box->progress_us) && !box->active.frame) {
-    box->stopped = BINDING_GOES_ON;
-    box->began_us = 0;
+  binding_progress_begin(box);
+  if (TUFF_UNLIKELY(box->core.cursors != NULL)) {
+    find_lost_loops(L, connection);
+    check_usable(L, box);
   }
-  if (TUFF_UNLIKELY(box->core.cursors != NULL)) find_lost_loops(L, connection);
   box->core.own = box->own;
   box->own = false;
   if (TUFF_UNLIKELY(box->limited)) {

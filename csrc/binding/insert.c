@@ -4,7 +4,7 @@
 enum { MOST_COLUMNS = 2000 }; /* SQLite's own limit */
 
 /* One call of insert_rows. Indexes on the stack: */
-enum { CONNECTION = 1, SQL, COLUMNS, SOURCE, FIRST, RESULTS, KEYS, ROW };
+enum { CONNECTION = 1, SQL, COLUMNS, SOURCE, FIRST, RESULTS, KEYS, VALUES, ROW };
 
 typedef struct insertion {
   lua_State *L;
@@ -12,7 +12,7 @@ typedef struct insertion {
   tuff_statement *statement;
   binding_running outer; /* the call that waits for this one */
   binding_keys *keys;
-  tuff_value values[MOST_COLUMNS];
+  tuff_value *values; /* not on the stack of C: an iterator may insert, too */
   lua_Integer number; /* of the row, from 1 */
   lua_Integer results;
   tuff_error err;
@@ -35,9 +35,9 @@ static BINDING_RAISES fail(insertion *insertion) {
   binding_fail(L, CONNECTION, &insertion->err, sql, size);
 }
 
-/* Reads the row into the values. 1: it fits; 0: its keys are others; -1: an error. JSON
- * texts made of tables stay on the stack below the key until the row has been inserted.
- */
+/* Reads the row into the values. 1: it fits; 0: its keys are others; -1: an error. What
+ * they point into stays on the stack below the key until the row has been inserted: a
+ * trigger may call a function that changes the row. */
 static int read_row(insertion *insertion) {
   lua_State *L = insertion->L;
   binding_keys *keys = insertion->keys;
@@ -53,14 +53,22 @@ static int read_row(insertion *insertion) {
       return -1;
     }
     k++;
-    if (TUFF_UNLIKELY(value->kind == TUFF_JSON)) {
-      luaL_checkstack(L, 4, NULL);
+    if (value->kind >= TUFF_TEXT) {
       lua_insert(L, key);
       key++;
     }
     lua_settop(L, key);
   }
   return k == keys->count ? 1 : 0;
+}
+
+/* Begins the call, or goes on with it. */
+static binding_running activate(insertion *insertion) {
+  binding_connection *box = insertion->box;
+  binding_running before =
+      binding_activate(insertion->L, box, CONNECTION, insertion->statement);
+  box->active.outer = &insertion->outer;
+  return before;
 }
 
 /* Calls the script's iterator, which may use the connection, but must leave it and its
@@ -74,7 +82,7 @@ static void call_iterator(insertion *insertion) {
   lua_pushvalue(L, SOURCE);
   int status = lua_pcall(L, 0, 1, 0);
   box->callbacks--;
-  binding_activate(L, box, CONNECTION, insertion->statement);
+  activate(insertion);
   if (status != LUA_OK) {
     release(insertion);
     lua_error(L);
@@ -90,7 +98,7 @@ static void call_iterator(insertion *insertion) {
 /* Puts the next row on the stack; false: there is none. */
 static bool next_row(insertion *insertion) {
   lua_State *L = insertion->L;
-  lua_settop(L, KEYS);
+  lua_settop(L, VALUES);
   if (lua_type(L, SOURCE) == LUA_TTABLE)
     lua_rawgeti(L, SOURCE, insertion->number);
   else
@@ -130,9 +138,12 @@ static void begin(lua_State *L, insertion *insertion) {
   tuff_error_clear(&insertion->err);
   insertion->results =
       lua_type(L, RESULTS) == LUA_TTABLE ? (lua_Integer)lua_rawlen(L, RESULTS) : 0;
-  insertion->box = binding_enter(L, CONNECTION);
   insertion->keys = binding_keys_new(L, COLUMNS);
-  insertion->outer = binding_activate(L, insertion->box, CONNECTION, NULL);
+  size_t room = (insertion->keys->count + 1) * sizeof *insertion->values;
+  insertion->values = lua_newuserdatauv(L, room, 0);
+  luaL_checkstack(L, (int)insertion->keys->count + LUA_MINSTACK, "too many columns");
+  insertion->box = binding_enter(L, CONNECTION);
+  insertion->outer = activate(insertion);
   insertion->statement =
       tuff_statement_checkout(&insertion->box->core, sql, size, &insertion->err);
   if (!insertion->statement) fail(insertion);

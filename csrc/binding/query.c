@@ -51,6 +51,7 @@ static void begin_database(lua_State *L, call *call) {
   call->statement = tuff_statement_checkout(&call->box->core, sql, size, &call->err);
   if (TUFF_UNLIKELY(!call->statement)) fail(call);
   call->box->active.statement = call->statement;
+  call->box->active.outer = &call->outer;
 }
 
 static void check_prepared(lua_State *L, const binding_statement *prepared) {
@@ -86,6 +87,7 @@ static void begin_prepared(lua_State *L, call *call) {
   statement->busy = true;
   call->statement = statement;
   call->box->active.statement = statement;
+  call->box->active.outer = &call->outer;
 }
 
 /* Reads the arguments and binds them. They stay on the stack until the call returns. */

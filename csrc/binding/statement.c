@@ -1,18 +1,23 @@
 /* statement.c: the userdata of a statement that a script prepared itself. */
 #include "binding/binding.h"
 
-static void close_statement(binding_statement *box) {
-  if (!box->connection) return;
+static void close_statement(lua_State *L, binding_statement *box) {
+  binding_connection *connection = box->connection;
+  if (!connection) return;
   /* A connection that was closed has finished its statements. */
-  if (box->core && box->connection->open) {
-    tuff_cursors_close_of(&box->connection->core, box,
+  if (box->core && connection->open) {
+    /* The end of a loop may be told to a function of the script, which may be here. */
+    binding_running outer = binding_activate(L, connection, 1, NULL);
+    tuff_cursors_close_of(&connection->core, box,
                           "the statement of this loop was closed");
+    connection->active = outer;
+    if (!box->core) return;
     if (box->core->busy)
       box->core->owned = false; /* the end of the call that runs finishes it */
     else
       tuff_statement_finish(box->core);
   }
-  binding_closed(box->connection);
+  binding_closed(connection);
   box->core = NULL;
   box->connection = NULL;
 }
@@ -25,13 +30,13 @@ static binding_statement *check(lua_State *L) {
 
 /* db:prepare(sql) */
 int binding_statement_new(lua_State *L) {
-  binding_connection *connection = binding_enter(L, 1);
-  size_t size;
-  const char *sql = binding_sql(L, 2, &size);
   lua_settop(L, 2);
   binding_statement *box = binding_new(L, sizeof *box, 1, BINDING_STATEMENT);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, 3, 1);
+  binding_connection *connection = binding_enter(L, 1);
+  size_t size;
+  const char *sql = binding_sql(L, 2, &size);
   tuff_error err;
   tuff_error_clear(&err);
   binding_running outer = binding_activate(L, connection, 1, NULL);
@@ -51,12 +56,12 @@ static int close_method(lua_State *L) {
       (box->core->stepping || tuff_cursors_step(&box->connection->core, box)))
     return binding_misuse(L,
                           "a statement cannot be closed by a function that it calls");
-  close_statement(box);
+  close_statement(L, box);
   return 0;
 }
 
 static int collect(lua_State *L) {
-  close_statement(lua_touserdata(L, 1));
+  close_statement(L, lua_touserdata(L, 1));
   return 0;
 }
 

@@ -40,7 +40,6 @@ static BINDING_RAISES fail(lua_State *L, const tuff_error *err) {
 /* core.blob_stream(db, schema or nil, table, column, row) */
 int binding_stream_new(lua_State *L) {
   lua_settop(L, 5);
-  binding_connection *connection = binding_enter(L, 1);
   binding_stream *box = lua_newuserdatauv(L, sizeof *box, 2);
   memset(box, 0, sizeof *box);
   luaL_setmetatable(L, BINDING_STREAM_TYPE);
@@ -52,6 +51,7 @@ int binding_stream_new(lua_State *L) {
     lua_rawseti(L, -2, i - 1);
   }
   lua_setiuservalue(L, 6, 2);
+  binding_connection *connection = binding_enter(L, 1);
   tuff_place place = {luaL_optstring(L, 2, NULL), luaL_checkstring(L, 3),
                       luaL_checkstring(L, 4), (int64_t)luaL_checkinteger(L, 5)};
   tuff_error err;

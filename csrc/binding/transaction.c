@@ -36,11 +36,11 @@ static tuff_mode mode_of(lua_State *L, int index) {
 /* core.begin(db, mode, timeout in milliseconds or nil) */
 static int begin(lua_State *L) {
   lua_settop(L, 3);
+  binding_transaction *box = binding_new(L, sizeof *box, 2, BINDING_TRANSACTION);
   binding_connection *connection = binding_enter(L, 1);
   binding_refuse_busy(L, connection);
   tuff_mode mode = mode_of(L, 2);
   int64_t timeout_us = (int64_t)(luaL_optnumber(L, 3, 0) * 1000);
-  binding_transaction *box = binding_new(L, sizeof *box, 2, BINDING_TRANSACTION);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, 4, 1);
   lua_pushthread(L);
@@ -94,9 +94,22 @@ static int commit(lua_State *L) {
   return binding_fail(L, 2, &err, NULL, 0);
 }
 
-/* core.rollback(tx) */
+/* A function may still be running in the one inside, and the rest of it would take
+ * effect outside of any transaction. */
+static bool is_around(const binding_transaction *box) {
+  const tuff_connection *connection = &box->connection->core;
+  return box->connection->open && tuff_transaction_is_open(connection, box->serial) &&
+         tuff_transaction_current(connection) != box->serial;
+}
+
+/* core.rollback(tx, all): `all` says that those inside it end, too. */
 static int rollback(lua_State *L) {
-  binding_transaction *box = enter(L);
+  binding_transaction *box = check(L);
+  bool all = lua_toboolean(L, 2);
+  check_open(L, box);
+  if (!all && is_around(box))
+    return binding_misuse(L, "a transaction inside this one is still open");
+  enter(L);
   binding_connection *connection = lua_touserdata(L, 2);
   tuff_error err;
   tuff_error_clear(&err);
@@ -125,10 +138,12 @@ static int collect(lua_State *L) {
   return 0;
 }
 
-/* core.is_busy(tx): whether its connection is in the middle of a call. */
+/* core.is_busy(tx): whether its connection is in the middle of a call, or a transaction
+ * inside this one is open. */
 static int is_busy(lua_State *L) {
   const binding_transaction *box = check(L);
-  lua_pushboolean(L, box->connection && binding_is_busy(L, box->connection));
+  lua_pushboolean(L, box->connection &&
+                         (binding_is_busy(L, box->connection) || is_around(box)));
   return 1;
 }
 

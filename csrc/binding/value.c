@@ -68,15 +68,16 @@ static void name_column(lua_State *L, const tuff_statement *statement,
 
 /* Calls the function below its argument. An error ends the statement that runs, before
  * it goes on: or that would keep its lock until the next call. `value` is what is read,
- * NULL where it is written. */
+ * NULL where it is written. The first upvalue of an iterator is its cursor. */
 static void call_json(lua_State *L, const tuff_value *value) {
   if (lua_pcall(L, 1, 1, 0) == LUA_OK) return;
-  binding_connection *connection = binding_connection_of(L, 1);
+  binding_connection *connection = binding_connection_of(L, lua_upvalueindex(1));
+  if (!connection) connection = binding_connection_of(L, 1);
   if (connection) {
     tuff_statement *statement = connection->active.statement;
     name_column(L, statement, value);
-    connection->active = (binding_running){0};
     tuff_statement_release(statement);
+    if (connection->active.outer) connection->active = *connection->active.outer;
   }
   lua_error(L);
 }

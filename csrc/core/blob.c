@@ -15,6 +15,10 @@ static bool check(const tuff_blob *blob, int64_t at, size_t size, tuff_error *er
                            "it there");
     return false;
   }
+  if (!blob->native) {
+    tuff_fail(err, TUFF_MISUSE, "this stream is in the middle of a write");
+    return false;
+  }
   if (at >= 0 && (uint64_t)at <= (uint64_t)blob->size &&
       size <= (uint64_t)(blob->size - at))
     return true;
@@ -33,6 +37,18 @@ static bool open_native(tuff_blob *blob, bool writing, tuff_error *err) {
                                                  writing, &blob->size, err);
   if (!blob->native) tuff_transaction_note_error(connection, true, err);
   return blob->native != NULL;
+}
+
+/* The stream goes on, or begins to write, where nothing else has changed the length. */
+static bool open_again(tuff_blob *blob, bool writing, tuff_error *err) {
+  int64_t size = blob->size;
+  if (!open_native(blob, writing, err)) return false;
+  if (blob->size == size) return true;
+  blob->size = size;
+  blob->connection->driver->blobs->close(blob->native, NULL);
+  blob->native = NULL;
+  tuff_fail(err, TUFF_CONFLICT, "the value was changed since the stream was opened");
+  return false;
 }
 
 static void forget(tuff_blob *blob, tuff_code code, const char *reason) {
@@ -86,7 +102,6 @@ bool tuff_blob_read(tuff_blob *blob, int64_t at, void *bytes, size_t size,
 /* The stream that was reading is opened anew. */
 static bool begin_writing(tuff_blob *blob, tuff_error *err) {
   tuff_connection *connection = blob->connection;
-  int64_t size = blob->size;
   if (!tuff_function_admits(connection, err)) return false;
   if (connection->readonly || connection->transaction.readonly) {
     tuff_fail(err, TUFF_READONLY, "a stream cannot write here: %s",
@@ -105,11 +120,9 @@ static bool begin_writing(tuff_blob *blob, tuff_error *err) {
   blob->depth++; /* not this one */
   bool opened = tuff_connection_settle(connection, err);
   blob->depth--;
-  opened = opened && open_native(blob, true, err);
-  if (opened && blob->size != size) {
-    tuff_fail(err, TUFF_CONFLICT, "the value was changed since the stream was opened");
-    opened = false;
-  }
+  if (opened && !blob->connection) /* a function of the script has closed it */
+    return check(blob, 0, 0, err);
+  opened = opened && open_again(blob, true, err);
   if (!opened) tuff_blob_close(blob, NULL);
   return opened;
 }
@@ -133,11 +146,8 @@ void tuff_blobs_rest(tuff_connection *connection) {
     bool same = connection->driver->blobs->read(blob->native, 0, (char[1]){0}, 0, &err);
     connection->driver->blobs->close(blob->native, NULL);
     blob->native = NULL;
-    int64_t size = blob->size;
-    if (same && open_native(blob, false, &err) && blob->size == size) continue;
+    if (same && open_again(blob, false, &err)) continue;
     if (!blob->connection) continue; /* the error has ended its transaction */
-    if (blob->native) connection->driver->blobs->close(blob->native, NULL);
-    blob->native = NULL;
     lose(blob, &err);
   }
 }

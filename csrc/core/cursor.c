@@ -102,6 +102,30 @@ static tuff_result next_kept(tuff_cursor *cursor) {
   return TUFF_ROW;
 }
 
+/* Takes the current row out of what is freed now. */
+static void hold_row(tuff_cursor *cursor) {
+  bool kept = !cursor->statement || cursor->row != cursor->statement->row;
+  tuff_error err;
+  tuff_error_clear(&err);
+  if (!kept) {
+    kept = keep_row(cursor, cursor->row, &err);
+    cursor->row = NULL;
+    if (kept) next_kept(cursor);
+  }
+  if (!kept) {
+    cursor->columns = 0;
+    return;
+  }
+  cursor->held = cursor->first;
+  cursor->first = cursor->held->next;
+}
+
+void tuff_cursor_let_go(tuff_cursor *cursor) {
+  tuff_free(cursor->held);
+  cursor->held = NULL;
+  cursor->row = NULL;
+}
+
 /* ---- lists of cursors ---- */
 
 static void link_cursor(tuff_cursor **list, tuff_cursor *cursor) {
@@ -186,6 +210,7 @@ bool tuff_cursor_complete(tuff_cursor *cursor, tuff_error *err) {
 }
 
 tuff_result tuff_cursor_step(tuff_cursor *cursor, tuff_error *err) {
+  tuff_cursor_row_read(cursor);
   if (TUFF_UNLIKELY(!cursor->connection)) {
     if (!cursor->reason) return TUFF_DONE;
     tuff_fail(err, TUFF_CLOSED, "%s", cursor->reason);
@@ -213,10 +238,13 @@ void tuff_cursor_close(tuff_cursor *cursor, const char *reason) {
   if (!cursor->connection) return;
   tuff_statement *statement = cursor->statement;
   unlink_cursor(list_of(cursor), cursor);
+  if (TUFF_UNLIKELY(cursor->reading))
+    hold_row(cursor);
+  else
+    cursor->row = NULL;
   cursor->statement = NULL;
   cursor->connection = NULL;
   cursor->reason = reason;
-  cursor->row = NULL;
   tuff_free(cursor->arguments);
   cursor->arguments = NULL;
   while (cursor->first) {

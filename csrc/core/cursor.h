@@ -14,6 +14,8 @@ typedef struct tuff_cursor {
   tuff_statement *statement;          /* NULL: the rest is in memory */
   unsigned columns;
   tuff_value *row;             /* the current one, valid until the next step */
+  bool reading;                /* it is being read, and outlives a close meanwhile: */
+  struct tuff_chunk *held;     /* where it is then */
   bool primed;                 /* the current row was not given out yet */
   bool calls;                  /* its first row has called functions of the script */
   bool suspected;              /* the binding has looked whether it is lost */
@@ -37,6 +39,14 @@ bool tuff_cursor_complete(tuff_cursor *cursor, tuff_error *err);
 
 /* The next row, in ->row. After the last one, or an error, the cursor is closed. */
 tuff_result tuff_cursor_step(tuff_cursor *cursor, tuff_error *err);
+
+/* The row has been read; to be called by whoever has set ->reading. Where a close could
+ * not keep it, for want of memory, ->row is NULL, and there are no columns. */
+void tuff_cursor_let_go(tuff_cursor *cursor);
+static inline void tuff_cursor_row_read(tuff_cursor *cursor) {
+  cursor->reading = false;
+  if (TUFF_UNLIKELY(cursor->held != NULL)) tuff_cursor_let_go(cursor);
+}
 
 /* Ends it; may be called twice. reason: what later steps raise, NULL for nothing. */
 void tuff_cursor_close(tuff_cursor *cursor, const char *reason);

@@ -40,7 +40,13 @@ static bool control(tuff_connection *connection, tuff_verb verb, tuff_mode mode,
     return false;
   bool inside =
       verb == TUFF_SAVEPOINT || verb == TUFF_RELEASE || verb == TUFF_ROLLBACK_TO;
-  if (inside && connection->blobs) tuff_blobs_rest(connection);
+  if (inside && connection->blobs) {
+    tuff_blobs_rest(connection);
+    if (connection->transaction.failed) { /* which may have ended it all */
+      if (err && err->code == TUFF_OK) *err = connection->transaction.cause;
+      return false;
+    }
+  }
   int64_t began = connection->trace ? tuff_now_us() : 0;
   bool done = connection->driver->control(connection->native, verb, mode, level, err);
   if (began) report(connection, verb, began, done ? NULL : err);

@@ -197,7 +197,11 @@ local function insert_runs(db, name, rows, options, results)
       if row == nil then row = rows() end
       return row
     end
+    local level = core.level(db)
     pending = rows()
+    if core.level(db) ~= level then
+      errors.raise("misuse", "the iterator given to insert_many began or ended a transaction")
+    end
   end
   local changes, number = 0, 1
   local row = pending

@@ -124,13 +124,17 @@ function Transaction:commit()
   error(err, 0)
 end
 
---- Rolls back, with all that is nested in it.
+local function rollback(tx, all)
+  local db = core.connection_of(tx)
+  local good, err = pcall(core.rollback, tx, all)
+  if good or not core.is_open(tx) then ended(db) end
+  if not good then error(err, 0) end
+end
+
+--- Rolls back. It must be the innermost transaction that is open.
 function Transaction:rollback()
   errors.check_self(self, "tuff.transaction", "rollback")
-  local db = core.connection_of(self)
-  local good, err = pcall(core.rollback, self)
-  if good or not core.is_open(self) then ended(db) end
-  if not good then error(err, 0) end
+  rollback(self, false)
 end
 
 --- Whether it has neither been committed nor rolled back.
@@ -142,9 +146,9 @@ end
 
 core.transaction.__index = Transaction
 
---- At the end of the scope: nothing where it has ended.
+--- At the end of the scope: with all that is nested in it; nothing where it has ended.
 function core.transaction:__close()
-  if core.is_open(self) then self:rollback() end
+  if core.is_open(self) then rollback(self, true) end
 end
 
 --- A transaction that nobody can end any more. The collector may find it in the middle of a
@@ -202,7 +206,7 @@ local function attempt(db, mode, timeout, fn)
     results = { false, err, n = 2 }
     if not core.is_open(tx) then ended(db) end
   end
-  if core.is_open(tx) then pcall(tx.rollback, tx) end -- the first error is the one to be seen
+  if core.is_open(tx) then pcall(rollback, tx, true) end -- the first error is the one to be seen
   return results
 end
 
