@@ -35,10 +35,11 @@ static BINDING_RAISES fail(insertion *insertion) {
   binding_fail(L, CONNECTION, &insertion->err, sql, size);
 }
 
-/* Reads the row into the values. 1: it fits; 0: its keys are others; -1: an error. What
- * they point into stays on the stack below the key until the row has been inserted: a
- * trigger may call a function that changes the row. */
-static int read_row(insertion *insertion) {
+/* Reads the row into the values. 1: it fits; 0: its keys are others; -1: an error; 2: a
+ * value is a table. With `anchored`, what the values point into stays on the stack
+ * below the key until the row has been inserted: what is run for a table, and a trigger
+ * that calls a function of the script, may change the row. */
+static int try_row(insertion *insertion, bool anchored) {
   lua_State *L = insertion->L;
   binding_keys *keys = insertion->keys;
   unsigned k = 0;
@@ -48,18 +49,26 @@ static int read_row(insertion *insertion) {
     int number = binding_keys_find(L, keys, k, KEYS, key);
     if (TUFF_UNLIKELY(number < 0)) return 0;
     tuff_value *value = &insertion->values[number];
+    if (TUFF_UNLIKELY(!anchored && lua_istable(L, key + 1))) return 2;
     if (TUFF_UNLIKELY(!binding_to_value(L, key + 1, value, &insertion->err))) {
       tuff_error_context(&insertion->err, "column \"%s\": ", lua_tostring(L, key));
       return -1;
     }
     k++;
-    if (value->kind >= TUFF_TEXT) {
+    if (TUFF_UNLIKELY(anchored) && tuff_value_has_bytes(value)) {
       lua_insert(L, key);
       key++;
     }
     lua_settop(L, key);
   }
   return k == keys->count ? 1 : 0;
+}
+
+static int read_row(insertion *insertion) {
+  int fits = try_row(insertion, insertion->box->functions > 0);
+  if (TUFF_LIKELY(fits != 2)) return fits;
+  lua_settop(insertion->L, ROW);
+  return try_row(insertion, true);
 }
 
 /* Begins the call, or goes on with it. */
