@@ -1,6 +1,8 @@
+local lfs = require "lfs"
 local tuff = require "tuff"
 local errors = require "spec.support.errors"
 local postgres = require "spec.support.postgres"
+local temporary = require "spec.support.temporary"
 
 local url, reason = postgres.url(tuff)
 
@@ -51,6 +53,48 @@ describe("PostgreSQL", function()
       .. "point(1, 2) as p")
     assert.are.same({ n = 7, t = true, f = 1.5, b = "\0\xff", at = "2026-01-02T03:04:05.600000Z",
       j = { a = { 1 } }, p = "(1,2)" }, row)
+  end)
+
+  it("gives numbers and times at their borders", function()
+    local row = db:row([[select 'NaN'::numeric as nan, 'Infinity'::numeric as inf,
+      '-Infinity'::numeric as low, 100000000::numeric as whole, 0.00001234::numeric as small,
+      32767::int2 as two, -2147483648 as four, 42::oid as o, 1.5::float4 as f,
+      timestamptz 'infinity' as never, timestamptz '-infinity' as ever,
+      timestamptz '1969-07-20 20:17:40+00' as moon, timestamptz '2000-02-29 00:00:00.5+00' as leap,
+      null::int as nothing]])
+    assert.are.same({ nan = "NaN", inf = "Infinity", low = "-Infinity", whole = "100000000",
+      small = "0.00001234", two = 32767, four = -2147483648, o = 42, f = 1.5, never = "infinity",
+      ever = "-infinity", moon = "1969-07-20T20:17:40.000000Z",
+      leap = "2000-02-29T00:00:00.500000Z" }, row)
+    -- One type that is not known brings the whole row as text.
+    row = db:row([[select point(0, 0) as p, 32767::int2 as two, false as no, -1.25::float8 as f,
+      12.30::numeric as n, timestamptz '1969-07-20 20:17:40+00' as moon,
+      timestamptz 'infinity' as never, '{"a": null}'::json as j, 5::bigint as five,
+      '\xff00'::bytea as b, 'text' as t, pg_sleep(0) as nothing]])
+    assert.are.same({ p = "(0,0)", two = 32767, no = false, f = -1.25, n = "12.30",
+      moon = "1969-07-20T20:17:40.000000Z", never = "infinity", j = { a = tuff.null }, five = 5,
+      b = "\xff\0", t = "text" }, row)
+    assert.is_nil(db:value("select pg_sleep(0)"))
+  end)
+
+  it("takes a value for whatever type the server wants", function()
+    for _, case in ipairs {
+      { "?::text", true, "true" }, { "?::text", 5, "5" }, { "?::text", 0.1, "0.1" },
+      { "?::text", 1 / 0, "Infinity" }, { "?::text", -1 / 0, "-Infinity" },
+      { "?::numeric", 5, "5" }, { "?::numeric", 0.25, "0.25" }, { "?::boolean", false, false },
+      { "?::int2", 7.0, 7 }, { "?::int", "12", 12 }, { "?::float8", 3, 3.0 },
+      { "?::float8", "1.5", 1.5 }, { "?::bytea", "text", "text" }, { "?::date", "2026-01-02",
+        "2026-01-02" }, { "?::text", tuff.blob("\1\255"), "\\x01ff" },
+      { "?::jsonb", { list = { 1 } }, { list = { 1 } } },
+    } do
+      assert.are.same(case[3], db:value("select " .. case[1], case[2]))
+    end
+    assert.is_true(db:value("select true = any(?::boolean[])", "{true}"))
+    errors.expect("range", db.value, db, "select ?::int2", 40000)
+    errors.expect("type", db.value, db, "select ?::int", 1.5)
+    local n = 0
+    for _ in db:tuples("select 1 where ?::text is null", nil) do n = n + 1 end
+    assert.are.equal(1, n)
   end)
 
   it("takes ?, :name, in ? and ?? as SQLite does", function()
@@ -143,6 +187,67 @@ describe("PostgreSQL", function()
     db:insert("books", { title = "b", pages = 3 })
     assert.are.equal(3, db:value("select pages from books where title = 'b'"))
     assert.are.equal(3, db:row("select * from books where title = 'b'").pages)
+  end)
+
+  it("isolates as it is told to", function()
+    local function isolation() return db:value("show transaction_isolation") end
+    assert.are.equal("serializable", db:transaction(isolation))
+    assert.are.equal("read committed", db:transaction({ isolation = "read committed" }, isolation))
+    assert.are.equal("repeatable read",
+      db:transaction({ isolation = "repeatable read" }, isolation))
+    assert.are.equal("repeatable read", db:read(isolation))
+    errors.expect("readonly", db.read, db, function() db:insert("books", { title = "a" }) end)
+    local tx = db:begin()
+    db:insert("books", { title = "a" })
+    tx:rollback()
+    assert.are.equal(0, db:value("select count(*) from books"))
+  end)
+
+  it("suggests the table and the column that were meant", function()
+    errors.mentions(errors.expect("not_found", db.insert, db, "boks", { title = "a" }), "books")
+    errors.mentions(errors.expect("not_found", db.insert, db, "books", { titel = "a" }), "title")
+  end)
+
+  it("tells that the server has ended the connection, and what is not known then", function()
+    local own = tuff.open(url)
+    local pid = own:value("select pg_backend_pid()")
+    db:run("select pg_terminate_backend(?)", pid)
+    errors.expect("connection", own.value, own, "select 1")
+    errors.expect("connection", own.value, own, "select 1")
+    own:close()
+    own = tuff.open(url)
+    pid = own:value("select pg_backend_pid()")
+    local tx = own:begin()
+    own:insert("books", { title = "perhaps" })
+    db:run("select pg_terminate_backend(?)", pid)
+    local err = errors.expect("connection", tx.commit, tx)
+    assert.are.equal("unknown", err.outcome)
+    own:close()
+  end)
+
+  it("that takes no more connections says so", function()
+    local many, err = {}, nil
+    repeat
+      local good, opened = pcall(tuff.open, url)
+      if good then many[#many + 1] = opened else err = opened end
+    until err or #many == 40
+    for _, one in ipairs(many) do one:close() end
+    assert.are.equal("connection", err.code)
+    errors.mentions(err, "connection")
+  end)
+
+  it("whose driver is no driver is refused with its name", function()
+    local directory = temporary.directory()
+    assert(lfs.mkdir(directory .. "/tuff"))
+    temporary.write(directory .. "/tuff/postgres.so", "no library")
+    local cpath = package.cpath
+    package.cpath = directory .. "/?.so"
+    local good, err = pcall(tuff.open, url)
+    package.cpath = cpath
+    temporary.remove_all()
+    assert.is_false(good)
+    assert.are.equal("unsupported", err.code)
+    errors.mentions(err, directory)
   end)
 
   it("that cannot be reached says so, and keeps the password to itself", function()
