@@ -82,6 +82,11 @@ Waiting: %d processes made %d transactions each, holding the lock for %g ms: %d 
 others 99 %% got the lock within %.0f ms, and the last one within %.0f ms.
 ]]
 
+local calling = [[
+Calling: a function of Lua costs %.2f us a call above one of SQLite's own, the median of rounds
+of %d calls.
+]]
+
 local foot = [[
 Figures are ratios to raw C, lower is better, unless the line says otherwise; medians over
 rounds (%d) in which the contenders take turns, each run a fresh process. Time is the CPU time
@@ -90,7 +95,7 @@ closed. WAL, synchronous NORMAL, 64 MB of cache. Raw C opens the database as an 
 does, without SQLITE_OPEN_NOMUTEX; the column NOMUTEX is the same program with it.]]
 
 ---@param report { contenders: table[], works: table[], results: table, lines: table[],
----  rounds: integer, waiting: table|nil, note: string|nil }
+---  rounds: integer, waiting: table|nil, calling: table|nil, note: string|nil }
 function M.print(report)
   print_aligned(rows(report.lines, columns(report.contenders)))
   print()
@@ -100,6 +105,8 @@ function M.print(report)
     print(waiting:format(waited.processes, waited.each, waited.hold, waited.failed, waited.p99,
       waited.longest))
   end
+  local called = report.calling
+  if called then print(calling:format(called.us, called.calls)) end
   print(foot:format(report.rounds))
   print_contenders(report.contenders)
   if report.note then print(report.note) end

@@ -13,6 +13,7 @@ local match = require "bench.match"
 local process = require "bench.process"
 local report = require "bench.report"
 local waiting = require "bench.waiting"
+local calling = require "bench.calling"
 local workload = require "bench.workload"
 
 local function parse_arguments()
@@ -122,6 +123,7 @@ local function write_json(path, run)
     results = run.results,
     comparison = map(run.lines, line_facts),
     waiting = run.waiting,
+    calling = run.calling,
   })
   assert(file:close())
 end
@@ -154,6 +156,7 @@ local function main()
     note = place.note,
     lines = comparison.lines(results, contenders, works),
     waiting = not options.only and waiting.measure(place.path .. "/waiting.db") or nil,
+    calling = not options.only and calling.measure() or nil,
   }
   report.print(run)
   write_json(options.output, run)
