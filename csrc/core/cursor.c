@@ -116,6 +116,7 @@ static void hold_row(tuff_cursor *cursor) {
     cursor->columns = 0;
     return;
   }
+  assert(cursor->first); /* the row lies in it */
   cursor->held = cursor->first;
   cursor->first = cursor->held->next;
 }

@@ -12,17 +12,17 @@ typedef struct tuff_cursor {
   struct tuff_connection *connection; /* NULL: ended, and `reason` says why */
   const char *reason;                 /* NULL: all rows were read */
   tuff_statement *statement;          /* NULL: the rest is in memory */
+  tuff_value *row;                    /* the current one, valid until the next step */
+  struct tuff_chunk *held; /* where it is if the cursor was closed while it was read */
   unsigned columns;
-  tuff_value *row;             /* the current one, valid until the next step */
-  bool reading;                /* it is being read, and outlives a close meanwhile: */
-  struct tuff_chunk *held;     /* where it is then */
-  bool primed;                 /* the current row was not given out yet */
-  bool calls;                  /* its first row has called functions of the script */
-  bool suspected;              /* the binding has looked whether it is lost */
-  unsigned depth;              /* of the transaction it was opened in */
-  const void *source;          /* what it was opened from, or NULL */
-  int64_t timeout_us, busy_us; /* of each step */
-  tuff_value *arguments;       /* copies of the bound values, with their bytes */
+  unsigned depth;     /* of the transaction it was opened in */
+  bool reading;       /* the row is being read, and outlives a close meanwhile */
+  bool primed;        /* the current row was not given out yet */
+  bool calls;         /* its first row has called functions of the script */
+  bool suspected;     /* the binding has looked whether it is lost */
+  const void *source; /* what it was opened from, or NULL */
+  int64_t timeout_us, busy_us;     /* of each step */
+  tuff_value *arguments;           /* copies of the bound values, with their bytes */
   struct tuff_chunk *first, *last; /* rows in memory */
   struct tuff_cursor *next, *previous;
 } tuff_cursor;
