@@ -229,6 +229,9 @@ typedef struct tuff_host {
   void (*hint)(tuff_error *err, const char *format, ...) TUFF_PRINTF(2, 3);
   /* Puts a text, such as "cannot open x: ", in front of an error's message. */
   void (*context)(tuff_error *err, const char *format, ...) TUFF_PRINTF(2, 3);
+  /* Takes the texts among these values, which may be NULL, out of an error's message.
+   */
+  void (*conceal)(tuff_error *err, const tuff_value *values, unsigned count);
 } tuff_host;
 
 /* ---- what a driver gives ---- */

@@ -83,6 +83,20 @@ static const char *const codes[TUFF_CODES] = {
     [TUFF_MEMORY] = "memory",
 };
 
+void tuff_error_conceal(tuff_error *err, const tuff_value *values, unsigned count) {
+  for (unsigned i = 0; values && i < count; i++) {
+    const tuff_value *value = &values[i];
+    if (value->kind != TUFF_TEXT || value->size < 2 ||
+        value->size >= sizeof err->message)
+      continue;
+    for (char *at = err->message; (at = strchr(at, value->bytes[0])) != NULL; at++) {
+      if (strncmp(at, value->bytes, value->size) != 0) continue;
+      memmove(at + 1, at + value->size, strlen(at + value->size) + 1);
+      *at = '?';
+    }
+  }
+}
+
 static const char *const constraints[] = {
     [TUFF_NO_CONSTRAINT] = "",          [TUFF_UNIQUE] = "unique",
     [TUFF_NOT_NULL] = "not_null",       [TUFF_CHECK] = "check",

@@ -20,6 +20,10 @@ void tuff_error_hint(tuff_error *err, const char *format, ...) TUFF_PRINTF(2, 3)
 /* "cannot open x: " in front of the message. */
 void tuff_error_context(tuff_error *err, const char *format, ...) TUFF_PRINTF(2, 3);
 
+/* Takes the texts among these values out of the message: it may be logged, and values
+ * of the script do not belong there. values may be NULL. */
+void tuff_error_conceal(tuff_error *err, const tuff_value *values, unsigned count);
+
 /* The names that scripts see: "busy", "not_null". "" for none. */
 const char *tuff_code_name(tuff_code code);
 const char *tuff_constraint_name(tuff_constraint constraint);

@@ -70,7 +70,8 @@ static void prepare_host(void) {
                      .valid_json = tuff_json_check,
                      .fail = tuff_fail,
                      .hint = tuff_error_hint,
-                     .context = tuff_error_context};
+                     .context = tuff_error_context,
+                     .conceal = tuff_error_conceal};
 }
 
 const tuff_host *tuff_host_get(void) {

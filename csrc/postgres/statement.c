@@ -195,21 +195,6 @@ static tuff_result end(tuff_postgres_statement *statement, tuff_result result) {
   return result;
 }
 
-/* Values of the script do not belong into a message, which may be logged. */
-static void mask_values(const tuff_postgres_statement *statement, tuff_error *err) {
-  for (unsigned i = 0; statement->values && i < statement->shape.parameters; i++) {
-    const tuff_value *value = &statement->values[i];
-    if (value->kind != TUFF_TEXT || value->size < 2 ||
-        value->size >= sizeof err->message)
-      continue;
-    for (char *at = err->message; (at = strchr(at, value->bytes[0])) != NULL; at++) {
-      if (strncmp(at, value->bytes, value->size) != 0) continue;
-      memmove(at + 1, at + value->size, strlen(at + value->size) + 1);
-      *at = '?';
-    }
-  }
-}
-
 static tuff_result failed(tuff_postgres_statement *statement, const PGresult *result,
                           tuff_error *err) {
   tuff_postgres_database *database = statement->database;
@@ -217,7 +202,7 @@ static tuff_result failed(tuff_postgres_statement *statement, const PGresult *re
   tuff_postgres_fail(database, result, err);
   if (err) {
     if (result) err->offset = tuff_postgres_offset(statement->sql.text, result);
-    mask_values(statement, err);
+    tuff_postgres_host->conceal(err, statement->values, statement->shape.parameters);
     if (database->lost && alone && !statement->shape.readonly) err->unknown = true;
   }
   tuff_postgres_drain(database, NULL);

@@ -215,21 +215,6 @@ static tuff_result done(tuff_sqlite_statement *statement) {
   return TUFF_DONE;
 }
 
-/* Values of the script do not belong into a message, which may be logged. */
-static void mask_values(const tuff_sqlite_statement *statement, tuff_error *err) {
-  for (unsigned i = 0; statement->values && i < statement->shape.parameters; i++) {
-    const tuff_value *value = &statement->values[i];
-    if (value->kind != TUFF_TEXT || value->size < 2 ||
-        value->size >= sizeof err->message)
-      continue;
-    for (char *at = err->message; (at = strchr(at, value->bytes[0])) != NULL; at++) {
-      if (strncmp(at, value->bytes, value->size) != 0) continue;
-      memmove(at + 1, at + value->size, strlen(at + value->size) + 1);
-      *at = '?';
-    }
-  }
-}
-
 static tuff_result failed(tuff_sqlite_statement *statement, int result,
                           tuff_error *err) {
   statement->database->total_changes =
@@ -240,7 +225,8 @@ static tuff_result failed(tuff_sqlite_statement *statement, int result,
   bool wrote =
       !statement->shape.readonly && sqlite3_get_autocommit(statement->database->handle);
   if (err->code == TUFF_IO && wrote) err->unknown = true;
-  if ((result & 0xFF) == SQLITE_ERROR) mask_values(statement, err);
+  if ((result & 0xFF) == SQLITE_ERROR)
+    tuff_sqlite_host->conceal(err, statement->values, statement->shape.parameters);
   return TUFF_FAILED;
 }
 
