@@ -222,7 +222,10 @@ static bool was_ended(tuff_postgres_database *database) {
 }
 
 bool tuff_postgres_ready(tuff_postgres_database *database, tuff_error *err) {
-  if (TUFF_LIKELY(!was_ended(database))) return true;
+  enum { FRESH_US = 1000 }; /* it is too soon to ask again */
+  bool fresh =
+      !database->lost && tuff_postgres_host->now_us() - database->heard_us < FRESH_US;
+  if (TUFF_LIKELY(fresh) || !was_ended(database)) return true;
   database->lost = true;
   if (database->inside) return tuff_postgres_fail(database, NULL, err);
   return connect_anew(database, err);

@@ -7,6 +7,7 @@
 #include "postgres/database.h"
 
 void tuff_postgres_note_state(tuff_postgres_database *database) {
+  database->heard_us = tuff_postgres_host->now_us();
   switch (PQtransactionStatus(database->handle)) {
     case PQTRANS_IDLE: database->inside = false; break;
     case PQTRANS_INTRANS:

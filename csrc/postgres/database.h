@@ -18,9 +18,10 @@ typedef struct tuff_postgres_database {
   bool pooler;        /* sessions are shared with others: nothing is left in one */
   int64_t connect_us; /* most time to reach the server; 0: no limit */
   bool lost;          /* the session is gone */
-  bool inside;    /* a transaction is open, or was when something was sent or lost */
-  bool wrote;     /* it may have written */
-  bool committed; /* a COMMIT was completed while its wait was given up */
+  bool inside;      /* a transaction is open, or was when something was sent or lost */
+  bool wrote;       /* it may have written */
+  int64_t heard_us; /* when the server answered last */
+  bool committed;   /* a COMMIT was completed while its wait was given up */
   int64_t session_lock_ms; /* lock_timeout as the session began */
   int64_t lock_ms;         /* as it is now; -1: not known */
   uint64_t epoch;          /* of the session: names of an older one are gone */
