@@ -156,6 +156,17 @@ static tuff_result finish_run(tuff_postgres_statement *statement,
   return end(statement, drained ? TUFF_DONE : TUFF_FAILED);
 }
 
+/* COPY wants to talk about its rows. */
+static tuff_result refuse_copy(tuff_postgres_statement *statement, tuff_error *err) {
+  tuff_postgres_database *database = statement->database;
+  const tuff_host *host = tuff_postgres_host;
+  host->fail(err, TUFF_UNSUPPORTED, "COPY from or to the client is not for statements");
+  host->hint(err, "db:insert_many writes by COPY, db:rows reads row by row");
+  PQputCopyEnd(database->handle, "refused");
+  tuff_postgres_give_up(database);
+  return fail_run(statement, err);
+}
+
 /* Outside of a transaction a stale statement is prepared and sent again, once. */
 static bool try_again(tuff_postgres_statement *statement, const PGresult *result) {
   tuff_postgres_database *database = statement->database;
@@ -185,6 +196,9 @@ tuff_result tuff_postgres_step(void *context, tuff_value *row, tuff_error *err) 
     case PGRES_TUPLES_OK:
     case PGRES_COMMAND_OK:
     case PGRES_EMPTY_QUERY: outcome = finish_run(statement, result, err); break;
+    case PGRES_COPY_IN:
+    case PGRES_COPY_OUT:
+    case PGRES_COPY_BOTH: outcome = refuse_copy(statement, err); break;
     default:
       if (try_again(statement, result)) {
         PQclear(result);
