@@ -21,6 +21,7 @@ typedef struct tuff_postgres_database {
   bool inside;      /* a transaction is open, or was when something was sent or lost */
   bool wrote;       /* it may have written */
   int64_t heard_us; /* when the server answered last */
+  uint64_t dropped; /* rows that nobody wanted */
   bool committed;   /* a COMMIT was completed while its wait was given up */
   int64_t session_lock_ms; /* lock_timeout as the session began */
   int64_t lock_ms;         /* as it is now; -1: not known */
@@ -63,7 +64,11 @@ typedef struct tuff_postgres_statement {
   bool binary;              /* whether all columns can be read in binary form */
   const tuff_value *values; /* of this run, borrowed */
   tuff_postgres_parameters parameters;
-  PGresult *row; /* the current one */
+  PGresult *row; /* holds the current one, */
+  int at;        /* at this place */
+  bool one;      /* only the first row of this run is wanted */
+  bool few;      /* the last run had no more than that */
+  uint64_t rows; /* of this run */
   bool ready;    /* all is prepared for this run */
   bool again;    /* it was stale, and is run for the second time */
   bool running, done;
@@ -198,6 +203,7 @@ void tuff_postgres_finish(void *statement);
 const tuff_shape *tuff_postgres_shape(void *statement);
 bool tuff_postgres_bind(void *statement, const tuff_value *values, unsigned count,
                         tuff_error *err);
+void tuff_postgres_expect_one(void *statement);
 tuff_result tuff_postgres_step(void *statement, tuff_value *row, tuff_error *err);
 bool tuff_postgres_row(void *statement, tuff_value *row, tuff_error *err);
 int64_t tuff_postgres_changes(void *statement);
@@ -218,8 +224,9 @@ void tuff_postgres_parameters_free(tuff_postgres_parameters *parameters);
 
 /* decode.c */
 bool tuff_postgres_is_binary(Oid type);
-bool tuff_postgres_decode(tuff_postgres_statement *statement, const PGresult *result,
-                          tuff_value *row, tuff_error *err);
+/* The current row. */
+bool tuff_postgres_decode(tuff_postgres_statement *statement, tuff_value *row,
+                          tuff_error *err);
 
 /* Types by their numbers in pg_type.dat, which never change. */
 enum {

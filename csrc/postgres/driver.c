@@ -37,6 +37,7 @@ static const tuff_driver driver = {
     .prepare = tuff_postgres_prepare,
     .shape = tuff_postgres_shape,
     .bind = tuff_postgres_bind,
+    .expect_one = tuff_postgres_expect_one,
     .step = tuff_postgres_step,
     .row = tuff_postgres_row,
     .changes = tuff_postgres_changes,

@@ -68,6 +68,7 @@ static bool drop_until(tuff_postgres_database *database, int64_t end) {
     PQclear(result);
     if (PQstatus(database->handle) == CONNECTION_BAD) database->lost = true;
     if (status == PGRES_COPY_OUT && !drop_copy(database, end)) return false;
+    if (status == PGRES_SINGLE_TUPLE) database->dropped++;
     if (status == PGRES_SINGLE_TUPLE && tuff_postgres_host->now_us() >= end)
       return false;
   }
@@ -129,6 +130,7 @@ bool tuff_postgres_drain(tuff_postgres_database *database, tuff_error *err) {
   do {
     if (!tuff_postgres_result(database, &result, err)) return false;
     ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_SINGLE_TUPLE) database->dropped++;
     if (result && (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE))
       good = tuff_postgres_fail(database, result, err);
     PQclear(result);
