@@ -146,7 +146,7 @@ describe("the password of a connection", function()
   end)
 
   it("is not shown by a connection and its reader when the server is gone", function()
-    local db = open { connect_timeout = 10000 }
+    local db = open { connect_timeout = 100 }
     server:stop()
     finally(function() server:start() end)
     conceals(errors.expect("connection", db.value, db, "select 1"))

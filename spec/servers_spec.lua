@@ -5,6 +5,7 @@ local fixture = require "spec.support.fixture"
 local pgbouncer = require "spec.support.pgbouncer"
 local postgres = require "spec.support.postgres"
 local process = require "spec.support.process"
+local temporary = require "spec.support.temporary"
 
 --- Starts both servers, says where, and waits.
 local runner = [[
@@ -93,6 +94,7 @@ describe("the servers for tests", function()
     eventually("a server ends", function() return not daemon.is_running(servers[1].pid) end)
     child:send()
     child:finish()
+    temporary.remove(servers[1].directory)
     expect_ended(servers)
   end)
 

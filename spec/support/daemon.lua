@@ -140,15 +140,17 @@ function methods:stop()
   self.pipe = nil
 end
 
---- Ends the program and removes its directory. May be called twice, and by the collector.
+--- Ends the program and removes its directory. May be called twice.
 function methods:remove()
-  -- At the end of the process the pipe may have been closed before.
-  if io.type(self.pipe) == "file" then self.pipe:close() end
+  if self.pipe then self.pipe:close() end
   self.pipe = nil
   temporary.remove(self.directory)
 end
 
-methods.__gc = methods.remove
-methods.__close = methods.remove
+--- Who was stopped has left its directory to another; and at the end of the process the pipe may
+--- have been closed before.
+function methods:__gc()
+  if io.type(self.pipe) == "file" then self:remove() end
+end
 
 return daemon
