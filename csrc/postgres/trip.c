@@ -13,14 +13,18 @@ void tuff_postgres_trip_command(tuff_postgres_trip *trip, const char *sql) {
                                                  NULL, NULL, NULL, 0));
 }
 
-/* Takes over the next result. */
+/* Takes over the next result. libpq may still be in single-row mode at the first
+ * command: then its row comes first, and an empty result behind it. */
 static void keep(tuff_postgres_trip *trip, PGresult *result) {
-  bool run = PQresultStatus(result) != PGRES_PIPELINE_ABORTED;
-  if (run && trip->answered < trip->count)
-    trip->result[trip->answered] = result;
-  else
+  ExecStatusType status = PQresultStatus(result);
+  PGresult **kept = trip->answered < trip->count ? &trip->result[trip->answered] : NULL;
+  if (!kept || status == PGRES_PIPELINE_ABORTED ||
+      (*kept && status == PGRES_TUPLES_OK)) {
     PQclear(result);
-  trip->answered++;
+    return;
+  }
+  PQclear(*kept);
+  *kept = result;
 }
 
 static bool read_all(tuff_postgres_trip *trip, tuff_error *err) {
@@ -32,9 +36,13 @@ static bool read_all(tuff_postgres_trip *trip, tuff_error *err) {
       PQclear(result);
       return true;
     }
-    if (result) keep(trip, result); /* each is followed by none */
-    if (tuff_postgres_is_lost(database, result))
-      return tuff_postgres_fail(database, result, err);
+    bool lost = tuff_postgres_is_lost(database, result);
+    if (lost) tuff_postgres_fail(database, result, err);
+    if (result)
+      keep(trip, result);
+    else
+      trip->answered++; /* the results of a command end by none */
+    if (lost) return false;
   }
 }
 
