@@ -74,7 +74,7 @@ static bool begin(tuff_postgres_database *database, tuff_mode mode, tuff_error *
   if (!tuff_postgres_ready(database, err) || !tuff_postgres_exec(database, sql, err))
     return false;
   if (database->pooler) database->lock_ms = tuff_postgres_lock_ms(watch->busy_us);
-  database->wrote = false;
+  database->wrote = mode != TUFF_READ; /* also a function of a SELECT may write */
   database->schema_begun = database->schema;
   return true;
 }
@@ -102,6 +102,11 @@ static bool ask(tuff_postgres_database *database, const char *sql, char *out,
 
 typedef enum outcome { COMMITTED, ABORTED, UNKNOWN } outcome;
 
+/* After a crash the server does not know a number of which nothing was kept. */
+static bool is_of_the_future(const tuff_error *err) {
+  return strcmp(err->sqlstate, "22023") == 0;
+}
+
 /* What became of a transaction, asked on a new session. It may go on for a while, and
  * the server may be starting again. */
 static outcome find_outcome(tuff_postgres_database *database, const char *id) {
@@ -119,6 +124,7 @@ static outcome find_outcome(tuff_postgres_database *database, const char *id) {
                 ask(database, sql, status, sizeof status, &err);
     if (told && strcmp(status, "committed") == 0) return COMMITTED;
     if (told && strcmp(status, "aborted") == 0) return ABORTED;
+    if (err.code == TUFF_RANGE && is_of_the_future(&err)) return ABORTED;
     if (told && !status[0]) return UNKNOWN; /* too long ago */
     if (host->now_us() >= end || host->stop(database->watch, NULL)) return UNKNOWN;
     host->sleep_us(PAUSE_US);

@@ -11,6 +11,8 @@ const tuff_shape *tuff_postgres_shape(void *context) {
 
 /* ---- what a text tells ---- */
 
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"
+
 static bool is_word(const char *at, size_t size, const char *word) {
   size_t same = 0;
   while (same < size && word[same] && (at[same] | 0x20) == word[same]) same++;
@@ -26,18 +28,16 @@ static bool is_one_of(const char *at, size_t size, const char *const *words) {
 /* A `with` may hold what writes at any place; a word in quotes or in a comment does no
  * harm: then the statement only counts as one that writes. */
 bool tuff_postgres_reads_only(const char *text) {
-  static const char letters[] =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
   static const char *const reading[] = {"select", "values",  "table",
                                         "show",   "explain", NULL};
   static const char *const writing[] = {"insert", "update", "delete", "merge", NULL};
   text += strspn(text, " \t\r\n(");
-  size_t size = strspn(text, letters);
+  size_t size = strspn(text, LETTERS);
   if (is_one_of(text, size, reading)) return true;
   if (!is_word(text, size, "with")) return false;
   while (*text) {
-    text += strcspn(text, letters);
-    size = strspn(text, letters);
+    text += strcspn(text, LETTERS);
+    size = strspn(text, LETTERS);
     if (is_one_of(text, size, writing)) return false;
     text += size;
   }
@@ -95,7 +95,6 @@ static int send_name(tuff_postgres_statement *statement) {
 static bool send(tuff_postgres_statement *statement, tuff_error *err) {
   tuff_postgres_database *database = statement->database;
   if (!statement->ready && !make_ready(statement, err)) return false;
-  database->wrote = database->wrote || !statement->shape.readonly;
   /* One result is cheaper than one for the row and one for its end; but who knows how
    * many rows there are? */
   bool whole = statement->one && statement->few;
@@ -112,10 +111,19 @@ static tuff_result end(tuff_postgres_statement *statement, tuff_result result) {
   return result;
 }
 
-/* A session that is lost outside of a transaction may have done what it was sent. */
+/* A COMMIT that the script has written itself. */
+static bool commits(const char *text) {
+  static const char *const words[] = {"commit", "end", "prepare", NULL};
+  text += strspn(text, " \t\r\n");
+  return is_one_of(text, strspn(text, LETTERS), words);
+}
+
+/* A session that is lost outside of a transaction may have done what it was sent, and
+ * so may one that was told to commit. */
 static tuff_result fail_run(tuff_postgres_statement *statement, tuff_error *err) {
   const tuff_postgres_database *database = statement->database;
-  if (err && database->lost && !database->inside && !statement->shape.readonly &&
+  bool kept = !database->inside || commits(statement->sql.text);
+  if (err && database->lost && kept && !statement->shape.readonly &&
       statement->running) {
     err->unknown = true;
     err->retryable = false;
@@ -155,8 +163,8 @@ static tuff_result finish_run(tuff_postgres_statement *statement,
   bool rows = !statement->shape.readonly && strncmp(tag, "SELECT", 6) != 0;
   statement->changed = rows ? strtoll(changed, NULL, 10) : 0;
   note_tag(statement->database, tag);
-  bool drained = tuff_postgres_drain(statement->database, err);
-  return end(statement, drained ? TUFF_DONE : TUFF_FAILED);
+  if (!tuff_postgres_drain(statement->database, err)) return fail_run(statement, err);
+  return end(statement, TUFF_DONE);
 }
 
 /* COPY wants to talk about its rows. */
