@@ -50,7 +50,10 @@ bool tuff_postgres_control(void *context, tuff_verb verb, tuff_mode mode,
                            unsigned level, tuff_error *err) {
   tuff_postgres_database *database = context;
   switch (verb) {
-    case TUFF_BEGIN: return tuff_postgres_exec(database, begin_text(mode), err);
+    case TUFF_BEGIN:
+      /* What begins READ WRITE could write on a connection that only reads. */
+      if (database->readonly) mode = TUFF_READ;
+      return tuff_postgres_exec(database, begin_text(mode), err);
     case TUFF_COMMIT: return commit(database, err);
     case TUFF_ROLLBACK:
       if (tuff_postgres_state(database) == TUFF_STATE_IDLE) return true;

@@ -106,12 +106,14 @@ static bool load_shape(tuff_postgres_statement *statement, tuff_error *err) {
   return true;
 }
 
-/* What begins with one of these words changes nothing, as far as a text can tell; a
- * function that it calls may. The server has the last word in a read-only transaction.
- */
-static bool reads_only(const char *text) {
-  static const char *const words[] = {"select", "values", "table", "show", "explain"};
-  text += strspn(text, " \t\r\n(");
+/* What begins with one of these words changes nothing, as far as a text can tell that
+ * has none of those that change rows; a function that it calls may. The server has the
+ * last word in a read-only transaction. */
+static bool reads_only(const tuff_sql *sql) {
+  static const char *const words[] = {"select", "values", "table",
+                                      "show",   "with",   "explain"};
+  if (sql->modifies) return false;
+  const char *text = sql->text + strspn(sql->text, " \t\r\n(");
   for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
     size_t size = strlen(words[i]);
     size_t same = 0;
@@ -150,7 +152,7 @@ void *tuff_postgres_prepare(void *context, const tuff_sql *sql, unsigned flags,
   memcpy(text, sql->text, sql->size + 1);
   *statement = (tuff_postgres_statement){.database = context, .sql = *sql};
   statement->sql.text = text;
-  statement->shape.readonly = reads_only(text);
+  statement->shape.readonly = reads_only(sql);
   if (prepare(statement, err)) return statement;
   tuff_postgres_finish(statement);
   return NULL;
