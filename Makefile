@@ -17,6 +17,7 @@ LIBDIR ?= $(PREFIX)/lib/lua/5.4
 # ---- What a user may set -------------------------------------------------------------
 
 DIR          ?= /usr/share/icons/Adwaita
+ENGINE       ?= sqlite
 FUZZ_SECONDS ?= 60
 
 # ---- Variants: the same rules, other flags, a tree of their own ----------------------
@@ -124,8 +125,9 @@ build/bench/raw: spec/bench/raw.c
 
 to_build := gcc libc6-dev pkg-config liblua5.4-dev libsqlite3-dev
 to_run   := lua5.4 lua-filesystem lua-cjson
-to_demo  := $(to_build) $(to_run) lua-argparse adwaita-icon-theme
-to_test  := $(to_demo) libpq-dev postgresql lua-busted lua-check lua-system luarocks
+to_demo_sqlite   := $(to_build) $(to_run) lua-argparse adwaita-icon-theme
+to_demo_postgres := $(to_demo_sqlite) libpq-dev postgresql
+to_test  := $(to_demo_postgres) lua-busted lua-check lua-system luarocks
 to_lint  := $(to_build) libpq-dev lua-check clang-format clang-tidy
 to_fuzz  := $(to_build) clang libclang-rt-dev
 to_bench := $(to_build) $(to_run) lua-argparse lua-sql-sqlite3 lua-dbi-sqlite3 python3
@@ -144,12 +146,17 @@ lua_path  = $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;
 lua_cpath = $(CURDIR)/build/?.so;;
 unexport LUA_INIT LUA_INIT_5_4 LUA_PATH_5_4 LUA_CPATH_5_4
 
+image_library = $(lua) examples/image_library/main.lua "$$DIR" --database
+demo_sqlite   = $(image_library) build/demo/image_library.db
+demo_postgres = scripts/with_postgres.sh build/demo/postgres env $(image_library)
+
 demo: export DIR := $(DIR)
-demo:  ## Catalogue a tree of images (DIR=…), installing what that needs
-	$(call packages,demo)
-	$(inner) build
+demo:  ## Catalogue a tree of images (DIR=…, ENGINE=postgres), installing what that needs
+	$(if $(demo_$(ENGINE)),,$(error ENGINE=$(ENGINE): the demo runs on sqlite or on postgres))
+	$(call packages,demo_$(ENGINE))
+	$(inner) build $(filter postgres,$(ENGINE))
 	@mkdir -p build/demo
-	@$(lua) examples/image_library/main.lua "$$DIR" --database build/demo/image_library.db
+	@$(demo_$(ENGINE))
 
 test:  ## Run every suite, installing what that needs
 	$(call packages,test)
