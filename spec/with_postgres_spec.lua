@@ -23,10 +23,12 @@ describe("scripts/with_postgres.sh", function()
     data = temporary.directory() .. "/data"
   end)
 
-  -- A process that becomes the script, whose command is a Lua chunk that is given the URL.
+  -- A process that becomes the script, whose command is a Lua chunk that is given the URL. A
+  -- sanitizer is for the chunk alone.
   local function start(chunk)
     return process.start {
-      wrap = process.quote(script) .. " " .. process.quote(data),
+      wrap = ("env -u LD_PRELOAD %s %s env LD_PRELOAD=%s"):format(process.quote(script),
+        process.quote(data), process.quote(os.getenv("LD_PRELOAD") or "")),
       chunk = "local url = ... " .. chunk,
     }
   end
