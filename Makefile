@@ -9,6 +9,8 @@ WERROR  ?= -Werror
 LUA_INCDIR    ?= $(patsubst -I%,%,$(shell pkg-config --cflags-only-I lua5.4 2>/dev/null))
 LUA_LIBS      ?= $(shell pkg-config --libs lua5.4 2>/dev/null)
 SQLITE_INCDIR ?= $(patsubst -I%,%,$(shell pkg-config --cflags-only-I sqlite3 2>/dev/null))
+PGSQL_INCDIR  ?= $(patsubst -I%,%,$(shell pkg-config --cflags-only-I libpq 2>/dev/null))
+PGSQL_LIBDIR  ?=
 
 PREFIX ?= /usr/local
 LUADIR ?= $(PREFIX)/share/lua/5.4
@@ -110,9 +112,10 @@ $(OUT)/test/fuzz_%: $(OUT)/obj/test/fuzz_%.o $(engine)
 $(OUT)/tuff/postgres.so: $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(wildcard csrc/postgres/*.c))
 	$(call say,link $@)
 	@mkdir -p $(@D)
-	$(quiet)$(CC) $(LIBFLAG) $(ldflags) $(if $(VARIANT),,-Wl,--no-undefined) -Wl,-z,nodelete -o $@ $^ -lpq
+	$(quiet)$(CC) $(LIBFLAG) $(ldflags) $(if $(VARIANT),,-Wl,--no-undefined) -Wl,-z,nodelete -o $@ $^ \
+	  $(addprefix -L,$(PGSQL_LIBDIR)) -lpq
 
-$(OUT)/obj/postgres/%.o: cppflags += $(shell pkg-config --cflags-only-I libpq 2>/dev/null)
+$(OUT)/obj/postgres/%.o: cppflags += $(addprefix -I,$(PGSQL_INCDIR))
 
 build/bench/raw: spec/bench/raw.c
 	$(call say,compile $<)
@@ -192,7 +195,7 @@ fuzz:  ## Run each fuzz target for FUZZ_SECONDS=60
 
 lint:  ## Borders between the layers, luacheck, clang-format, clang-tidy
 	$(call packages,lint)
-	$(call tree,) build
+	$(call tree,) build postgres
 	$(suite) borders luacheck format tidy
 
 format:  ## Rewrite the C sources in the house's format
@@ -209,8 +212,11 @@ install: build  ## Install below PREFIX=/usr/local (LUADIR, LIBDIR and DESTDIR a
 	@for module in $(modules:lua/%=%); do \
 	  install -D -m 644 "lua/$$module" "$(DESTDIR)$(LUADIR)/$$module"; done
 
-uninstall:  ## Remove what install put there
-	@rm -f '$(DESTDIR)$(LIBDIR)/tuff/core.so' $(modules:lua/%='$(DESTDIR)$(LUADIR)/%')
+install-postgres: postgres  ## Install the driver for PostgreSQL beside it
+	@install -D -m 755 build/tuff/postgres.so '$(DESTDIR)$(LIBDIR)/tuff/postgres.so'
+
+uninstall:  ## Remove what these have put there
+	@rm -f $(patsubst %,'$(DESTDIR)$(LIBDIR)/tuff/%.so',core postgres) $(modules:lua/%='$(DESTDIR)$(LUADIR)/%')
 	@find '$(DESTDIR)$(LIBDIR)/tuff' '$(DESTDIR)$(LUADIR)/tuff' -type d -empty -delete 2>/dev/null || :
 
 clean:  ## Remove build/
@@ -221,7 +227,7 @@ env:  ## Print what lets lua5.4 use the built tree: eval "$(make -s env)"
 	@echo "export LUA_CPATH='$(lua_cpath)'"
 
 help:  ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
 programs: $(programs) fuzzers disk
 fuzzers: $(fuzzers)
@@ -229,5 +235,5 @@ disk: $(disk)
 postgres: $(OUT)/tuff/postgres.so  ## Build the driver for PostgreSQL, which needs libpq
 	@:
 
-.PHONY: build programs fuzzers disk postgres demo test soak asan tsan coverage fuzz lint format bench install uninstall \
-        clean env help
+.PHONY: build programs fuzzers disk postgres demo test soak asan tsan coverage fuzz lint format bench install \
+        install-postgres uninstall clean env help
