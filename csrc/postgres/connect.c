@@ -80,11 +80,6 @@ static char *describe(PGconn *handle) {
   return path;
 }
 
-static void ignore_notice(void *context, const PGresult *result) {
-  (void)context;
-  (void)result;
-}
-
 void *tuff_postgres_open(const tuff_options *options, tuff_watch *watch,
                          tuff_error *err) {
   tuff_postgres_database *database = tuff_postgres_host->alloc(NULL, sizeof *database);
@@ -97,8 +92,8 @@ void *tuff_postgres_open(const tuff_options *options, tuff_watch *watch,
   database->readonly = options->readonly;
   watch->started_us = 0;
   database->handle = start(options, watch->busy_us);
+  if (database->handle) tuff_postgres_hear(database);
   if (database->handle && reach(database, options->connect_us, err)) {
-    PQsetNoticeReceiver(database->handle, ignore_notice, database);
     PQsetnonblocking(database->handle, 1);
     database->path = describe(database->handle);
     if (database->path) return database;
@@ -117,5 +112,6 @@ void tuff_postgres_close(void *context, bool collected) {
   PQfinish(database->handle);
   tuff_postgres_host->alloc(database->path, 0);
   tuff_postgres_host->alloc(database->forgotten, 0);
+  tuff_postgres_messages_free(&database->messages);
   tuff_postgres_host->alloc(database, 0);
 }

@@ -9,6 +9,34 @@
 /* What the core lends; the same for all connections. */
 extern const tuff_host *tuff_postgres_host;
 
+/* A notice as it was kept, with its texts. */
+typedef struct tuff_postgres_notice {
+  struct tuff_postgres_notice *next;
+  size_t size; /* of all of it, in bytes */
+  tuff_notice notice;
+  char texts[];
+} tuff_postgres_notice;
+
+/* A channel that is listened to. */
+typedef struct tuff_postgres_channel {
+  struct tuff_postgres_channel *next;
+  char name[];
+} tuff_postgres_channel;
+
+/* What the server has said by itself, see message.c. */
+typedef struct tuff_postgres_messages {
+  tuff_hearing hearing;
+  tuff_postgres_notice *first, *last; /* notices that nobody has asked for yet */
+  tuff_postgres_notice *notice;       /* the one that was given last */
+  size_t bytes;                       /* of all that are kept */
+  unsigned long unkept;               /* for want of room */
+  char last_words[64];                /* says how many these were */
+  tuff_postgres_channel *channels;
+  PGnotify **received; /* notifications */
+  size_t given, count, room;
+  PGnotify *notification; /* the one that was given last */
+} tuff_postgres_messages;
+
 typedef struct tuff_postgres_database {
   PGconn *handle;
   tuff_watch *watch;
@@ -22,6 +50,7 @@ typedef struct tuff_postgres_database {
   /* Names of statements that the server may forget, with a NUL behind each. */
   char *forgotten;
   size_t forgotten_size, forgotten_room;
+  tuff_postgres_messages messages;
 } tuff_postgres_database;
 
 typedef struct tuff_postgres_statement {
@@ -57,6 +86,11 @@ bool tuff_postgres_drain(tuff_postgres_database *database, tuff_error *err);
  * stop, or the socket is gone. */
 bool tuff_postgres_wait(tuff_postgres_database *database, bool write, tuff_error *err);
 
+/* Waits until there is something to read, or until this time of host->now_us. False: it
+ * is time to stop. */
+bool tuff_postgres_wait_until(tuff_postgres_database *database, int64_t until_us,
+                              tuff_error *err);
+
 /* Runs a text of our own without parameters and result. */
 bool tuff_postgres_exec(tuff_postgres_database *database, const char *sql,
                         tuff_error *err);
@@ -75,6 +109,20 @@ void *tuff_postgres_open(const tuff_options *options, tuff_watch *watch,
                          tuff_error *err);
 void tuff_postgres_close(void *database, bool collected);
 bool tuff_postgres_is_lost(tuff_postgres_database *database, const PGresult *result);
+
+/* message.c */
+extern const tuff_messages tuff_postgres_message_table;
+
+/* To be called with each new handle: keeps the notices that it gets. */
+void tuff_postgres_hear(tuff_postgres_database *database);
+
+/* Takes over the notifications that the handle has got: before it is given up, too. */
+bool tuff_postgres_receive(tuff_postgres_database *database, tuff_error *err);
+
+/* Listens to all channels in a new session. What was sent meanwhile is lost. */
+bool tuff_postgres_listen_again(tuff_postgres_database *database, tuff_error *err);
+
+void tuff_postgres_messages_free(tuff_postgres_messages *messages);
 
 /* control.c */
 tuff_state tuff_postgres_state(void *database);

@@ -17,7 +17,7 @@ static void interrupt(void *context) {
 
 static const char *const schemes[] = {"postgres", "postgresql", NULL};
 static const char *const features[] = {"reader", "returning", "savepoint", "isolation",
-                                       NULL};
+                                       "notify", "listen",    NULL};
 
 static const tuff_driver driver = {
     .abi = TUFF_ABI,
@@ -46,6 +46,7 @@ static const tuff_driver driver = {
     .reset = tuff_postgres_reset,
     .forget = tuff_postgres_forget,
     .finish = tuff_postgres_finish,
+    .messages = &tuff_postgres_message_table,
 };
 
 __attribute__((visibility("default"))) const tuff_driver *
