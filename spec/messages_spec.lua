@@ -30,9 +30,9 @@ describe("what a server says", function()
 
   local function pid_of(connection) return connection:value("select pg_backend_pid()") end
 
-  --- Ends the connection from outside.
+  --- Ends the session of a connection from outside.
   local function cut(connection)
-    other:run("select pg_terminate_backend(?)", pid_of(connection))
+    assert.is_true(other:value("select pg_terminate_backend(?, 60000)", pid_of(connection)))
   end
 
   describe("during a statement", function()
@@ -682,17 +682,121 @@ describe("what a server says", function()
       assert.are.equal(1, reader:poll(LONG))
     end)
 
-    it("comes before the news that the connection was lost", function()
-      local warned
-      db:on_warning(function(text) warned = text end)
+    it("is not to be waited for by a finaliser in the middle of another call", function()
       listen("jobs")
-      db:notify("jobs", "1")
-      cut(db)
-      assert.are.equal(1, db:poll(LONG))
-      errors.expect("connection", db.poll, db, LONG)
-      assert.are.equal("terminating connection due to administrator command", warned)
-      errors.expect("connection", db.poll, db)
-      errors.expect("connection", db.listen, db, "c", print)
+      local codes = {}
+      local function arm()
+        setmetatable({}, { __gc = function()
+          for _, attempt in ipairs {
+            function() db:poll(LONG) end, function() db:listen("c", print) end,
+            function() db:notify("jobs", "x") end,
+          } do
+            local _, err = pcall(attempt)
+            codes[#codes + 1] = err.code
+          end
+        end })
+      end
+      repeat
+        arm()
+        db:all("select i from generate_series(1, 5000) i")
+      until #codes > 0
+      assert.are.same({ "misuse", "misuse", "misuse" }, { table.unpack(codes, 1, 3) })
+      collectgarbage()
+      poll()
+      listen("more")
+      db:notify("more", "last")
+      db:poll()
+      assert.are.equal("last", got[#got])
+    end)
+
+    describe("after the connection was lost", function()
+      local warnings
+
+      before_each(function()
+        warnings = {}
+        db:on_warning(function(text) warnings[#warnings + 1] = text end)
+        listen("jobs")
+        listen("it's \"more\"")
+      end)
+
+      it("is listened to by the new one, and what may be missing is warned of", function()
+        cut(db)
+        assert.are.equal(0, db:poll())
+        assert.are.same({ "terminating connection due to administrator command",
+          "the connection was lost and made anew\nNotifications may have been missed meanwhile.",
+        }, warnings)
+        other:notify("it's \"more\"", "1")
+        other:notify("jobs", "2")
+        assert.are.equal(2, poll())
+        assert.are.same({ "1", "2" }, got)
+      end)
+
+      it("is waited for all the same", function()
+        local child = process.start({ arguments = { url, pid_of(db) }, chunk = [[
+          local url, pid = ...
+          local db <close> = require "tuff".open(url)
+          local function first() return db:value("select pid from pg_stat_activity "
+            .. "where query = 'LISTEN \"it''s \"\"more\"\"\"' and pid <> ?", tonumber(pid)) end
+          io.read()
+          db:run("select pg_terminate_backend(?)", tonumber(pid))
+          while not first() do end
+          db:notify("jobs", "at last")
+          io.read()
+        ]] })
+        child:send()
+        assert.are.equal(1, db:poll(LONG))
+        assert.are.same({ "at last" }, got)
+        assert.is_truthy(warnings[#warnings]:find("may have been missed", 1, true))
+        child:send()
+        child:finish()
+      end)
+
+      it("is still handed out if it came before", function()
+        db:notify("jobs", "1")
+        cut(db)
+        assert.are.equal(1, db:poll(LONG))
+        db:notify("jobs", "2")
+        cut(db)
+        assert.are.equal(1, db:poll())
+        assert.are.same({ "1", "2" }, got)
+      end)
+
+      it("is listened to no more if it was not at the end", function()
+        db:listen("jobs", nil)
+        cut(db)
+        assert.are.equal(0, db:poll())
+        assert.are.same({ "it's \"more\"" }, db:column("select pg_listening_channels()"))
+      end)
+
+      it("cannot be waited for where there is no way back", function()
+        other:exec("drop role if exists guest; create role guest login")
+        local guest = fixture.open((url:gsub("tester@", "guest@")))
+        listen("jobs", guest)
+        other:exec("alter role guest connection limit 0")
+        cut(guest)
+        for _ = 1, 2 do errors.expect("connection", guest.poll, guest, LONG) end
+        errors.expect("connection", guest.listen, guest, "c", print)
+        other:exec("alter role guest connection limit -1")
+        assert.are.equal(0, guest:poll())
+        other:notify("jobs", "back")
+        assert.are.equal(1, guest:poll(LONG))
+        guest:close()
+        other:exec("drop role guest")
+      end)
+    end)
+
+    it("is not listened to behind a pooler, but sent", function()
+      local pooled = fixture.open(url, { pooler = true })
+      assert.is_false(pooled:supports("listen"))
+      assert.is_true(pooled:supports("notify"))
+      for _, attempt in ipairs {
+        function() pooled:listen("jobs", print) end, function() pooled:poll() end,
+      } do
+        errors.mentions(errors.expect("unsupported", attempt), "pooler")
+      end
+      listen("jobs")
+      pooled:notify("jobs", "1")
+      assert.are.equal(1, poll())
     end)
 
     it("leaves nothing behind where it was never handed out", function()

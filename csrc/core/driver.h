@@ -247,6 +247,7 @@ typedef struct tuff_options {
   bool legacy_quotes;  /* "text" may be a string */
   bool normal;         /* durability = "normal" */
   bool delete_journal; /* journal = "delete" */
+  bool pooler;         /* sessions of the server are shared: nothing is left in one */
   int64_t connect_us;  /* most time to reach a server; 0: no limit */
   int64_t page_size;   /* bytes, of a new database; 0: the engine's own */
   int64_t cache_bytes; /* for pages in memory; 0: the driver's own */
@@ -381,6 +382,8 @@ typedef struct tuff_driver {
   const char *name;            /* what `db.engine` says */
   const char *const *schemes;  /* of URLs, NULL-terminated; none: plain paths */
   const char *const *features; /* what `db:supports` answers to, NULL-terminated */
+  /* Which of them this connection has not; may be NULL. */
+  bool (*lacks)(void *db, const char *feature);
   tuff_dialect dialect;
   bool exclusive; /* while rows of a statement come, nothing else can be done: open
                    * loops are read ahead before anything is sent */

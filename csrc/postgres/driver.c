@@ -1,4 +1,6 @@
 /* driver.c: the table of functions that makes this library a driver. */
+#include <string.h>
+
 #include "postgres/database.h"
 
 const tuff_host *tuff_postgres_host;
@@ -7,17 +9,17 @@ static const char *path_of(void *context) {
   return ((tuff_postgres_database *)context)->path;
 }
 
-static void interrupt(void *context) {
-  const tuff_postgres_database *database = context;
-  char reason[256];
-  PGcancel *canceller = PQgetCancel(database->handle);
-  if (canceller) PQcancel(canceller, reason, sizeof reason);
-  PQfreeCancel(canceller);
-}
+static void interrupt(void *context) { tuff_postgres_cancel(context); }
 
 static const char *const schemes[] = {"postgres", "postgresql", NULL};
 static const char *const features[] = {"reader", "returning", "savepoint", "isolation",
                                        "notify", "listen",    NULL};
+
+/* A pooler leaves no session in which to listen. */
+static bool lacks(void *context, const char *feature) {
+  const tuff_postgres_database *database = context;
+  return database->pooler && strcmp(feature, "listen") == 0;
+}
 
 static const tuff_driver driver = {
     .abi = TUFF_ABI,
@@ -25,6 +27,7 @@ static const tuff_driver driver = {
     .name = "postgres",
     .schemes = schemes,
     .features = features,
+    .lacks = lacks,
     .dialect = {.placeholder = '$',
                 .in_array = "= any(%)",
                 .not_in_array = "<> all(%)",

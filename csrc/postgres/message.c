@@ -53,20 +53,10 @@ static tuff_postgres_notice *copy(const tuff_notice *notice, size_t room) {
   return kept;
 }
 
-/* libpq calls it while it reads: nothing may be sent from here. Those that it makes up
- * itself have no severity that is not translated. */
-static void on_notice(void *context, const PGresult *result) {
-  tuff_postgres_messages *messages = context;
-  tuff_notice notice = {.severity = field(result, PG_DIAG_SEVERITY_NONLOCALIZED),
-                        .sqlstate = field(result, PG_DIAG_SQLSTATE),
-                        .message = field(result, PG_DIAG_MESSAGE_PRIMARY),
-                        .detail = field(result, PG_DIAG_MESSAGE_DETAIL),
-                        .hint = field(result, PG_DIAG_MESSAGE_HINT)};
-  if (!notice.severity[0]) notice.severity = "NOTICE";
-  if (!is_heard(messages, notice.severity)) return;
-  /* After the first that does not fit none is kept: there is no gap between them. */
+/* After the first that does not fit none is kept: there is no gap between them. */
+static void keep(tuff_postgres_messages *messages, const tuff_notice *notice) {
   tuff_postgres_notice *kept =
-      messages->unkept ? NULL : copy(&notice, MOST_BYTES - messages->bytes);
+      messages->unkept ? NULL : copy(notice, MOST_BYTES - messages->bytes);
   if (!kept) {
     messages->unkept++;
     return;
@@ -76,8 +66,24 @@ static void on_notice(void *context, const PGresult *result) {
   messages->bytes += kept->size;
 }
 
+/* libpq calls it while it reads: nothing may be sent from here. On an idle socket the
+ * server's last word comes this way, too. What libpq says itself has no severity that
+ * is not translated. */
+static void on_notice(void *context, const PGresult *result) {
+  tuff_postgres_database *database = context;
+  tuff_notice notice = {.severity = field(result, PG_DIAG_SEVERITY_NONLOCALIZED),
+                        .sqlstate = field(result, PG_DIAG_SQLSTATE),
+                        .message = field(result, PG_DIAG_MESSAGE_PRIMARY),
+                        .detail = field(result, PG_DIAG_MESSAGE_DETAIL),
+                        .hint = field(result, PG_DIAG_MESSAGE_HINT)};
+  if (tuff_postgres_ends_session(notice.sqlstate)) database->lost = true;
+  if (!notice.severity[0]) notice.severity = "NOTICE";
+  if (is_heard(&database->messages, notice.severity))
+    keep(&database->messages, &notice);
+}
+
 void tuff_postgres_hear(tuff_postgres_database *database) {
-  PQsetNoticeReceiver(database->handle, on_notice, &database->messages);
+  PQsetNoticeReceiver(database->handle, on_notice, database);
 }
 
 static void hear(void *context, tuff_hearing hearing) {
@@ -99,7 +105,7 @@ static tuff_notice say_unkept(tuff_postgres_messages *messages) {
 static bool next_notice(void *context, tuff_notice *notice) {
   tuff_postgres_database *database = context;
   tuff_postgres_messages *messages = &database->messages;
-  if (database->streaming) return false;
+  if (PQtransactionStatus(database->handle) == PQTRANS_ACTIVE) return false;
   forget_notice(messages);
   tuff_postgres_notice *kept = messages->first;
   if (kept) {
@@ -138,6 +144,15 @@ static bool run(tuff_postgres_database *database, const char *command,
   return done;
 }
 
+static bool has_session(const tuff_postgres_database *database, tuff_error *err) {
+  if (!database->pooler) return true;
+  tuff_postgres_host->fail(err, TUFF_UNSUPPORTED,
+                           "a pooler leaves no session in which to listen");
+  tuff_postgres_host->hint(err,
+                           "listen on a connection that goes to the server itself");
+  return false;
+}
+
 /* The link to the channel, or to nothing behind the last one. */
 static tuff_postgres_channel **find(tuff_postgres_messages *messages,
                                     const char *channel) {
@@ -167,6 +182,7 @@ static bool unlisten(tuff_postgres_database *database, const char *channel,
 
 static bool listen_to(void *context, const char *channel, bool on, tuff_error *err) {
   tuff_postgres_database *database = context;
+  if (!has_session(database, err) || !tuff_postgres_ready(database, err)) return false;
   if (!on) return unlisten(database, channel, err);
   tuff_postgres_channel **link = find(&database->messages, channel);
   tuff_postgres_channel *added = *link ? NULL : new_channel(channel);
@@ -180,7 +196,12 @@ static bool listen_to(void *context, const char *channel, bool on, tuff_error *e
 }
 
 bool tuff_postgres_listen_again(tuff_postgres_database *database, tuff_error *err) {
-  const tuff_postgres_channel *channel = database->messages.channels;
+  static const tuff_notice lost = {"WARNING", "",
+                                   "the connection was lost and made anew",
+                                   "Notifications may have been missed meanwhile.", ""};
+  tuff_postgres_messages *messages = &database->messages;
+  const tuff_postgres_channel *channel = messages->channels;
+  if (channel && messages->hearing != TUFF_HEAR_NONE) keep(messages, &lost);
   while (channel && run(database, "LISTEN", channel->name, err))
     channel = channel->next;
   return !channel;
@@ -217,18 +238,19 @@ bool tuff_postgres_receive(tuff_postgres_database *database, tuff_error *err) {
   }
 }
 
-/* What has come before the connection was lost is given before that is said. */
+/* What has come before the session was lost is given before a new one begins. */
 static bool wait_for_one(void *context, int64_t until_us, size_t *count,
                          tuff_error *err) {
   tuff_postgres_database *database = context;
   const tuff_postgres_messages *messages = &database->messages;
+  if (!has_session(database, err)) return false;
   for (;;) {
-    bool alive = !database->lost && PQconsumeInput(database->handle);
+    bool alive = PQconsumeInput(database->handle);
     bool received = tuff_postgres_receive(database, err);
     *count = messages->count - messages->given;
     if (*count) return true;
     if (!received) return false;
-    if (!alive) return tuff_postgres_fail(database, NULL, err);
+    if (!alive || database->lost) return tuff_postgres_connect_again(database, err);
     if (tuff_postgres_host->now_us() >= until_us) return true;
     if (!tuff_postgres_wait_until(database, until_us, err)) return false;
   }
