@@ -33,6 +33,13 @@ void tuff_message_tell_all(tuff_connection *connection) {
 
 /* ---- notifications ---- */
 
+static const char no_listening[] =
+    "a channel cannot be listened to inside a transaction, whose rollback would end "
+    "that";
+static const char no_waiting[] =
+    "notifications cannot be waited for inside a transaction: the server holds them "
+    "back until it has ended";
+
 /* `forbidden` says why it cannot be done inside a transaction. */
 static bool prepare(tuff_connection *connection, const char *forbidden,
                     tuff_error *err) {
@@ -55,11 +62,7 @@ static bool prepare(tuff_connection *connection, const char *forbidden,
 
 bool tuff_message_listen(tuff_connection *connection, const char *channel, bool on,
                          tuff_error *err) {
-  if (!prepare(connection,
-               "a channel cannot be listened to inside a transaction, whose rollback "
-               "would end that",
-               err))
-    return false;
+  if (!prepare(connection, no_listening, err)) return false;
   bool done =
       connection->driver->messages->listen(connection->native, channel, on, err);
   tuff_message_tell(connection);
@@ -69,11 +72,7 @@ bool tuff_message_listen(tuff_connection *connection, const char *channel, bool 
 /* It has a limit of its own: that of statements does not count. */
 bool tuff_message_wait(tuff_connection *connection, int64_t us, size_t *count,
                        tuff_error *err) {
-  if (!prepare(connection,
-               "notifications cannot be waited for inside a transaction: the server "
-               "holds them back until it has ended",
-               err))
-    return false;
+  if (!prepare(connection, no_waiting, err)) return false;
   connection->watch.timeout_us = 0;
   bool done = connection->driver->messages->wait(connection->native, tuff_now_us() + us,
                                                  count, err);

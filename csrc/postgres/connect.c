@@ -180,10 +180,11 @@ void tuff_postgres_close(void *context, bool collected) {
   (void)collected;
   if (!database) return;
   PQfinish(database->handle);
+  database->handle = NULL;
+  tuff_postgres_messages_free(database);
   tuff_postgres_host->alloc(database->path, 0);
   tuff_postgres_host->alloc(database->url, 0);
   tuff_postgres_host->alloc(database->forgotten, 0);
-  tuff_postgres_messages_free(&database->messages);
   tuff_postgres_host->alloc(database, 0);
 }
 

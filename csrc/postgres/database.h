@@ -17,6 +17,11 @@ typedef struct tuff_postgres_notice {
   char texts[];
 } tuff_postgres_notice;
 
+typedef struct tuff_postgres_notification {
+  struct tuff_postgres_notification *next;
+  PGnotify *native;
+} tuff_postgres_notification;
+
 /* A channel that is listened to. */
 typedef struct tuff_postgres_channel {
   struct tuff_postgres_channel *next;
@@ -27,14 +32,13 @@ typedef struct tuff_postgres_channel {
 typedef struct tuff_postgres_messages {
   tuff_hearing hearing;
   tuff_postgres_notice *first, *last; /* notices that nobody has asked for yet */
-  tuff_postgres_notice *notice;       /* the one that was given last */
+  tuff_postgres_notice *told;         /* the one that was given last */
   size_t bytes;                       /* of all that are kept */
   unsigned long unkept;               /* for want of room */
   char last_words[64];                /* says how many these were */
   tuff_postgres_channel *channels;
-  PGnotify **received; /* notifications */
-  size_t given, count, room;
-  PGnotify *notification; /* the one that was given last */
+  tuff_postgres_notification *oldest, *newest, *given;
+  size_t count; /* without the one that was given last */
 } tuff_postgres_messages;
 
 typedef struct tuff_postgres_database {
@@ -209,7 +213,8 @@ bool tuff_postgres_receive(tuff_postgres_database *database, tuff_error *err);
  * meanwhile is lost, of which a notice warns. */
 bool tuff_postgres_listen_again(tuff_postgres_database *database, tuff_error *err);
 
-void tuff_postgres_messages_free(tuff_postgres_messages *messages);
+/* After the handle is gone. */
+void tuff_postgres_messages_free(tuff_postgres_database *database);
 
 /* ---- control.c ---- */
 

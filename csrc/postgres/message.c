@@ -91,8 +91,8 @@ static void hear(void *context, tuff_hearing hearing) {
 }
 
 static void forget_notice(tuff_postgres_messages *messages) {
-  tuff_postgres_host->alloc(messages->notice, 0);
-  messages->notice = NULL;
+  tuff_postgres_host->alloc(messages->told, 0);
+  messages->told = NULL;
 }
 
 static tuff_notice say_unkept(tuff_postgres_messages *messages) {
@@ -112,7 +112,7 @@ static bool next_notice(void *context, tuff_notice *notice) {
     messages->first = kept->next;
     if (!kept->next) messages->last = NULL;
     messages->bytes -= kept->size;
-    messages->notice = kept;
+    messages->told = kept;
     *notice = kept->notice;
     return true;
   }
@@ -126,19 +126,15 @@ static bool next_notice(void *context, tuff_notice *notice) {
 /* Runs LISTEN or UNLISTEN, with the channel as an identifier. */
 static bool run(tuff_postgres_database *database, const char *command,
                 const char *channel, tuff_error *err) {
-  size_t size = strlen(command);
-  char *sql = tuff_postgres_host->alloc(NULL, size + 2 * strlen(channel) + 4);
+  size_t size = strlen(command) + 2 * strlen(channel) + 4;
+  char *sql = tuff_postgres_host->alloc(NULL, size);
   if (!sql) return tuff_postgres_fail_memory(err);
-  memcpy(sql, command, size);
-  char *at = sql + size;
-  *at++ = ' ';
-  *at++ = '"';
+  char *at = stpcpy(stpcpy(sql, command), " \"");
   for (const char *from = channel; *from; from++) {
     if (*from == '"') *at++ = '"';
     *at++ = *from;
   }
-  *at++ = '"';
-  *at = '\0';
+  strcpy(at, "\"");
   bool done = tuff_postgres_exec(database, sql, err);
   tuff_postgres_host->alloc(sql, 0);
   return done;
@@ -209,33 +205,43 @@ bool tuff_postgres_listen_again(tuff_postgres_database *database, tuff_error *er
 
 /* ---- notifications ---- */
 
-/* For one more; where most of the room is of notifications that were given, in theirs.
+/* Nothing that libpq has given can be lost for want of memory: the place comes first.
  */
-static bool make_room(tuff_postgres_messages *messages) {
-  if (messages->count < messages->room) return true;
-  PGnotify **received = messages->received;
-  if (messages->given > messages->room / 2) {
-    messages->count -= messages->given;
-    memmove(received, received + messages->given, messages->count * sizeof *received);
-    messages->given = 0;
-    return true;
-  }
-  size_t room = messages->room ? messages->room * 2 : 8;
-  received = tuff_postgres_host->alloc(received, room * sizeof *received);
-  if (!received) return false;
-  messages->received = received;
-  messages->room = room;
-  return true;
-}
-
 bool tuff_postgres_receive(tuff_postgres_database *database, tuff_error *err) {
   tuff_postgres_messages *messages = &database->messages;
   for (;;) {
-    if (!make_room(messages)) return tuff_postgres_fail_memory(err);
-    PGnotify *notification = PQnotifies(database->handle);
-    if (!notification) return true;
-    messages->received[messages->count++] = notification;
+    tuff_postgres_notification *received =
+        tuff_postgres_host->alloc(NULL, sizeof *received);
+    if (!received) return tuff_postgres_fail_memory(err);
+    *received = (tuff_postgres_notification){.native = PQnotifies(database->handle)};
+    if (!received->native) {
+      tuff_postgres_host->alloc(received, 0);
+      return true;
+    }
+    *(messages->newest ? &messages->newest->next : &messages->oldest) = received;
+    messages->newest = received;
+    messages->count++;
   }
+}
+
+static void forget_notification(tuff_postgres_messages *messages) {
+  if (messages->given) PQfreemem(messages->given->native);
+  tuff_postgres_host->alloc(messages->given, 0);
+  messages->given = NULL;
+}
+
+static bool next_notification(void *context, tuff_notification *notification) {
+  tuff_postgres_messages *messages = &((tuff_postgres_database *)context)->messages;
+  forget_notification(messages);
+  tuff_postgres_notification *oldest = messages->given = messages->oldest;
+  if (!oldest) return false;
+  messages->oldest = oldest->next;
+  if (!oldest->next) messages->newest = NULL;
+  messages->count--;
+  *notification = (tuff_notification){.channel = oldest->native->relname,
+                                      .payload = oldest->native->extra,
+                                      .sender = oldest->native->be_pid};
+  return true;
 }
 
 /* What has come before the session was lost is given before a new one begins. */
@@ -247,7 +253,7 @@ static bool wait_for_one(void *context, int64_t until_us, size_t *count,
   for (;;) {
     bool alive = PQconsumeInput(database->handle);
     bool received = tuff_postgres_receive(database, err);
-    *count = messages->count - messages->given;
+    *count = messages->count;
     if (*count) return true;
     if (!received) return false;
     if (!alive || database->lost) return tuff_postgres_connect_again(database, err);
@@ -256,39 +262,19 @@ static bool wait_for_one(void *context, int64_t until_us, size_t *count,
   }
 }
 
-static bool next_notification(void *context, tuff_notification *notification) {
-  tuff_postgres_messages *messages = &((tuff_postgres_database *)context)->messages;
-  PQfreemem(messages->notification);
-  messages->notification = NULL;
-  if (messages->given == messages->count) {
-    messages->given = messages->count = 0;
-    return false;
-  }
-  messages->notification = messages->received[messages->given++];
-  *notification = (tuff_notification){.channel = messages->notification->relname,
-                                      .payload = messages->notification->extra,
-                                      .sender = messages->notification->be_pid};
-  return true;
-}
-
 /* ---- the end ---- */
 
-void tuff_postgres_messages_free(tuff_postgres_messages *messages) {
-  forget_notice(messages);
-  while (messages->first) {
-    tuff_postgres_notice *kept = messages->first;
-    messages->first = kept->next;
-    tuff_postgres_host->alloc(kept, 0);
-  }
+void tuff_postgres_messages_free(tuff_postgres_database *database) {
+  tuff_postgres_messages *messages = &database->messages;
+  tuff_notice notice;
+  tuff_notification notification;
+  while (next_notice(database, &notice)) continue;
+  while (next_notification(database, &notification)) continue;
   while (messages->channels) {
     tuff_postgres_channel *channel = messages->channels;
     messages->channels = channel->next;
     tuff_postgres_host->alloc(channel, 0);
   }
-  PQfreemem(messages->notification);
-  while (messages->given < messages->count)
-    PQfreemem(messages->received[messages->given++]);
-  tuff_postgres_host->alloc(messages->received, 0);
 }
 
 const tuff_messages tuff_postgres_message_table = {.hear = hear,

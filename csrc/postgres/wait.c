@@ -32,7 +32,7 @@ bool tuff_postgres_wait_until(tuff_postgres_database *database, int64_t until_us
   for (;;) {
     int64_t left = until_us - tuff_postgres_host->now_us();
     if (left <= 0) return true;
-    int ms = left < LOOK_MS * 1000 ? (int)(left / 1000) + 1 : LOOK_MS;
+    int ms = left < LOOK_MS * INT64_C(1000) ? (int)(left / 1000) + 1 : LOOK_MS;
     if (wait_socket(database, false, ms)) return true;
     if (tuff_postgres_host->stop(database->watch, err)) return false;
   }
