@@ -405,6 +405,8 @@ typedef struct tuff_driver {
   const tuff_shape *(*shape)(void *stmt);
   /* Values are borrowed until forget. err->parameter tells which one is at fault. */
   bool (*bind)(void *stmt, const tuff_value *values, unsigned count, tuff_error *err);
+  /* Before a run: only its first row will be read. NULL: that is no help. */
+  void (*expect_one)(void *stmt);
   /* Fills `row`, which has room for shape()->columns values as they were before the
    * step, with views that live until the next call on the statement. Where the shape
    * changed on this step the row is not filled: the core asks `row` for it. */

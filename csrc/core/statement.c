@@ -184,6 +184,8 @@ bool tuff_statement_start(tuff_statement *statement, const tuff_value *values,
     connection->counters.samples++;
     statement->sampled_us = tuff_now_us();
   }
+  if (statement->one && connection->driver->expect_one)
+    connection->driver->expect_one(statement->native);
   if (count == 0 && !statement->shape->parameters) return true;
   return ((TUFF_LIKELY(!connection->limited) ||
            tuff_statement_admit_values(statement, values, count, err)) &&
@@ -271,7 +273,7 @@ void tuff_statement_rewind(tuff_statement *statement) {
   if (TUFF_UNLIKELY(statement->sampled_us)) report(statement);
   tuff_message_tell(connection);
   statement->rows = 0;
-  statement->skipped = false;
+  statement->one = statement->skipped = false;
 }
 
 void tuff_statement_release(tuff_statement *statement) {

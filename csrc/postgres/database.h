@@ -53,6 +53,7 @@ typedef struct tuff_postgres_database {
   bool inside;      /* a transaction is open, or was when something was sent or lost */
   bool wrote;       /* it may have written */
   int64_t heard_us; /* when the server answered last */
+  uint64_t dropped; /* rows that nobody wanted */
   bool committed;   /* a COMMIT was completed while its wait was given up */
   int64_t session_lock_ms; /* lock_timeout as the session began */
   int64_t lock_ms;         /* as it is now; -1: not known */
@@ -96,7 +97,11 @@ typedef struct tuff_postgres_statement {
   bool binary;              /* whether all columns can be read in binary form */
   const tuff_value *values; /* of this run, borrowed */
   tuff_postgres_parameters parameters;
-  PGresult *row; /* the current one */
+  PGresult *row; /* holds the current one, */
+  int at;        /* at this place */
+  bool one;      /* only the first row of this run is wanted */
+  bool few;      /* the last run had no more than that */
+  uint64_t rows; /* of this run */
   bool ready;    /* all is prepared for this run */
   bool again;    /* it was stale, and is run for the second time */
   bool running, done;
@@ -119,7 +124,10 @@ bool tuff_postgres_flush(tuff_postgres_database *database, tuff_error *err);
 /* Reads all results that are left. False and the first error. */
 bool tuff_postgres_drain(tuff_postgres_database *database, tuff_error *err);
 
-/* The same for rows that nobody wants any more: where they are many, the server is told
+/* Asks the server to stop, and drops what it still answers, for a while. */
+void tuff_postgres_give_up(tuff_postgres_database *database);
+
+/* Ends a run whose rows nobody wants any more: where many are left, the server is told
  * to stop, unless that would end a transaction. */
 void tuff_postgres_abandon(tuff_postgres_database *database);
 
@@ -129,15 +137,18 @@ bool tuff_postgres_wait(tuff_postgres_database *database, bool write, tuff_error
 
 /* Waits until there is something to read, or until this time of host->now_us. False: it
  * is time to stop. */
-bool tuff_postgres_wait_until(tuff_postgres_database *database, int64_t until_us,
-                              tuff_error *err);
-
-/* Asks the server to stop what it does for this session. From any thread. */
-void tuff_postgres_cancel(tuff_postgres_database *database);
+bool tuff_postgres_await_input(tuff_postgres_database *database, int64_t until_us,
+                               tuff_error *err);
 
 /* Runs a text of our own without parameters and result. */
 bool tuff_postgres_exec(tuff_postgres_database *database, const char *sql,
                         tuff_error *err);
+
+/* ---- cancel.c ---- */
+
+/* Asks the server to stop what it does for this session, and waits for so long until it
+ * has heard that. */
+bool tuff_postgres_cancel(tuff_postgres_database *database, int ms);
 
 /* ---- trip.c: several commands in one trip to the server ---- */
 
@@ -188,8 +199,8 @@ bool tuff_postgres_fail_to_connect(tuff_postgres_database *database,
 void *tuff_postgres_open(const tuff_options *options, tuff_watch *watch,
                          tuff_error *err);
 void tuff_postgres_close(void *database, bool collected);
-/* Whether an SQLSTATE, or NULL, says that the session is over. */
-bool tuff_postgres_ends_session(const char *state);
+/* Whether a result or a notice says that the session is over. */
+bool tuff_postgres_ends_session(const PGresult *result);
 bool tuff_postgres_is_lost(tuff_postgres_database *database, const PGresult *result);
 
 /* Before anything is sent: finds out whether the session still stands. Where it does
@@ -247,6 +258,7 @@ void tuff_postgres_finish(void *statement);
 const tuff_shape *tuff_postgres_shape(void *statement);
 bool tuff_postgres_bind(void *statement, const tuff_value *values, unsigned count,
                         tuff_error *err);
+void tuff_postgres_expect_one(void *statement);
 tuff_result tuff_postgres_step(void *statement, tuff_value *row, tuff_error *err);
 bool tuff_postgres_row(void *statement, tuff_value *row, tuff_error *err);
 int64_t tuff_postgres_changes(void *statement);
@@ -267,8 +279,9 @@ void tuff_postgres_parameters_free(tuff_postgres_parameters *parameters);
 
 /* decode.c */
 bool tuff_postgres_is_binary(Oid type);
-bool tuff_postgres_decode(tuff_postgres_statement *statement, const PGresult *result,
-                          tuff_value *row, tuff_error *err);
+/* The current row. */
+bool tuff_postgres_decode(tuff_postgres_statement *statement, tuff_value *row,
+                          tuff_error *err);
 
 /* Types by their numbers in pg_type.dat, which never change. */
 enum {
@@ -288,6 +301,7 @@ enum {
   PG_BPCHAR = 1042,
   PG_VARCHAR = 1043,
   PG_DATE = 1082,
+  PG_TIMESTAMP = 1114,
   PG_TIMESTAMPTZ = 1184,
   PG_NUMERIC = 1700,
   PG_VOID = 2278,

@@ -9,7 +9,10 @@ static const char *path_of(void *context) {
   return ((tuff_postgres_database *)context)->path;
 }
 
-static void interrupt(void *context) { tuff_postgres_cancel(context); }
+static void interrupt(void *context) {
+  enum { PATIENCE_MS = 2000 };
+  tuff_postgres_cancel(context, PATIENCE_MS);
+}
 
 static const char *const schemes[] = {"postgres", "postgresql", NULL};
 static const char *const features[] = {"reader", "returning", "savepoint", "isolation",
@@ -43,6 +46,7 @@ static const tuff_driver driver = {
     .prepare = tuff_postgres_prepare,
     .shape = tuff_postgres_shape,
     .bind = tuff_postgres_bind,
+    .expect_one = tuff_postgres_expect_one,
     .step = tuff_postgres_step,
     .row = tuff_postgres_row,
     .changes = tuff_postgres_changes,

@@ -76,7 +76,7 @@ static void on_notice(void *context, const PGresult *result) {
                         .message = field(result, PG_DIAG_MESSAGE_PRIMARY),
                         .detail = field(result, PG_DIAG_MESSAGE_DETAIL),
                         .hint = field(result, PG_DIAG_MESSAGE_HINT)};
-  if (tuff_postgres_ends_session(notice.sqlstate)) database->lost = true;
+  if (tuff_postgres_ends_session(result)) database->lost = true;
   if (!notice.severity[0]) notice.severity = "NOTICE";
   if (is_heard(&database->messages, notice.severity))
     keep(&database->messages, &notice);
@@ -134,7 +134,8 @@ static bool run(tuff_postgres_database *database, const char *command,
     if (*from == '"') *at++ = '"';
     *at++ = *from;
   }
-  strcpy(at, "\"");
+  *at++ = '"';
+  *at = '\0';
   bool done = tuff_postgres_exec(database, sql, err);
   tuff_postgres_host->alloc(sql, 0);
   return done;
@@ -256,9 +257,10 @@ static bool wait_for_one(void *context, int64_t until_us, size_t *count,
     *count = messages->count;
     if (*count) return true;
     if (!received) return false;
-    if (!alive || database->lost) return tuff_postgres_connect_again(database, err);
+    if (!alive) database->lost = true;
+    if (database->lost) return tuff_postgres_ready(database, err);
     if (tuff_postgres_host->now_us() >= until_us) return true;
-    if (!tuff_postgres_wait_until(database, until_us, err)) return false;
+    if (!tuff_postgres_await_input(database, until_us, err)) return false;
   }
 }
 
