@@ -195,10 +195,14 @@ static bool listen_to(void *context, const char *channel, bool on, tuff_error *e
 bool tuff_postgres_listen_again(tuff_postgres_database *database, tuff_error *err) {
   static const tuff_notice lost = {"WARNING", "",
                                    "the connection was lost and made anew",
-                                   "Notifications may have been missed meanwhile.", ""};
+                                   "Temporary tables and settings of the session are "
+                                   "gone, and notifications may have been missed.",
+                                   ""};
   tuff_postgres_messages *messages = &database->messages;
   const tuff_postgres_channel *channel = messages->channels;
-  if (channel && messages->hearing != TUFF_HEAR_NONE) keep(messages, &lost);
+  bool first = database->epoch == 1;
+  if (!first && !database->pooler && messages->hearing != TUFF_HEAR_NONE)
+    keep(messages, &lost);
   while (channel && run(database, "LISTEN", channel->name, err))
     channel = channel->next;
   return !channel;
