@@ -723,7 +723,8 @@ describe("what a server says", function()
         cut(db)
         assert.are.equal(0, db:poll())
         assert.are.same({ "terminating connection due to administrator command",
-          "the connection was lost and made anew\nTemporary tables and settings of the session are gone, and notifications may have been missed.",
+          "the connection was lost and made anew\nTemporary tables and settings of the session "
+            .. "are gone, and notifications may have been missed.",
         }, warnings)
         other:notify("it's \"more\"", "1")
         other:notify("jobs", "2")
