@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/host.h"
 #include "core/memory.h"
+#include "core/message.h"
 
 enum { SAMPLE = 16 }; /* one run of so many is timed */
 
@@ -71,7 +72,8 @@ static bool prepare_native(tuff_statement *statement, unsigned flags, tuff_error
                      .uses = tokenized->uses,
                      .targets = tokenized->targets,
                      .table_count = tokenized->table_count,
-                     .tables = tokenized->tables};
+                     .tables = tokenized->tables,
+                     .modifies = tokenized->modifies};
   connection->watch.started_us = 0;
   if (!settle_exclusive(connection, err)) return false;
   statement->native =
@@ -121,6 +123,7 @@ tuff_statement *tuff_statement_prepare(tuff_connection *connection, const char *
     return statement;
   tuff_transaction_note_error(connection, true, err);
   tuff_statement_finish(statement);
+  tuff_message_tell(connection);
   return NULL;
 }
 
@@ -269,6 +272,7 @@ void tuff_statement_rewind(tuff_statement *statement) {
   connection->driver->reset(statement->native);
   connection->counters.rows += statement->rows;
   if (TUFF_UNLIKELY(statement->sampled_us)) report(statement);
+  tuff_message_tell(connection);
   statement->rows = 0;
   statement->one = statement->skipped = false;
 }

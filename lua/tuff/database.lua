@@ -6,6 +6,7 @@ local functions = require "tuff.functions"
 local hooks = require "tuff.hooks"
 local identifier = require "tuff.identifier"
 local insert = require "tuff.insert"
+local messages = require "tuff.messages"
 local options_of = require "tuff.options"
 local transaction = require "tuff.transaction"
 
@@ -46,9 +47,12 @@ function M.open(options)
   local given = options_of.for_core(options)
   given.driver = driver_of(options.path)
   local db = core.open(given)
+  -- A second connection finds a file where this one did, and needs a URL with its secrets.
+  if not given.driver then options.path, options.follow = db.path, nil end
   local state = core.state(db)
   state.options, state.retry, state.path = options, options.retry, db.path
   state.dialect = require("tuff.dialect." .. db.engine)
+  hooks.on_notice(db, nil)
   return db
 end
 
@@ -65,8 +69,6 @@ function Database:reader()
   for name, value in pairs(core.state(self).options) do
     if options[name] == nil then options[name] = value end
   end
-  -- A file may be looked for from another directory by now; a URL has secrets that path has not.
-  if not driver_of(options.path) then options.path, options.follow = self.path, nil end
   return M.open(options)
 end
 
@@ -131,8 +133,12 @@ Database.define_collation = functions.define_collation
 Database.load_extension = functions.load_extension
 Database.trace = hooks.trace
 Database.progress = hooks.progress
+Database.on_notice = hooks.on_notice
 Database.on_warning = hooks.on_warning
 Database.warn = hooks.warn
+Database.listen = messages.listen
+Database.notify = messages.notify
+Database.poll = messages.poll
 Database.close = transaction.close
 Database.transaction = transaction.transaction
 Database.read = transaction.read

@@ -238,11 +238,24 @@ function postgres.url()
   return shared:url()
 end
 
---- The server itself, on which a spec does nothing that others would notice.
----@return table server
-function postgres.shared()
+--- Makes an empty database on the shared server; one of that name is removed.
+---@param name string a word
+---@return string|nil url
+---@return string|nil reason why there is none
+function postgres.create(name)
+  local reason = postgres.missing()
+  if reason then return nil, reason end
+  postgres.drop(name)
+  shared:sql("create database " .. name)
+  -- The directory as a host: what a page writes behind the name still fits.
+  return ("postgres://tester@%s/%s"):format(encoded(shared.directory), name)
+end
+
+--- Removes a database of the shared server, whoever is connected to it.
+---@param name string
+function postgres.drop(name)
   postgres.url()
-  return shared
+  shared:sql(("drop database if exists %s with (force)"):format(name))
 end
 
 return postgres
