@@ -9,7 +9,6 @@
 -- `postgres://localhost/shop` in a block is a new database of that name, on a server of our own.
 
 local lfs = require "lfs"
-local tuff = require "tuff"
 local postgres = require "spec.support.postgres"
 local temporary = require "spec.support.temporary"
 
