@@ -82,6 +82,64 @@ describe("a value of PostgreSQL", function()
     end)
   end)
 
+  describe("beside one of a type that is not known is what it is alone:", function()
+    -- Such a row comes as text, in whose form the session has a say.
+    local function alike(expression)
+      assert.are.same(db:value("select " .. expression),
+        db:row("select point(0, 0) as p, " .. expression .. " as it").it)
+    end
+
+    it("a float", function()
+      for _, float in ipairs { "0.1", "1e-40", "3.4e38", "'-0'", "'Infinity'" } do
+        alike(float .. "::float4")
+        alike(float .. "::float8")
+      end
+    end)
+
+    it("a time in any zone", function()
+      for _, zone in ipairs { "UTC", "Europe/Berlin", "Asia/Kathmandu", "America/New_York",
+        "Africa/Monrovia" } do
+        db:run(("set timezone = '%s'"):format(zone))
+        for _, time in ipairs {
+          "2026-11-21 10:00:00+00", "2026-07-21 23:59:59.999999+00", "2000-02-29 00:00:00.5+00",
+          "1900-01-01 00:00:00.000001+00", "0001-01-01 00:00:00+00", "0044-03-15 12:00:00+00 BC",
+          "12026-11-21 10:00:00+00", "infinity", "-infinity",
+        } do
+          alike(("timestamptz '%s'"):format(time))
+          alike(("timestamp '%s'"):format(time))
+          alike(("date '%s'"):format(time))
+        end
+      end
+    end)
+
+    it("bytes in any form", function()
+      local all = {}
+      for byte = 0, 255 do all[#all + 1] = string.char(byte) end
+      local bytes = tuff.blob(table.concat(all) .. "\\\\x41\\")
+      for _, form in ipairs { "hex", "escape" } do
+        db:run(("set bytea_output = '%s'"):format(form))
+        assert.are.equal(tostring(bytes), db:row("select point(0, 0) as p, ?::bytea as it", bytes).it)
+        alike "''::bytea"
+        alike "'\\x5c78'::bytea"
+      end
+    end)
+
+    it("a date in another form is refused", function()
+      for _, style in ipairs { "German", "SQL", "Postgres" } do
+        db:run(("set datestyle = '%s'"):format(style))
+        for _, expression in ipairs { "now()", "current_date", "localtimestamp" } do
+          errors.mentions(errors.expect("unsupported", db.row, db,
+            "select point(0, 0) as p, " .. expression .. " as it"), "datestyle")
+          errors.expect("unsupported", function()
+            for _ in db:rows("select point(0, 0) as p, " .. expression
+              .. " as it from generate_series(1, 1000)") do end
+          end)
+          assert.are.equal("string", type(db:value("select " .. expression)))
+        end
+      end
+    end)
+  end)
+
   it("of a domain is one of the type below", function()
     assert.are.equal(5, read "5::positive")
     assert.are.equal("integer", math.type(read "5::positive"))

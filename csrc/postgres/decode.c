@@ -100,6 +100,15 @@ static void date_of(int64_t day, int64_t *year, int *month, int *date) {
   *year = year_of_era + era * 400 + (*month <= 2);
 }
 
+/* The other way round. */
+static int64_t day_of(int64_t year, int month, int date) {
+  year -= month <= 2;
+  int64_t era = (year >= 0 ? year : year - 399) / 400;
+  int64_t of_era = year - era * 400;
+  int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + date - 1;
+  return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 730425;
+}
+
 /* So many decimal digits, with zeros in front; gives their end. */
 static char *write_digits(char *out, unsigned value, int digits) {
   for (int i = digits - 1; i >= 0; i--, value /= 10) out[i] = (char)('0' + value % 10);
@@ -295,26 +304,79 @@ static bool decode_binary(tuff_postgres_statement *statement, Oid type,
 
 static int hex_digit(char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; }
 
-/* "2026-11-21 10:00:00.5+00" */
-static size_t rewrite_timestamp(char *out, const char *text, size_t size) {
-  const char *dot = memchr(text, '.', size);
-  size_t digits = dot ? strspn(dot + 1, "0123456789") : 0;
-  if (size < 19 || text[10] != ' ' || digits > 6) {
-    memcpy(out, text, size < MOST_NUMBER ? size : MOST_NUMBER);
-    return size < MOST_NUMBER ? size : MOST_NUMBER;
+/* "2026-11-21 11:30:00.5+01:30", in the zone of the session and perhaps with " BC", as
+ * microseconds from 2000-01-01 in UTC. False: it is none. */
+static bool read_timestamp(const char *text, int64_t *us) {
+  int year, month, date, hour, minute, second, size;
+  if (sscanf(text, "%d-%2d-%2d %2d:%2d:%2d%n", &year, &month, &date, &hour, &minute,
+             &second, &size) != 6)
+    return false;
+  const char *at = text + size;
+  int fraction = 0;
+  if (*at == '.') {
+    int unit = 100000;
+    for (at++; *at >= '0' && *at <= '9'; at++, unit /= 10)
+      fraction += unit * (*at - '0');
   }
-  memcpy(out, text, 19);
-  out[10] = 'T';
-  memset(out + 19, '0', 8);
-  out[19] = '.';
-  out[26] = 'Z';
-  if (dot) memcpy(out + 20, dot + 1, digits);
-  return 27;
+  int east = *at == '-' ? -1 : 1, hours, minutes = 0, seconds = 0;
+  if ((*at != '+' && *at != '-') ||
+      sscanf(at + 1, "%2d:%2d:%2d", &hours, &minutes, &seconds) < 1)
+    return false;
+  if (strstr(at, " BC")) year = 1 - year;
+  int64_t of_day = ((int64_t)hour - (int64_t)east * hours) * 3600 +
+                   ((int64_t)minute - (int64_t)east * minutes) * 60 + second -
+                   (int64_t)east * seconds;
+  *us = (day_of(year, month, date) * 86400 + of_day) * 1000000 + fraction;
+  return true;
+}
+
+/* The session may write dates in another form than the one that was asked for. */
+static bool check_iso(const char *text, tuff_error *err) {
+  if (strspn(text, "0123456789") >= 4 || strstr(text, "infinity")) return true;
+  const tuff_host *host = tuff_postgres_host;
+  host->fail(err, TUFF_UNSUPPORTED,
+             "a date beside a value of a type that is not known "
+             "can be read in ISO form only");
+  host->hint(err, "set datestyle = 'ISO', or select the other value as its ::text");
+  return false;
+}
+
+static bool decode_timestamp(tuff_postgres_statement *statement, const char *text,
+                             size_t size, tuff_value *value) {
+  int64_t us;
+  if (!read_timestamp(text, &us)) { /* infinity */
+    set_text(value, TUFF_TEXT, text, size);
+    return true;
+  }
+  char *out = reserve(statement, MOST_NUMBER);
+  return out &&
+         set_written(statement, value, TUFF_TEXT, write_timestamp(out, us, true));
+}
+
+/* "\\x00ff", or with bytea_output = 'escape' "\\000\\377". */
+static bool decode_bytes(tuff_postgres_statement *statement, const char *text,
+                         size_t size, tuff_value *value) {
+  char *out = reserve(statement, size + 1), *to = out;
+  if (!out) return false;
+  if (strncmp(text, "\\x", 2) == 0) {
+    for (size_t i = 2; i + 1 < size; i += 2)
+      *to++ = (char)(hex_digit(text[i]) << 4 | hex_digit(text[i + 1]));
+  } else {
+    for (size_t i = 0; i < size; i++) {
+      bool octal = text[i] == '\\' && text[i + 1] != '\\';
+      if (octal)
+        *to++ = (char)((text[i + 1] - '0') << 6 | (text[i + 2] - '0') << 3 |
+                       (text[i + 3] - '0'));
+      else
+        *to++ = text[i];
+      if (text[i] == '\\') i += octal ? 3 : 1;
+    }
+  }
+  return set_written(statement, value, TUFF_BLOB, (size_t)(to - out));
 }
 
 static bool decode_text(tuff_postgres_statement *statement, Oid type, const char *bytes,
-                        size_t size, tuff_value *value) {
-  char *out;
+                        size_t size, tuff_value *value, tuff_error *err) {
   switch (type) {
     case PG_BOOL:
       value->kind = TUFF_BOOLEAN;
@@ -328,20 +390,20 @@ static bool decode_text(tuff_postgres_statement *statement, Oid type, const char
       value->integer = strtoll(bytes, NULL, 10);
       return true;
     case PG_FLOAT4:
+      value->kind = TUFF_REAL;
+      value->real = strtof(bytes, NULL);
+      return true;
     case PG_FLOAT8:
       value->kind = TUFF_REAL;
       value->real = strtod(bytes, NULL);
       return true;
-    case PG_BYTEA:
-      out = reserve(statement, size / 2 + 1);
-      if (!out) return false;
-      for (size_t i = 2; i + 1 < size; i += 2)
-        out[i / 2 - 1] = (char)(hex_digit(bytes[i]) << 4 | hex_digit(bytes[i + 1]));
-      return set_written(statement, value, TUFF_BLOB, size / 2 - 1);
+    case PG_BYTEA: return decode_bytes(statement, bytes, size, value);
     case PG_TIMESTAMPTZ:
-      out = reserve(statement, MOST_NUMBER);
-      return out && set_written(statement, value, TUFF_TEXT,
-                                rewrite_timestamp(out, bytes, size));
+      return check_iso(bytes, err) && decode_timestamp(statement, bytes, size, value);
+    case PG_DATE:
+    case PG_TIMESTAMP:
+      set_text(value, TUFF_TEXT, bytes, size);
+      return check_iso(bytes, err);
     case PG_JSON:
     case PG_JSONB: set_text(value, TUFF_JSON, bytes, size); return true;
     case PG_VOID: value->kind = TUFF_NULL; return true;
@@ -365,8 +427,8 @@ bool tuff_postgres_decode(tuff_postgres_statement *statement, tuff_value *row,
     bool good =
         statement->binary
             ? decode_binary(statement, statement->column[i], bytes, size, &row[i])
-            : decode_text(statement, statement->column[i], bytes, size, &row[i]);
-    if (!good) return tuff_postgres_fail_memory(err);
+            : decode_text(statement, statement->column[i], bytes, size, &row[i], err);
+    if (!good) return tuff_postgres_fail_memory(err); /* unless it has another reason */
   }
   /* Now the block does not move any more. */
   if (statement->scratch_size == 0) return true;
