@@ -106,6 +106,14 @@ bool tuff_postgres_encode(tuff_postgres_statement *statement,
                           tuff_postgres_parameters *parameters, tuff_error *err);
 void tuff_postgres_parameters_free(tuff_postgres_parameters *parameters);
 
+/* Puts bytes at the end. False: no memory. */
+bool tuff_postgres_append(tuff_postgres_parameters *parameters, const void *bytes,
+                          size_t size);
+
+/* json.c: writes the numbers of the JSON that stands from `start` to the end in the
+ * form in which jsonb keeps them as they are. False: no memory. */
+bool tuff_postgres_spell_numbers(tuff_postgres_parameters *parameters, size_t start);
+
 /* decode.c */
 bool tuff_postgres_is_binary(Oid type);
 bool tuff_postgres_decode(tuff_postgres_statement *statement, const PGresult *result,
@@ -133,7 +141,13 @@ enum {
   PG_NUMERIC = 1700,
   PG_VOID = 2278,
   PG_UUID = 2950,
-  PG_JSONB = 3802
+  PG_JSONB = 3802,
+  PG_BYTEA_ARRAY = 1001,
+  PG_INT2_ARRAY = 1005,
+  PG_INT4_ARRAY = 1007,
+  PG_TEXT_ARRAY = 1009,
+  PG_INT8_ARRAY = 1016,
+  PG_FLOAT8_ARRAY = 1022
 };
 
 #endif
