@@ -23,11 +23,18 @@ static void interrupt(void *context) {
 
 const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
   static const char *const schemes[] = {NULL};
-  static const char *const features[] = {
-      "attach",    "blobs",     "continue_after_error",
-      "functions", "reader",    "flexible_types",
-      "returning", "savepoint", "wal",
-      NULL};
+  static const char *const features[] = {"attach",
+                                         "blobs",
+                                         "continue_after_error",
+                                         "exact_decimals",
+                                         "flexible_types",
+                                         "functions",
+                                         "json_text",
+                                         "reader",
+                                         "returning",
+                                         "savepoint",
+                                         "wal",
+                                         NULL};
   static const tuff_driver driver = {
       .abi = TUFF_ABI,
       .size = sizeof driver,

@@ -10,7 +10,7 @@
 --
 --     fixture.each_engine("a transaction", function(engine)
 --       local db
---       before_each(function() db = engine.database("create table t(id {key}, at {timestamp})") end)
+--       before_each(function() db = engine.database "create table t(id {key}, at {timestamp})" end)
 
 local busted = require "busted"
 local tuff = require "tuff"
