@@ -16,9 +16,9 @@ static void interrupt(void *context) {
 }
 
 static const char *const schemes[] = {"postgres", "postgresql", NULL};
-static const char *const features[] = {
-    "boolean_type", "negative_zero", "rich_types", "reader",
-    "returning",    "savepoint",     "isolation",  NULL};
+static const char *const features[] = {"boolean_type", "isolation", "negative_zero",
+                                       "reader",       "returning", "rich_types",
+                                       "savepoint",    NULL};
 
 static const tuff_driver driver = {
     .abi = TUFF_ABI,

@@ -33,6 +33,7 @@ const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
                                          "reader",
                                          "returning",
                                          "savepoint",
+                                         "single_writer",
                                          "wal",
                                          NULL};
   static const tuff_driver driver = {
