@@ -247,6 +247,7 @@ typedef struct tuff_options {
   bool legacy_quotes;  /* "text" may be a string */
   bool normal;         /* durability = "normal" */
   bool delete_journal; /* journal = "delete" */
+  bool pooler; /* sessions of the server are shared: nothing is left in one */
   int64_t connect_us;  /* most time to reach a server; 0: no limit */
   int64_t page_size;   /* bytes, of a new database; 0: the engine's own */
   int64_t cache_bytes; /* for pages in memory; 0: the driver's own */

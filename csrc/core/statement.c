@@ -38,6 +38,7 @@ static void link_statement(tuff_connection *connection, tuff_statement *statemen
 
 static bool fit_row(tuff_statement *statement, tuff_error *err) {
   unsigned columns = statement->shape->columns;
+  statement->row_generation = statement->shape->generation;
   if (columns <= statement->row_room) return true;
   tuff_value *grown = tuff_alloc(statement->row, columns * sizeof *grown);
   if (!grown) return tuff_fail_memory(err);
@@ -148,6 +149,7 @@ tuff_statement *tuff_statement_checkout(tuff_connection *connection, const char 
 /* Names the parameter whose value was refused. */
 static bool refused_value(tuff_statement *statement, tuff_error *err) {
   statement->failed = err->code;
+  map_offset(&statement->tokenized, err);
   tuff_transaction_note_error(statement->connection, true, err);
   if (err->parameter < 0) return false;
   unsigned number = (unsigned)err->parameter;
@@ -214,6 +216,9 @@ tuff_result tuff_statement_step(tuff_statement *statement, tuff_error *err) {
     return TUFF_DONE;
   }
   uint64_t generation = statement->shape->generation;
+  if (TUFF_UNLIKELY(statement->row_generation != generation) &&
+      !fit_row(statement, err))
+    return failed(statement, err);
   statement->stepping = true;
   connection->stepping++;
   tuff_result result = connection->driver->step(statement->native, statement->row, err);

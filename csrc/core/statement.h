@@ -13,6 +13,7 @@ typedef struct tuff_statement {
   const tuff_shape *shape;
   tuff_value *row; /* shape->columns views, valid until the next step */
   unsigned row_room;
+  uint64_t row_generation; /* of the shape that ->row has room for */
 
   char *source; /* the script's own text, terminated */
   size_t size;

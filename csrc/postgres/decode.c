@@ -108,6 +108,17 @@ static int64_t day_of(int64_t year, int month, int date) {
   return era * 146097 + of_era - 730425;
 }
 
+/* So many decimal digits, with zeros in front; gives their end. */
+static char *write_digits(char *out, unsigned value, int digits) {
+  for (int i = digits - 1; i >= 0; i--, value /= 10) out[i] = (char)('0' + value % 10);
+  return out + digits;
+}
+
+static char *write_year(char *out, int64_t year) {
+  if (year >= 0 && year <= 9999) return write_digits(out, (unsigned)year, 4);
+  return out + sprintf(out, "%s%04lld", year < 0 ? "-" : "", llabs(year));
+}
+
 /* Microseconds from 2000-01-01 in UTC. */
 static size_t write_timestamp(char *out, int64_t us) {
   enum { DAY_S = 86400 };
@@ -121,9 +132,20 @@ static size_t write_timestamp(char *out, int64_t us) {
   }
   int month, date, second = (int)(rest / 1000000);
   date_of(day, &year, &month, &date);
-  return (size_t)snprintf(out, MOST_NUMBER, "%s%04lld-%02d-%02dT%02d:%02d:%02d.%06dZ",
-                          year < 0 ? "-" : "", llabs(year), month, date, second / 3600,
-                          second / 60 % 60, second % 60, (int)(rest % 1000000));
+  const struct {
+    char before;
+    unsigned value;
+    int digits;
+  } parts[] = {{'-', (unsigned)month, 2},         {'-', (unsigned)date, 2},
+               {'T', (unsigned)second / 3600, 2}, {':', (unsigned)second / 60 % 60, 2},
+               {':', (unsigned)second % 60, 2},   {'.', (unsigned)(rest % 1000000), 6}};
+  char *at = write_year(out, year);
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    *at++ = parts[i].before;
+    at = write_digits(at, parts[i].value, parts[i].digits);
+  }
+  *at++ = 'Z';
+  return (size_t)(at - out);
 }
 
 static size_t write_uuid(char *out, const char *bytes) {
@@ -155,15 +177,18 @@ static size_t write_numeric(char *out, const char *bytes) {
   if (weight < 0) *at++ = '0';
   for (int group = 0; group <= weight; group++) {
     unsigned digits = group < groups ? read16(bytes + 8 + (ptrdiff_t)2 * group) : 0;
-    at += sprintf(at, group ? "%04u" : "%u", digits);
+    if (group)
+      at = write_digits(at, digits, 4);
+    else
+      at += sprintf(at, "%u", digits);
   }
   if (scale == 0) return (size_t)(at - out);
   *at++ = '.';
   char *end = at + scale;
   for (int group = weight + 1; at < end; group++) {
     bool there = group >= 0 && group < groups;
-    at += sprintf(at, "%04u",
-                  there ? (unsigned)read16(bytes + 8 + (ptrdiff_t)2 * group) : 0);
+    at = write_digits(
+        at, there ? (unsigned)read16(bytes + 8 + (ptrdiff_t)2 * group) : 0, 4);
   }
   return (size_t)(end - out);
 }

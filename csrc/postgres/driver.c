@@ -7,13 +7,7 @@ static const char *path_of(void *context) {
   return ((tuff_postgres_database *)context)->path;
 }
 
-static void interrupt(void *context) {
-  const tuff_postgres_database *database = context;
-  char reason[256];
-  PGcancel *canceller = PQgetCancel(database->handle);
-  if (canceller) PQcancel(canceller, reason, sizeof reason);
-  PQfreeCancel(canceller);
-}
+static void interrupt(void *context) { tuff_postgres_cancel(context); }
 
 static const char *const schemes[] = {"postgres", "postgresql", NULL};
 static const char *const features[] = {"boolean_type", "isolation", "negative_zero",

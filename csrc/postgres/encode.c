@@ -12,13 +12,6 @@
 
 enum { TEXT_FORMAT, BINARY_FORMAT };
 
-/* Where a value stands in the block of bytes: it may move while it grows. */
-typedef struct piece {
-  size_t at;
-  int size, format;
-  bool null;
-} piece;
-
 bool tuff_postgres_append(tuff_postgres_parameters *parameters, const void *bytes,
                           size_t size) {
   if (parameters->size + size > parameters->room) {
@@ -204,8 +197,8 @@ static bool write_json(tuff_postgres_parameters *parameters, Oid type,
 
 /* ---- what goes into a column ---- */
 
-/* Whether the value is what will be stored, and not a part of it, and not compared. */
-static bool is_assigned(const tuff_postgres_statement *statement, unsigned number) {
+bool tuff_postgres_is_assigned(const tuff_postgres_statement *statement,
+                               unsigned number) {
   for (unsigned i = 0; i < statement->sql.uses; i++) {
     const tuff_target *target = &statement->sql.targets[i];
     if (target->parameter == number && target->table.size && !target->compared &&
@@ -382,9 +375,9 @@ static bool write_binary(tuff_postgres_parameters *parameters, Oid type,
 
 /* ---- one value, and all of them ---- */
 
-static bool write_value(const tuff_postgres_statement *statement, unsigned number,
-                        tuff_postgres_parameters *parameters, piece *piece,
+static bool write_value(tuff_postgres_statement *statement, unsigned number,
                         tuff_error *err) {
+  tuff_postgres_parameters *parameters = &statement->parameters;
   const tuff_value *value = &statement->values[number];
   Oid type = statement->parameter[number];
   bool good = true;
@@ -392,57 +385,68 @@ static bool write_value(const tuff_postgres_statement *statement, unsigned numbe
   if (value->kind == TUFF_REAL && value->real != value->real)
     return refuse(err, TUFF_RANGE, "NaN cannot be stored", NULL);
   if (write_binary(parameters, type, value, err, &good)) {
-    piece->format = BINARY_FORMAT;
+    parameters->formats[number] = BINARY_FORMAT;
     return good;
   }
   if (type == PG_JSON || type == PG_JSONB)
     return write_json(parameters, type, value, err);
   bool strict = type == PG_NUMERIC || type == PG_TIMESTAMPTZ || type == PG_BOOL;
-  if (strict && is_assigned(statement, number) && !check_assigned(type, value, err))
+  if (strict && tuff_postgres_is_assigned(statement, number) &&
+      !check_assigned(type, value, err))
     return false;
   return write_text(parameters, type, value, err);
 }
 
-static bool encode(const tuff_postgres_statement *statement, unsigned number,
-                   tuff_postgres_parameters *parameters, piece *piece,
+static bool encode(tuff_postgres_statement *statement, unsigned number,
                    tuff_error *err) {
-  bool null = statement->values[number].kind == TUFF_NULL;
-  *piece = (struct piece){.at = parameters->size, .null = null};
-  if (null) return true;
-  if (!write_value(statement, number, parameters, piece, err)) return false;
-  piece->size = (int)(parameters->size - piece->at);
+  tuff_postgres_parameters *parameters = &statement->parameters;
+  parameters->places[number] = parameters->size;
+  parameters->formats[number] = TEXT_FORMAT;
+  if (statement->values[number].kind == TUFF_NULL) return true;
+  if (!write_value(statement, number, err)) return false;
+  parameters->sizes[number] = (int)(parameters->size - parameters->places[number]);
   return write(parameters, "", 1, err); /* texts are terminated */
 }
 
-bool tuff_postgres_encode(tuff_postgres_statement *statement,
-                          tuff_postgres_parameters *parameters, tuff_error *err) {
+bool tuff_postgres_encode(tuff_postgres_statement *statement, tuff_error *err) {
+  enum { MOST_KEPT = 64 * 1024 };
+  tuff_postgres_parameters *parameters = &statement->parameters;
+  unsigned count = statement->sql.parameters;
+  if (parameters->room > MOST_KEPT) { /* of a large value */
+    tuff_postgres_host->alloc(parameters->bytes, 0);
+    parameters->bytes = NULL;
+    parameters->room = 0;
+  }
+  parameters->size = 0;
+  for (unsigned i = 0; i < count; i++) {
+    if (encode(statement, i, err)) continue;
+    if (err) err->parameter = (int)i;
+    return false;
+  }
+  for (unsigned i = 0; i < count; i++) {
+    bool null = statement->values[i].kind == TUFF_NULL;
+    parameters->values[i] = null ? NULL : parameters->bytes + parameters->places[i];
+  }
+  return true;
+}
+
+bool tuff_postgres_parameters_allocate(tuff_postgres_parameters *parameters,
+                                       unsigned count) {
   const tuff_host *host = tuff_postgres_host;
-  unsigned count = statement->shape.parameters;
-  *parameters = (tuff_postgres_parameters){0};
-  if (count == 0) return true;
   parameters->values = host->alloc(NULL, count * sizeof *parameters->values);
-  parameters->sizes = host->alloc(NULL, (size_t)2 * count * sizeof(int));
-  piece *pieces = host->alloc(NULL, count * sizeof *pieces);
-  bool good = parameters->values && parameters->sizes && pieces;
-  if (!good) tuff_postgres_fail_memory(err);
-  for (unsigned i = 0; good && i < count; i++) {
-    good = encode(statement, i, parameters, &pieces[i], err);
-    if (!good && err) err->parameter = (int)i;
-  }
-  if (good) parameters->formats = parameters->sizes + count;
-  for (unsigned i = 0; good && i < count; i++) {
-    parameters->values[i] = pieces[i].null ? NULL : parameters->bytes + pieces[i].at;
-    parameters->sizes[i] = pieces[i].size;
-    parameters->formats[i] = pieces[i].format;
-  }
-  host->alloc(pieces, 0);
-  if (!good) tuff_postgres_parameters_free(parameters);
-  return good;
+  parameters->places = host->alloc(NULL, count * sizeof *parameters->places);
+  parameters->sizes = host->alloc(NULL, count * sizeof *parameters->sizes);
+  parameters->formats = host->alloc(NULL, count * sizeof *parameters->formats);
+  return parameters->values && parameters->places && parameters->sizes &&
+         parameters->formats;
 }
 
 void tuff_postgres_parameters_free(tuff_postgres_parameters *parameters) {
-  tuff_postgres_host->alloc(parameters->values, 0);
-  tuff_postgres_host->alloc(parameters->sizes, 0);
-  tuff_postgres_host->alloc(parameters->bytes, 0);
+  const tuff_host *host = tuff_postgres_host;
+  host->alloc(parameters->values, 0);
+  host->alloc(parameters->places, 0);
+  host->alloc(parameters->sizes, 0);
+  host->alloc(parameters->formats, 0);
+  host->alloc(parameters->bytes, 0);
   *parameters = (tuff_postgres_parameters){0};
 }
