@@ -2,18 +2,17 @@ local tuff = require "tuff"
 local errors = require "spec.support.errors"
 local fixture = require "spec.support.fixture"
 
-describe("inserting", function()
+fixture.each_engine("inserting", function(engine)
   local db
 
   before_each(function()
-    db = fixture.memory [[
-      create table images(id integer primary key, path text unique, score real default 5.0,
-        favorite boolean not null default false);
-      create table codes(code text primary key, label text) without rowid;
-      create table pairs(a integer, b text, n integer, primary key (a, b)) without rowid;
+    db = engine.database [[
+      create table images(id {key}, path text unique, score {real} default 5.0,
+        favorite {boolean} not null default false);
+      create table codes(code text primary key, label text);
+      create table pairs(a integer, b text, n integer, primary key (a, b));
     ]]
   end)
-  fixture.clean_up()
 
   local function all(name)
     return db:all(("select * from %s order by 1, 2"):format(name or "images"))

@@ -21,13 +21,13 @@ local frame = [[
     db:value("select count(*) from t"))
 ]]
 
-describe("Ctrl-C", function()
+fixture.each_engine("Ctrl-C", function(engine)
   local path, db
 
   before_each(function()
-    path, db = fixture.database("create table t(x); insert into t values (1)")
+    db = engine.database("create table t(x integer); insert into t values (1)")
+    path = engine.path()
   end)
-  fixture.clean_up()
 
   local function interrupted(work)
     local child = process.start({ chunk = frame:format(work), arguments = { path } })

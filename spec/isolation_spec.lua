@@ -183,7 +183,7 @@ fixture.each_engine("the isolation of a transaction", function(engine)
       local runs, refused = 0, nil
       --- Takes one of two away, if the other one is still there.
       local function take(connection, id, between)
-        if connection:value("select sum(n) from n") == 2 then
+        if connection:value("select count(*) from n where n = 1") == 2 then
           if between then between() end
           connection:run("update n set n = 0 where id = ?", id)
         end
@@ -195,7 +195,7 @@ fixture.each_engine("the isolation of a transaction", function(engine)
           refused = not ok and err.code
         end)
       end)
-      assert.are.equal(1, db:value("select sum(n) from n"))
+      assert.are.equal(1, db:value("select count(*) from n where n = 1"))
       if engine.supports("single_writer") then
         assert.are.same({ 1, "busy" }, { runs, refused })
       else

@@ -16,16 +16,15 @@ local committer = [[
   end
 ]]
 
-describe("a loop over rows", function()
-  local path, db
+fixture.each_engine("a loop over rows", function(engine)
+  local db
 
   before_each(function()
-    path, db = fixture.database(
-      "create table t(id integer primary key, n integer, text text); create index tn on t(n)")
-    db:run("insert into t with recursive c(i) as (select 1 union all select i + 1 from c "
-      .. "where i < " .. many .. ") select i, i, 'text ' || i from c")
+    db = engine.database(
+      "create table t(id {key}, n {integer}, text text); create index tn on t(n)")
+    db:run("insert into t(n, text) with recursive c(i) as (select 1 union all select i + 1 from c "
+      .. "where i < " .. many .. ") select i, 'text ' || i from c")
   end)
-  fixture.clean_up()
 
   local function each_once(seen)
     assert.are.equal(many, #seen)
@@ -192,7 +191,7 @@ describe("a loop over rows", function()
   describe("with another process that commits meanwhile", function()
     --- Such a process: what lets it commit a statement, and what ends it.
     local function another()
-      local child = process.start({ chunk = committer, arguments = { path } })
+      local child = process.start({ chunk = committer, arguments = { engine.path() } })
       local function commit(sql)
         child:send(sql)
         child:expect("done")
@@ -301,7 +300,7 @@ describe("a loop over rows", function()
         end
       end
       db:run("insert into t(n) values (1)")
-      local other <close> = tuff.open(path, { busy_timeout = 20 })
+      local other <close> = engine.open { busy_timeout = 20 }
       other:run("insert into t(n) values (2)")
       db:run("insert into t(n) values (3)")
       assert.are.equal(many + 3, db:value("select count(*) from t"))

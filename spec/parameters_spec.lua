@@ -189,7 +189,7 @@ fixture.each_engine("parameters", function(engine)
       assert.are.equal(1, db:value("select min(?) from t", 1))
       db:exec("create table u(admin integer, begin_in integer); insert into u values (1, 2)")
       assert.are.equal(1, db:value("select count(*) from u where admin = ? and begin_in = ?", 1, 2))
-      assert.are.equal(7, db:value('select "in" + ? from (select 5 as "in")', 2))
+      assert.are.equal(7, db:value('select "in" + ? from (select 5 as "in") as t', 2))
     end)
 
     it("takes texts, floats, blobs, booleans and large integers as they are", function()

@@ -3,11 +3,10 @@ local errors = require "spec.support.errors"
 local fixture = require "spec.support.fixture"
 local temporary = require "spec.support.temporary"
 
-describe("a script", function()
+fixture.each_engine("a script", function(engine)
   local db
 
-  before_each(function() db = fixture.memory() end)
-  fixture.clean_up()
+  before_each(function() db = engine.database() end)
 
   local function count(name)
     return db:value("select count(*) from " .. name)

@@ -98,8 +98,7 @@ static PQconninfoOption *parse(const char *url, tuff_error *err) {
 /* On an idle socket the server's last word comes as a notice, too. */
 static void take_notice(void *context, const PGresult *result) {
   tuff_postgres_database *database = context;
-  const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-  if (tuff_postgres_ends_session(state)) database->lost = true;
+  if (tuff_postgres_ends_session(result)) database->lost = true;
 }
 
 /* A new session, in place of one that is lost. */
@@ -193,20 +192,20 @@ void tuff_postgres_close(void *context, bool collected) {
 
 /* ---- a session that was lost ---- */
 
-bool tuff_postgres_ends_session(const char *state) {
-  return state && (strncmp(state, "08", 2) == 0 || strncmp(state, "57P0", 4) == 0);
+bool tuff_postgres_ends_session(const PGresult *result) {
+  const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+  if (!state) return PQresultStatus(result) == PGRES_FATAL_ERROR;
+  return strncmp(state, "08", 2) == 0 || strncmp(state, "57P0", 4) == 0 ||
+         (severity &&
+          (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0));
 }
 
+/* After a crash of the server the handle may still believe that all is well. */
 bool tuff_postgres_is_lost(tuff_postgres_database *database, const PGresult *result) {
-  if (database->lost || !database->handle ||
-      PQstatus(database->handle) == CONNECTION_BAD)
-    return true;
-  if (!result) return false;
-  /* After a crash of the server the handle may still believe that all is well. */
-  ExecStatusType status = PQresultStatus(result);
-  const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-  if (status == PGRES_FATAL_ERROR && !state) return true;
-  return tuff_postgres_ends_session(state);
+  return database->lost || !database->handle ||
+         PQstatus(database->handle) == CONNECTION_BAD ||
+         (result && tuff_postgres_ends_session(result));
 }
 
 /* Whether the server has ended the session meanwhile. What it says on an idle socket is
@@ -221,6 +220,25 @@ static bool was_ended(tuff_postgres_database *database) {
   return false;
 }
 
+/* A server that has ended the session is often about to start again. */
+static bool connect_patiently(tuff_postgres_database *database, tuff_error *err) {
+  enum { PAUSE_US = 50000, PATIENCE_US = 5000000 };
+  const tuff_host *host = tuff_postgres_host;
+  int64_t patience = database->connect_us ? database->connect_us : PATIENCE_US;
+  int64_t end = host->now_us() + patience;
+  for (;;) {
+    tuff_error refused;
+    refused.code = TUFF_OK;
+    if (connect_anew(database, &refused)) return true;
+    bool late = refused.code != TUFF_CONNECTION || host->now_us() >= end;
+    if (late || host->stop(database->watch, err)) {
+      if (err && err->code == TUFF_OK) *err = refused;
+      return false;
+    }
+    host->sleep_us(PAUSE_US);
+  }
+}
+
 bool tuff_postgres_ready(tuff_postgres_database *database, tuff_error *err) {
   enum { FRESH_US = 1000 }; /* it is too soon to ask again */
   bool fresh =
@@ -228,7 +246,7 @@ bool tuff_postgres_ready(tuff_postgres_database *database, tuff_error *err) {
   if (TUFF_LIKELY(fresh) || !was_ended(database)) return true;
   database->lost = true;
   if (database->inside) return tuff_postgres_fail(database, NULL, err);
-  return connect_anew(database, err);
+  return connect_patiently(database, err);
 }
 
 bool tuff_postgres_connect_again(tuff_postgres_database *database, tuff_error *err) {

@@ -86,7 +86,10 @@ bool tuff_postgres_flush(tuff_postgres_database *database, tuff_error *err);
 /* Reads all results that are left. False and the first error. */
 bool tuff_postgres_drain(tuff_postgres_database *database, tuff_error *err);
 
-/* The same for rows that nobody wants any more: where they are many, the server is told
+/* Asks the server to stop, and drops what it still answers, for a while. */
+void tuff_postgres_give_up(tuff_postgres_database *database);
+
+/* Ends a run whose rows nobody wants any more: where many are left, the server is told
  * to stop, unless that would end a transaction. */
 void tuff_postgres_abandon(tuff_postgres_database *database);
 
@@ -94,12 +97,15 @@ void tuff_postgres_abandon(tuff_postgres_database *database);
  * stop, or the socket is gone. */
 bool tuff_postgres_wait(tuff_postgres_database *database, bool write, tuff_error *err);
 
-/* Asks the server to stop what it does for this session. From any thread. */
-void tuff_postgres_cancel(tuff_postgres_database *database);
-
 /* Runs a text of our own without parameters and result. */
 bool tuff_postgres_exec(tuff_postgres_database *database, const char *sql,
                         tuff_error *err);
+
+/* ---- cancel.c ---- */
+
+/* Asks the server to stop what it does for this session, and waits for so long until it
+ * has heard that. */
+bool tuff_postgres_cancel(tuff_postgres_database *database, int ms);
 
 /* ---- trip.c: several commands in one trip to the server ---- */
 
@@ -150,8 +156,8 @@ bool tuff_postgres_fail_to_connect(tuff_postgres_database *database,
 void *tuff_postgres_open(const tuff_options *options, tuff_watch *watch,
                          tuff_error *err);
 void tuff_postgres_close(void *database, bool collected);
-/* Whether an SQLSTATE, or NULL, says that the session is over. */
-bool tuff_postgres_ends_session(const char *state);
+/* Whether a result or a notice says that the session is over. */
+bool tuff_postgres_ends_session(const PGresult *result);
 bool tuff_postgres_is_lost(tuff_postgres_database *database, const PGresult *result);
 
 /* Before anything is sent: finds out whether the session still stands. Where it does
@@ -246,6 +252,7 @@ enum {
   PG_BPCHAR = 1042,
   PG_VARCHAR = 1043,
   PG_DATE = 1082,
+  PG_TIMESTAMP = 1114,
   PG_TIMESTAMPTZ = 1184,
   PG_NUMERIC = 1700,
   PG_VOID = 2278,

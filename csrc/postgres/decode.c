@@ -28,6 +28,8 @@ bool tuff_postgres_is_binary(Oid type) {
     case PG_BPCHAR:
     case PG_VARCHAR:
     case PG_TIMESTAMPTZ:
+    case PG_TIMESTAMP:
+    case PG_DATE:
     case PG_NUMERIC:
     case PG_VOID:
     case PG_UUID:
@@ -114,38 +116,62 @@ static char *write_digits(char *out, unsigned value, int digits) {
   return out + digits;
 }
 
-static char *write_year(char *out, int64_t year) {
-  if (year >= 0 && year <= 9999) return write_digits(out, (unsigned)year, 4);
-  return out + sprintf(out, "%s%04lld", year < 0 ? "-" : "", llabs(year));
+/* A day counted from 2000-01-01; a year before the first one is marked behind the
+ * whole, as the server does. */
+static char *write_day(char *out, int64_t day, bool *before_christ) {
+  int64_t year;
+  int month, date;
+  date_of(day, &year, &month, &date);
+  *before_christ = year <= 0;
+  if (year <= 0) year = 1 - year;
+  char *at = year <= 9999 ? write_digits(out, (unsigned)year, 4)
+                          : out + sprintf(out, "%lld", (long long)year);
+  *at++ = '-';
+  at = write_digits(at, (unsigned)month, 2);
+  *at++ = '-';
+  return write_digits(at, (unsigned)date, 2);
 }
 
-/* Microseconds from 2000-01-01 in UTC. */
-static size_t write_timestamp(char *out, int64_t us) {
+static size_t end_day(const char *out, char *at, bool before_christ) {
+  if (before_christ) at += sprintf(at, " BC");
+  return (size_t)(at - out);
+}
+
+static size_t write_date(char *out, int32_t day) {
+  if (day == INT32_MAX) return (size_t)sprintf(out, "infinity");
+  if (day == INT32_MIN) return (size_t)sprintf(out, "-infinity");
+  bool before_christ;
+  char *at = write_day(out, day, &before_christ);
+  return end_day(out, at, before_christ);
+}
+
+/* Microseconds from 2000-01-01. With a zone, it is UTC in ISO-8601; without one, it is
+ * as the server writes it. */
+static size_t write_timestamp(char *out, int64_t us, bool zone) {
   enum { DAY_S = 86400 };
   if (us == INT64_MAX) return (size_t)sprintf(out, "infinity");
   if (us == INT64_MIN) return (size_t)sprintf(out, "-infinity");
   const int64_t day_us = INT64_C(1000000) * DAY_S;
-  int64_t day = us / day_us, rest = us % day_us, year;
+  int64_t day = us / day_us, rest = us % day_us;
   if (rest < 0) {
     rest += day_us;
     day--;
   }
-  int month, date, second = (int)(rest / 1000000);
-  date_of(day, &year, &month, &date);
-  const struct {
-    char before;
-    unsigned value;
-    int digits;
-  } parts[] = {{'-', (unsigned)month, 2},         {'-', (unsigned)date, 2},
-               {'T', (unsigned)second / 3600, 2}, {':', (unsigned)second / 60 % 60, 2},
-               {':', (unsigned)second % 60, 2},   {'.', (unsigned)(rest % 1000000), 6}};
-  char *at = write_year(out, year);
-  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-    *at++ = parts[i].before;
-    at = write_digits(at, parts[i].value, parts[i].digits);
+  bool before_christ;
+  char *at = write_day(out, day, &before_christ);
+  unsigned second = (unsigned)(rest / 1000000), fraction = (unsigned)(rest % 1000000);
+  const unsigned parts[] = {second / 3600, second / 60 % 60, second % 60};
+  for (int i = 0; i < 3; i++) {
+    *at++ = i ? ':' : zone ? 'T' : ' ';
+    at = write_digits(at, parts[i], 2);
   }
-  *at++ = 'Z';
-  return (size_t)(at - out);
+  if (zone || fraction) {
+    *at++ = '.';
+    at = write_digits(at, fraction, 6);
+    while (!zone && at[-1] == '0') at--;
+  }
+  if (zone) *at++ = 'Z';
+  return end_day(out, at, before_christ);
 }
 
 static size_t write_uuid(char *out, const char *bytes) {
@@ -258,7 +284,15 @@ static bool decode_binary(tuff_postgres_statement *statement, Oid type,
     case PG_TIMESTAMPTZ:
       out = reserve(statement, MOST_NUMBER);
       return out && set_written(statement, value, TUFF_TEXT,
-                                write_timestamp(out, (int64_t)read64(bytes)));
+                                write_timestamp(out, (int64_t)read64(bytes), true));
+    case PG_TIMESTAMP:
+      out = reserve(statement, MOST_NUMBER);
+      return out && set_written(statement, value, TUFF_TEXT,
+                                write_timestamp(out, (int64_t)read64(bytes), false));
+    case PG_DATE:
+      out = reserve(statement, MOST_NUMBER);
+      return out && set_written(statement, value, TUFF_TEXT,
+                                write_date(out, (int32_t)read32(bytes)));
     case PG_UUID:
       out = reserve(statement, MOST_NUMBER);
       return out && set_written(statement, value, TUFF_TEXT, write_uuid(out, bytes));
@@ -298,7 +332,7 @@ static bool read_timestamp(const char *text, int64_t *us) {
 
 static size_t rewrite_timestamp(char *out, const char *text, size_t size) {
   int64_t us;
-  if (read_timestamp(text, &us)) return write_timestamp(out, us);
+  if (read_timestamp(text, &us)) return write_timestamp(out, us, true);
   if (size > MOST_NUMBER) size = MOST_NUMBER;
   memcpy(out, text, size);
   return size;

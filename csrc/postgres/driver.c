@@ -7,7 +7,10 @@ static const char *path_of(void *context) {
   return ((tuff_postgres_database *)context)->path;
 }
 
-static void interrupt(void *context) { tuff_postgres_cancel(context); }
+static void interrupt(void *context) {
+  enum { PATIENCE_MS = 2000 };
+  tuff_postgres_cancel(context, PATIENCE_MS);
+}
 
 static const char *const schemes[] = {"postgres", "postgresql", NULL};
 static const char *const features[] = {"boolean_type", "isolation", "negative_zero",

@@ -109,9 +109,14 @@ static void hint(const char *state, tuff_error *err) {
   if (strcmp(state, "53300") == 0)
     host->hint(err, "the server allows no more connections (max_connections): close "
                     "some, or share them by a pooler");
+  if (strstr(err->message, "startup parameter"))
+    host->hint(err, "the server is a pooler: open it with pooler = true");
   if (strcmp(state, "28000") == 0)
     host->hint(err, "the server may want TLS (sslmode=require), or let no such user in "
                     "from here: see its pg_hba.conf");
+  if (strcmp(state, "55P03") == 0)
+    host->hint(err, "another connection kept the lock for longer than busy_timeout; "
+                    "make its transactions shorter or wait longer");
   if (err->code == TUFF_SERIALIZATION || strcmp(state, "40P01") == 0)
     host->hint(err, "db:transaction runs the whole function again by itself");
 }

@@ -120,6 +120,13 @@ static tuff_result fail_run(tuff_postgres_statement *statement, tuff_error *err)
   return end(statement, TUFF_FAILED);
 }
 
+/* With all others of its name: what the server has under it is stale. */
+static void mark_stale(tuff_postgres_statement *statement) {
+  tuff_postgres_statement *other = statement->database->statements;
+  for (; other; other = other->next)
+    if (strcmp(other->name, statement->name) == 0) other->schema = UINT64_MAX;
+}
+
 /* "cached plan must not change result type", or the server has forgotten the name: what
  * was prepared is of another time. */
 static bool note_stale(tuff_postgres_statement *statement, const PGresult *result) {
@@ -127,7 +134,7 @@ static bool note_stale(tuff_postgres_statement *statement, const PGresult *resul
   bool changed = state && strcmp(state, "0A000") == 0;
   bool gone = state && strcmp(state, "26000") == 0;
   if (!statement->name[0]) return false;
-  if (changed) statement->schema = UINT64_MAX;
+  if (changed) mark_stale(statement);
   if (gone) statement->epoch = 0;
   return changed || gone;
 }
@@ -154,6 +161,17 @@ static tuff_result finish_run(tuff_postgres_statement *statement,
   note_tag(statement->database, tag);
   bool drained = tuff_postgres_drain(statement->database, err);
   return end(statement, drained ? TUFF_DONE : TUFF_FAILED);
+}
+
+/* COPY wants to talk about its rows. */
+static tuff_result refuse_copy(tuff_postgres_statement *statement, tuff_error *err) {
+  tuff_postgres_database *database = statement->database;
+  const tuff_host *host = tuff_postgres_host;
+  host->fail(err, TUFF_UNSUPPORTED, "COPY from or to the client is not for statements");
+  host->hint(err, "db:insert_many writes by COPY, db:rows reads row by row");
+  PQputCopyEnd(database->handle, "refused");
+  tuff_postgres_give_up(database);
+  return fail_run(statement, err);
 }
 
 /* Outside of a transaction a stale statement is prepared and sent again, once. */
@@ -185,6 +203,9 @@ tuff_result tuff_postgres_step(void *context, tuff_value *row, tuff_error *err) 
     case PGRES_TUPLES_OK:
     case PGRES_COMMAND_OK:
     case PGRES_EMPTY_QUERY: outcome = finish_run(statement, result, err); break;
+    case PGRES_COPY_IN:
+    case PGRES_COPY_OUT:
+    case PGRES_COPY_BOTH: outcome = refuse_copy(statement, err); break;
     default:
       if (try_again(statement, result)) {
         PQclear(result);
