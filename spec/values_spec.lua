@@ -48,6 +48,7 @@ fixture.each_engine("values", function(engine)
       errors.expect(code, db.insert, db, "t", { x = value })
       errors.expect(code, db.run, db, "insert into t(x) values (?)", value)
       errors.expect(code, db.run, db, "update t set x = :x", { x = value })
+      errors.expect(code, db.insert_many, db, "t", { {}, { x = value } })
     end
     assert.are.equal(before, db:value("select count(*) from t"))
   end

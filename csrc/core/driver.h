@@ -169,6 +169,8 @@ typedef struct tuff_dialect {
   bool backticks;           /* `name` is an identifier */
   bool dollar_quotes;       /* $tag$ … $tag$ is a string */
   bool nested_comments;
+  bool atomic_bodies; /* a routine may be BEGIN ATOMIC … END, and a trigger is not BEGIN
+                       * … END */
 } tuff_dialect;
 
 /* What the result of a statement looks like. Valid until its next step; `generation`
@@ -247,7 +249,7 @@ typedef struct tuff_options {
   bool legacy_quotes;  /* "text" may be a string */
   bool normal;         /* durability = "normal" */
   bool delete_journal; /* journal = "delete" */
-  bool pooler; /* sessions of the server are shared: nothing is left in one */
+  bool pooler;         /* sessions of the server are shared: nothing is left in one */
   int64_t connect_us;  /* most time to reach a server; 0: no limit */
   int64_t page_size;   /* bytes, of a new database; 0: the engine's own */
   int64_t cache_bytes; /* for pages in memory; 0: the driver's own */

@@ -211,6 +211,12 @@ bool tuff_postgres_reads_only(const char *text);
 /* encode.c: writes the statement's ->values into its ->parameters. */
 bool tuff_postgres_encode(tuff_postgres_statement *statement, tuff_error *err);
 
+/* Writes one value, which is not NULL, in the binary form of a type or as text.
+ * assigned: it goes into a column. */
+bool tuff_postgres_encode_value(tuff_postgres_parameters *parameters, Oid type,
+                                bool assigned, const tuff_value *value, bool *binary,
+                                tuff_error *err);
+
 /* Whether what a parameter gives is stored in a column as it is: not a part of it, and
  * not compared. Then the column has the type that the server infers. */
 bool tuff_postgres_is_assigned(const tuff_postgres_statement *statement,

@@ -13,9 +13,9 @@ static void interrupt(void *context) {
 }
 
 static const char *const schemes[] = {"postgres", "postgresql", NULL};
-static const char *const features[] = {"boolean_type", "isolation", "negative_zero",
-                                       "reader",       "returning", "rich_types",
-                                       "savepoint",    NULL};
+static const char *const features[] = {
+    "boolean_type", "isolation", "negative_zero",    "reader", "returning",
+    "rich_types",   "savepoint", "server_functions", NULL};
 
 static const tuff_driver driver = {
     .abi = TUFF_ABI,
@@ -27,7 +27,8 @@ static const tuff_driver driver = {
                 .in_array = "= any(%)",
                 .not_in_array = "<> all(%)",
                 .dollar_quotes = true,
-                .nested_comments = true},
+                .nested_comments = true,
+                .atomic_bodies = true},
     .exclusive = true,
     .open = tuff_postgres_open,
     .close = tuff_postgres_close,

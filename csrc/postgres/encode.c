@@ -259,6 +259,10 @@ static bool check_boolean(const tuff_value *value, tuff_error *err) {
   return refuse(err, TUFF_TYPE, "this column holds booleans", "give true or false");
 }
 
+static bool is_checked(Oid type) {
+  return type == PG_NUMERIC || type == PG_TIMESTAMPTZ || type == PG_BOOL;
+}
+
 static bool check_assigned(Oid type, const tuff_value *value, tuff_error *err) {
   switch (type) {
     case PG_NUMERIC: return check_decimal(value, err);
@@ -375,35 +379,35 @@ static bool write_binary(tuff_postgres_parameters *parameters, Oid type,
 
 /* ---- one value, and all of them ---- */
 
-static bool write_value(tuff_postgres_statement *statement, unsigned number,
-                        tuff_error *err) {
-  tuff_postgres_parameters *parameters = &statement->parameters;
-  const tuff_value *value = &statement->values[number];
-  Oid type = statement->parameter[number];
+bool tuff_postgres_encode_value(tuff_postgres_parameters *parameters, Oid type,
+                                bool assigned, const tuff_value *value, bool *binary,
+                                tuff_error *err) {
   bool good = true;
+  *binary = false;
   if (value->kind == TUFF_ARRAY) return write_array(parameters, type, value, err);
   if (value->kind == TUFF_REAL && value->real != value->real)
     return refuse(err, TUFF_RANGE, "NaN cannot be stored", NULL);
-  if (write_binary(parameters, type, value, err, &good)) {
-    parameters->formats[number] = BINARY_FORMAT;
-    return good;
-  }
+  *binary = write_binary(parameters, type, value, err, &good);
+  if (*binary) return good;
   if (type == PG_JSON || type == PG_JSONB)
     return write_json(parameters, type, value, err);
-  bool strict = type == PG_NUMERIC || type == PG_TIMESTAMPTZ || type == PG_BOOL;
-  if (strict && tuff_postgres_is_assigned(statement, number) &&
-      !check_assigned(type, value, err))
-    return false;
-  return write_text(parameters, type, value, err);
+  return (!assigned || check_assigned(type, value, err)) &&
+         write_text(parameters, type, value, err);
 }
 
 static bool encode(tuff_postgres_statement *statement, unsigned number,
                    tuff_error *err) {
   tuff_postgres_parameters *parameters = &statement->parameters;
+  const tuff_value *value = &statement->values[number];
+  Oid type = statement->parameter[number];
   parameters->places[number] = parameters->size;
   parameters->formats[number] = TEXT_FORMAT;
-  if (statement->values[number].kind == TUFF_NULL) return true;
-  if (!write_value(statement, number, err)) return false;
+  if (value->kind == TUFF_NULL) return true;
+  bool assigned = is_checked(type) && tuff_postgres_is_assigned(statement, number);
+  bool binary;
+  if (!tuff_postgres_encode_value(parameters, type, assigned, value, &binary, err))
+    return false;
+  parameters->formats[number] = binary ? BINARY_FORMAT : TEXT_FORMAT;
   parameters->sizes[number] = (int)(parameters->size - parameters->places[number]);
   return write(parameters, "", 1, err); /* texts are terminated */
 }
