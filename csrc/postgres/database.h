@@ -145,6 +145,11 @@ bool tuff_postgres_fail(tuff_postgres_database *database, const PGresult *result
                         tuff_error *err);
 bool tuff_postgres_fail_memory(tuff_error *err);
 
+/* To be called where all results of what failed are read: finds out whether the unique
+ * key that err speaks of is the primary key. failed: the result that err is made of. */
+void tuff_postgres_tell_key(tuff_postgres_database *database, const PGresult *failed,
+                            tuff_error *err);
+
 /* The byte of the statement that the error points at, or -1. */
 int tuff_postgres_offset(const char *sql, const PGresult *result);
 

@@ -170,6 +170,52 @@ bool tuff_postgres_fail(tuff_postgres_database *database, const PGresult *result
   return false;
 }
 
+/* ---- unique or primary key ---- */
+
+/* The name that the server gives to a primary key: table_pkey, or table_pkey1. */
+static bool has_default_name(const char *name) {
+  size_t size = strlen(name);
+  while (size > 0 && name[size - 1] >= '0' && name[size - 1] <= '9') size--;
+  return size >= 5 && strncmp(name + size - 5, "_pkey", 5) == 0;
+}
+
+static bool ask_for_key(tuff_postgres_database *database, const PGresult *failed,
+                        bool *primary) {
+  static const char sql[] =
+      "SELECT 1 FROM pg_catalog.pg_constraint c "
+      "JOIN pg_catalog.pg_class t ON t.oid = c.conrelid "
+      "JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace "
+      "WHERE c.contype = 'p' AND c.conname = $1 AND t.relname = $2 AND n.nspname = $3";
+  const char *names[] = {PQresultErrorField(failed, PG_DIAG_CONSTRAINT_NAME),
+                         PQresultErrorField(failed, PG_DIAG_TABLE_NAME),
+                         PQresultErrorField(failed, PG_DIAG_SCHEMA_NAME)};
+  PGresult *result = NULL;
+  bool asked =
+      PQsendQueryParams(database->handle, sql, 3, NULL, names, NULL, NULL, 0) &&
+      tuff_postgres_flush(database, NULL) &&
+      tuff_postgres_result(database, &result, NULL);
+  bool told = asked && PQresultStatus(result) == PGRES_TUPLES_OK;
+  *primary = told && PQntuples(result) > 0;
+  PQclear(result);
+  return asked && tuff_postgres_drain(database, NULL) && told;
+}
+
+/* The server tells both by one SQLSTATE. Where the connection is free, its catalogue is
+ * asked. In a transaction, which has failed, nothing can be asked, and to know the keys
+ * beforehand would cost every statement; there the name decides that the server gives
+ * where the table gives none. */
+void tuff_postgres_tell_key(tuff_postgres_database *database, const PGresult *failed,
+                            tuff_error *err) {
+  if (!err || err->constraint != TUFF_UNIQUE || !err->constraint_name[0]) return;
+  bool primary = has_default_name(err->constraint_name);
+  bool free = !database->lost && !database->inside;
+  bool exact;
+  if (free && ask_for_key(database, failed, &exact)) primary = exact;
+  if (primary) err->constraint = TUFF_PRIMARY_KEY;
+}
+
+/* ---- connections that could not be made ---- */
+
 /* A refusal reads, in libpq's verbose form, `… failed: FATAL:  28P01: password …`, with
  * the severity in the server's language. Gives where the state stands, or NULL. */
 static const char *find_state(const char *message) {
