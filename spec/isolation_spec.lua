@@ -1,5 +1,6 @@
 local errors = require "spec.support.errors"
 local fixture = require "spec.support.fixture"
+local process = require "spec.support.process"
 
 local endless = "with recursive c(n) as (select 1 union all select n + 1 from c) "
   .. "select count(*) from c"
@@ -202,6 +203,41 @@ fixture.each_engine("the isolation of a transaction", function(engine)
         assert.are.same({ 2, false }, { runs, refused })
       end
     end)
+
+    if not engine.supports("single_writer") then
+      it("is run again where it and another wait for each other", function()
+        db:insert_many("n", { { id = 1, n = 0 }, { id = 2, n = 0 } })
+        local child = process.start { arguments = { engine.path() }, chunk = [[
+          local db <close> = require "tuff".open((...))
+          db:run("set deadlock_timeout = '10ms'")
+          local runs = 0
+          db:transaction(function()
+            runs = runs + 1
+            db:run("update n set n = n + 1 where id = 2")
+            if runs == 1 then
+              print("locked")
+              io.read("l")
+            end
+            db:run("update n set n = n + 1 where id = 1")
+          end)
+        ]] }
+        child:expect("locked")
+        db:run("set deadlock_timeout = '10ms'")
+        local runs = 0
+        db:transaction(function()
+          runs = runs + 1
+          db:run("update n set n = n + 1 where id = 1")
+          if runs == 1 then child:send() end
+          local ok, err = pcall(db.run, db, "update n set n = n + 1 where id = 2")
+          if ok then return end
+          assert.is_true(err.code == "busy" or err.code == "serialization")
+          assert.is_true(err.retryable)
+          error(err)
+        end)
+        child:finish()
+        assert.are.same({ 2, 2 }, db:column("select n from n"))
+      end)
+    end
 
     it("reads the same twice, if it was not asked for less", function()
       db:insert("n", { id = 1, n = 0 })

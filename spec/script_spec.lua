@@ -113,7 +113,7 @@ fixture.each_engine("a script", function(engine)
     end)
   end)
 
-  if engine.supports("server_functions") then
+  if engine.supports("server") then
     describe("with functions and triggers of the server", function()
       it("keeps together what stands between dollars", function()
         db:exec(engine.sql [[

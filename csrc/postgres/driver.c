@@ -14,8 +14,9 @@ static void interrupt(void *context) {
 
 static const char *const schemes[] = {"postgres", "postgresql", NULL};
 static const char *const features[] = {
-    "boolean_type", "isolation", "negative_zero",    "reader", "returning",
-    "rich_types",   "savepoint", "server_functions", NULL};
+    "boolean_type", "constraint_names",  "isolation",  "negative_zero",
+    "reader",       "returning",         "rich_types", "savepoint",
+    "server",       "strict_arithmetic", NULL};
 
 static const tuff_driver driver = {
     .abi = TUFF_ABI,

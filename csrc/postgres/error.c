@@ -16,6 +16,8 @@ static const mapping mappings[] = {{"23505", TUFF_CONSTRAINT, TUFF_UNIQUE},
                                    {"23514", TUFF_CONSTRAINT, TUFF_CHECK},
                                    {"23503", TUFF_CONSTRAINT, TUFF_FOREIGN_KEY},
                                    {"23", TUFF_CONSTRAINT, TUFF_NO_CONSTRAINT},
+                                   /* What a function or a trigger raises. */
+                                   {"P0001", TUFF_CONSTRAINT, TUFF_NO_CONSTRAINT},
                                    {"40001", TUFF_SERIALIZATION, 0},
                                    {"40P01", TUFF_BUSY, 0},
                                    {"40", TUFF_SERIALIZATION, 0},
@@ -37,6 +39,16 @@ static const mapping mappings[] = {{"23505", TUFF_CONSTRAINT, TUFF_UNIQUE},
                                    {"42704", TUFF_NOT_FOUND, 0},
                                    {"3F000", TUFF_NOT_FOUND, 0},
                                    {"42804", TUFF_TYPE, 0},
+                                   /* A name twice, or of several things, or a call in
+                                    * the wrong place. */
+                                   {"42P06", TUFF_MISUSE, 0},
+                                   {"42P07", TUFF_MISUSE, 0},
+                                   {"42701", TUFF_MISUSE, 0},
+                                   {"42702", TUFF_MISUSE, 0},
+                                   {"42710", TUFF_MISUSE, 0},
+                                   {"42723", TUFF_MISUSE, 0},
+                                   {"42803", TUFF_MISUSE, 0},
+                                   {"42P20", TUFF_MISUSE, 0},
                                    {"22003", TUFF_RANGE, 0},
                                    {"22001", TUFF_RANGE, 0},
                                    {"22P02", TUFF_TYPE, 0},
@@ -86,22 +98,39 @@ int tuff_postgres_offset(const char *sql, const PGresult *result) {
   return (int)(at - sql);
 }
 
-/* "Key (a, b)=(1, 2) already exists." names the columns of a unique key; the values
- * behind it are left out. */
-static void name_columns(const char *detail, tuff_error *err) {
-  if (!detail || strncmp(detail, "Key (", 5) != 0) return;
-  const char *end = strstr(detail, ")=(");
-  size_t used = 0;
-  for (const char *at = detail + 5; end && at < end; at++) {
-    if (used + 2 >= sizeof err->columns) break;
-    if (*at == ',') {
-      err->columns[used++] = '\n';
-      at += at[1] == ' ';
-    } else if (*at != '"') {
-      err->columns[used++] = *at;
+/* The names in `a, "b c"`, with newlines between them. False: it is an expression. */
+static bool read_names(const char *at, const char *end, char *out, size_t room) {
+  bool quoted = false;
+  for (; at < end && room > 1; at++) {
+    if (*at == '"') {
+      quoted = !quoted || at[1] == '"';
+      if (at[1] == '"')
+        at++;
+      else
+        continue;
+    } else if (!quoted && strchr("():", *at)) {
+      return false;
     }
+    bool between = !quoted && *at == ',';
+    *out++ = between ? '\n' : *at;
+    if (between && at[1] == ' ') at++;
+    room--;
   }
-  err->columns[used] = '\0';
+  *out = '\0';
+  return at == end;
+}
+
+/* "Key (a, b)=(1, 2) already exists.", in whatever language, names the columns of a
+ * key. What is "still referenced from" the table that err names is the key of another.
+ */
+static void name_columns(const char *detail, tuff_error *err) {
+  const char *names = detail ? strchr(detail, '(') : NULL;
+  const char *end = names ? strstr(names, ")=(") : NULL;
+  if (!end) return;
+  bool foreign = err->constraint == TUFF_FOREIGN_KEY;
+  if (foreign && strstr(strrchr(detail, ')'), err->table)) return;
+  if (!read_names(names + 1, end, err->columns, sizeof err->columns))
+    err->columns[0] = '\0';
 }
 
 static void hint(const char *state, tuff_error *err) {
