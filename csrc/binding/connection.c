@@ -217,13 +217,15 @@ static int stats(lua_State *L) {
 
 static int supports(lua_State *L) {
   const binding_connection *box = binding_enter(L, 1);
+  const tuff_driver *driver = box->core.driver;
   if (lua_type(L, 2) != LUA_TSTRING)
     return binding_argument(L, 2, "the name of a feature");
   const char *wanted = lua_tostring(L, 2);
   bool found = false;
-  for (const char *const *feature = box->core.driver->features; *feature; feature++)
+  for (const char *const *feature = driver->features; *feature; feature++)
     found = found || strcmp(*feature, wanted) == 0;
-  lua_pushboolean(L, found);
+  bool lacking = found && driver->lacks && driver->lacks(box->core.native, wanted);
+  lua_pushboolean(L, found && !lacking);
   return 1;
 }
 

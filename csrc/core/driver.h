@@ -342,11 +342,50 @@ typedef struct tuff_blobs {
   bool (*close)(void *blob, tuff_error *err);
 } tuff_blobs;
 
+/* ---- what a server says by itself ---- */
+
+/* Said while a statement ran, or between two. Texts are terminated, "" where the server
+ * gave none. */
+typedef struct tuff_notice {
+  const char *severity; /* "NOTICE", "WARNING" and the like */
+  const char *sqlstate, *message, *detail, *hint;
+} tuff_notice;
+
+/* Which notices are kept until they are asked for; the others are forgotten. */
+typedef enum tuff_hearing {
+  TUFF_HEAR_WARNINGS, /* and what is worse; so it is at first */
+  TUFF_HEAR_ALL,
+  TUFF_HEAR_NONE
+} tuff_hearing;
+
+/* What some connection has sent to all that listen to a channel. */
+typedef struct tuff_notification {
+  const char *channel, *payload; /* terminated */
+  int sender;                    /* the process of the server that sent it */
+} tuff_notification;
+
+/* What a driver gives whose engine is a server that speaks by itself. */
+typedef struct tuff_messages {
+  void (*hear)(void *db, tuff_hearing hearing);
+  /* The oldest notice that was kept, once; none while rows of a statement still come.
+   * Its texts live until the next call. */
+  bool (*notice)(void *db, tuff_notice *notice);
+  /* Begins to listen to a channel, a name as it is, or ends it. */
+  bool (*listen)(void *db, const char *channel, bool on, tuff_error *err);
+  /* Waits until there is a notification, or until this time of host->now_us; counts
+   * those that there are. */
+  bool (*wait)(void *db, int64_t until_us, size_t *count, tuff_error *err);
+  /* The oldest notification, once. Its texts live until the next call. */
+  bool (*notification)(void *db, tuff_notification *notification);
+} tuff_messages;
+
 typedef struct tuff_driver {
   uint32_t abi, size;
   const char *name;            /* what `db.engine` says */
   const char *const *schemes;  /* of URLs, NULL-terminated; none: plain paths */
   const char *const *features; /* what `db:supports` answers to, NULL-terminated */
+  /* Which of them this connection has not; may be NULL. */
+  bool (*lacks)(void *db, const char *feature);
   tuff_dialect dialect;
   bool exclusive; /* while rows of a statement come, nothing else can be done: open
                    * loops are read ahead before anything is sent */
@@ -368,6 +407,8 @@ typedef struct tuff_driver {
   const tuff_shape *(*shape)(void *stmt);
   /* Values are borrowed until forget. err->parameter tells which one is at fault. */
   bool (*bind)(void *stmt, const tuff_value *values, unsigned count, tuff_error *err);
+  /* Before a run: only its first row will be read. NULL: that is no help. */
+  void (*expect_one)(void *stmt);
   /* Fills `row`, which has room for shape()->columns values as they were before the
    * step, with views that live until the next call on the statement. Where the shape
    * changed on this step the row is not filled: the core asks `row` for it. */
@@ -388,6 +429,7 @@ typedef struct tuff_driver {
   bool (*detach)(void *db, const char *name, tuff_error *err);
   const tuff_functions *functions;
   const tuff_blobs *blobs;
+  const tuff_messages *messages;
 } tuff_driver;
 
 #endif

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/host.h"
 #include "core/memory.h"
+#include "core/message.h"
 
 enum { SAMPLE = 16 }; /* one run of so many is timed */
 
@@ -121,6 +122,7 @@ tuff_statement *tuff_statement_prepare(tuff_connection *connection, const char *
     return statement;
   tuff_transaction_note_error(connection, true, err);
   tuff_statement_finish(statement);
+  tuff_message_tell(connection);
   return NULL;
 }
 
@@ -182,6 +184,8 @@ bool tuff_statement_start(tuff_statement *statement, const tuff_value *values,
     connection->counters.samples++;
     statement->sampled_us = tuff_now_us();
   }
+  if (statement->one && connection->driver->expect_one)
+    connection->driver->expect_one(statement->native);
   if (count == 0 && !statement->shape->parameters) return true;
   return ((TUFF_LIKELY(!connection->limited) ||
            tuff_statement_admit_values(statement, values, count, err)) &&
@@ -267,8 +271,9 @@ void tuff_statement_rewind(tuff_statement *statement) {
   connection->driver->reset(statement->native);
   connection->counters.rows += statement->rows;
   if (TUFF_UNLIKELY(statement->sampled_us)) report(statement);
+  tuff_message_tell(connection);
   statement->rows = 0;
-  statement->skipped = false;
+  statement->one = statement->skipped = false;
 }
 
 void tuff_statement_release(tuff_statement *statement) {

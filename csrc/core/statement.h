@@ -25,6 +25,7 @@ typedef struct tuff_statement {
   bool owned;       /* somebody else finishes it: it stays when it is released */
   bool stepping;    /* the engine is at work on it, and may have called the script */
   bool own;         /* tuff's own text: no limit that is meant for scripts counts */
+  bool one;         /* to be set before a run of which only the first row is read */
   bool skipped;     /* a ROLLBACK of a transaction that the engine has ended already */
   uint64_t rows;    /* that this run has returned */
   int64_t changed;  /* rows that this run, now done, has changed */

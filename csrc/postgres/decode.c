@@ -378,17 +378,19 @@ static bool decode_text(tuff_postgres_statement *statement, Oid type, const char
   }
 }
 
-bool tuff_postgres_decode(tuff_postgres_statement *statement, const PGresult *result,
-                          tuff_value *row, tuff_error *err) {
+bool tuff_postgres_decode(tuff_postgres_statement *statement, tuff_value *row,
+                          tuff_error *err) {
+  const PGresult *result = statement->row;
+  int place = statement->at;
   statement->scratch_size = 0;
   for (unsigned i = 0; i < statement->shape.columns; i++) {
     int column = (int)i;
-    if (PQgetisnull(result, 0, column)) {
+    if (PQgetisnull(result, place, column)) {
       row[i].kind = TUFF_NULL;
       continue;
     }
-    const char *bytes = PQgetvalue(result, 0, column);
-    size_t size = (size_t)PQgetlength(result, 0, column);
+    const char *bytes = PQgetvalue(result, place, column);
+    size_t size = (size_t)PQgetlength(result, place, column);
     bool good =
         statement->binary
             ? decode_binary(statement, statement->column[i], bytes, size, &row[i])

@@ -1,4 +1,6 @@
 /* driver.c: the table of functions that makes this library a driver. */
+#include <string.h>
+
 #include "postgres/database.h"
 
 const tuff_host *tuff_postgres_host;
@@ -13,10 +15,25 @@ static void interrupt(void *context) {
 }
 
 static const char *const schemes[] = {"postgres", "postgresql", NULL};
-static const char *const features[] = {
-    "boolean_type", "constraint_names",  "isolation",  "negative_zero",
-    "reader",       "returning",         "rich_types", "savepoint",
-    "server",       "strict_arithmetic", NULL};
+static const char *const features[] = {"boolean_type",
+                                       "constraint_names",
+                                       "isolation",
+                                       "listen",
+                                       "negative_zero",
+                                       "notify",
+                                       "reader",
+                                       "returning",
+                                       "rich_types",
+                                       "savepoint",
+                                       "server",
+                                       "strict_arithmetic",
+                                       NULL};
+
+/* A pooler leaves no session in which to listen. */
+static bool lacks(void *context, const char *feature) {
+  const tuff_postgres_database *database = context;
+  return database->pooler && strcmp(feature, "listen") == 0;
+}
 
 static const tuff_driver driver = {
     .abi = TUFF_ABI,
@@ -24,6 +41,7 @@ static const tuff_driver driver = {
     .name = "postgres",
     .schemes = schemes,
     .features = features,
+    .lacks = lacks,
     .dialect = {.placeholder = '$',
                 .in_array = "= any(%)",
                 .not_in_array = "<> all(%)",
@@ -40,12 +58,14 @@ static const tuff_driver driver = {
     .prepare = tuff_postgres_prepare,
     .shape = tuff_postgres_shape,
     .bind = tuff_postgres_bind,
+    .expect_one = tuff_postgres_expect_one,
     .step = tuff_postgres_step,
     .row = tuff_postgres_row,
     .changes = tuff_postgres_changes,
     .reset = tuff_postgres_reset,
     .forget = tuff_postgres_forget,
     .finish = tuff_postgres_finish,
+    .messages = &tuff_postgres_message_table,
 };
 
 __attribute__((visibility("default"))) const tuff_driver *

@@ -96,8 +96,11 @@ static bool send(tuff_postgres_statement *statement, tuff_error *err) {
   tuff_postgres_database *database = statement->database;
   if (!statement->ready && !make_ready(statement, err)) return false;
   database->wrote = database->wrote || !statement->shape.readonly;
+  /* One result is cheaper than one for the row and one for its end; but who knows how
+   * many rows there are? */
+  bool whole = statement->one && statement->few;
   int sent = statement->name[0] ? send_name(statement) : send_text(statement);
-  if (!sent || !PQsetSingleRowMode(database->handle))
+  if (!sent || (!whole && !PQsetSingleRowMode(database->handle)))
     return tuff_postgres_fail(database, NULL, err);
   statement->running = true;
   return tuff_postgres_flush(database, err);
@@ -185,43 +188,66 @@ static bool try_again(tuff_postgres_statement *statement, const PGresult *result
   return tuff_postgres_drain(database, NULL) || !database->lost;
 }
 
-tuff_result tuff_postgres_step(void *context, tuff_value *row, tuff_error *err) {
-  tuff_postgres_statement *statement = context;
-  tuff_postgres_database *database = statement->database;
-  uint64_t generation = statement->shape.generation;
-  if (statement->done) return TUFF_DONE;
-  if (!statement->running && !send(statement, err)) return fail_run(statement, err);
-  PQclear(statement->row);
-  statement->row = NULL;
-  PGresult *result;
-  if (!tuff_postgres_result(database, &result, err)) return fail_run(statement, err);
-  tuff_result outcome;
+/* A row of the result that ->row holds. */
+static tuff_result give_row(tuff_postgres_statement *statement, bool fill,
+                            tuff_value *row, tuff_error *err) {
+  statement->rows++;
+  if (!fill) return TUFF_ROW;
+  return tuff_postgres_decode(statement, row, err) ? TUFF_ROW : TUFF_FAILED;
+}
+
+/* The next result of the run, which may hold a row. Takes it over. */
+static tuff_result take_result(tuff_postgres_statement *statement, PGresult *result,
+                               tuff_error *err) {
+  tuff_result outcome = TUFF_FAILED;
   switch (PQresultStatus(result)) {
-    case PGRES_SINGLE_TUPLE:
-      statement->row = result;
-      if (statement->shape.generation != generation) return TUFF_ROW;
-      return tuff_postgres_row(statement, row, err) ? TUFF_ROW : TUFF_FAILED;
+    case PGRES_SINGLE_TUPLE: statement->row = result; return TUFF_ROW;
     case PGRES_TUPLES_OK:
     case PGRES_COMMAND_OK:
-    case PGRES_EMPTY_QUERY: outcome = finish_run(statement, result, err); break;
+    case PGRES_EMPTY_QUERY:
+      outcome = finish_run(statement, result, err);
+      if (PQntuples(result) == 0 || outcome == TUFF_FAILED) break;
+      statement->row = result; /* a whole result */
+      return TUFF_ROW;
     case PGRES_COPY_IN:
     case PGRES_COPY_OUT:
     case PGRES_COPY_BOTH: outcome = refuse_copy(statement, err); break;
-    default:
-      if (try_again(statement, result)) {
-        PQclear(result);
-        return tuff_postgres_step(statement, row, err);
-      }
-      outcome = failed(statement, result, err);
-      break;
+    default: outcome = failed(statement, result, err); break;
   }
   PQclear(result);
   return outcome;
 }
 
+tuff_result tuff_postgres_step(void *context, tuff_value *row, tuff_error *err) {
+  tuff_postgres_statement *statement = context;
+  tuff_postgres_database *database = statement->database;
+  uint64_t generation = statement->shape.generation;
+  if (statement->row && statement->at + 1 < PQntuples(statement->row)) {
+    statement->at++;
+    return give_row(statement, true, row, err);
+  }
+  PQclear(statement->row);
+  statement->row = NULL;
+  statement->at = 0;
+  if (statement->done) return TUFF_DONE;
+  PGresult *result = NULL;
+  do {
+    PQclear(result);
+    if (!statement->running && !send(statement, err)) return fail_run(statement, err);
+    if (!tuff_postgres_result(database, &result, err)) return fail_run(statement, err);
+  } while (PQresultStatus(result) == PGRES_FATAL_ERROR && try_again(statement, result));
+  tuff_result outcome = take_result(statement, result, err);
+  if (outcome != TUFF_ROW) return outcome;
+  return give_row(statement, statement->shape.generation == generation, row, err);
+}
+
+void tuff_postgres_expect_one(void *context) {
+  ((tuff_postgres_statement *)context)->one = true;
+}
+
 bool tuff_postgres_row(void *context, tuff_value *row, tuff_error *err) {
   tuff_postgres_statement *statement = context;
-  return tuff_postgres_decode(statement, statement->row, row, err);
+  return tuff_postgres_decode(statement, row, err);
 }
 
 int64_t tuff_postgres_changes(void *context) {
@@ -230,10 +256,16 @@ int64_t tuff_postgres_changes(void *context) {
 
 void tuff_postgres_reset(void *context) {
   tuff_postgres_statement *statement = context;
+  tuff_postgres_database *database = statement->database;
   PQclear(statement->row);
   statement->row = NULL;
-  if (statement->running) tuff_postgres_abandon(statement->database);
-  statement->running = statement->done = statement->ready = statement->again = false;
+  database->dropped = 0;
+  if (statement->running) tuff_postgres_abandon(database);
+  statement->few = statement->rows + database->dropped <= 1;
+  statement->rows = 0;
+  statement->at = 0;
+  statement->one = statement->running = statement->done = statement->ready =
+      statement->again = false;
   statement->changed = 0;
 }
 

@@ -6,6 +6,7 @@ local functions = require "tuff.functions"
 local hooks = require "tuff.hooks"
 local identifier = require "tuff.identifier"
 local insert = require "tuff.insert"
+local messages = require "tuff.messages"
 local options_of = require "tuff.options"
 local transaction = require "tuff.transaction"
 
@@ -41,6 +42,7 @@ function M.open(options)
   local state = core.state(db)
   state.options, state.retry, state.path = options, options.retry, db.path
   state.dialect = require("tuff.dialect." .. db.engine)
+  hooks.on_notice(db, nil)
   return db
 end
 
@@ -123,8 +125,12 @@ Database.define_collation = functions.define_collation
 Database.load_extension = functions.load_extension
 Database.trace = hooks.trace
 Database.progress = hooks.progress
+Database.on_notice = hooks.on_notice
 Database.on_warning = hooks.on_warning
 Database.warn = hooks.warn
+Database.listen = messages.listen
+Database.notify = messages.notify
+Database.poll = messages.poll
 Database.close = transaction.close
 Database.transaction = transaction.transaction
 Database.read = transaction.read

@@ -25,6 +25,9 @@ end
 --- A row without a primary key has no name.
 M.row_id = nil
 
+--- Sends a text to a channel.
+M.notify = "select pg_notify(?, ?)"
+
 --- Names of the tables a script may mean.
 ---@param db tuff.Database
 ---@return string[]

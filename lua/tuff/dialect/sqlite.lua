@@ -29,6 +29,9 @@ end
 --- The column that stands for the primary key where a table declares none.
 M.row_id = "rowid"
 
+--- Nobody is there to pass a text on.
+M.notify = nil
+
 --- Names of the tables a script may mean.
 ---@param db tuff.Database
 ---@return string[]
