@@ -188,6 +188,11 @@ bool tuff_postgres_fail(tuff_postgres_database *database, const PGresult *result
                         tuff_error *err);
 bool tuff_postgres_fail_memory(tuff_error *err);
 
+/* To be called where all results of what failed are read: finds out whether the unique
+ * key that err speaks of is the primary key. failed: the result that err is made of. */
+void tuff_postgres_tell_key(tuff_postgres_database *database, const PGresult *failed,
+                            tuff_error *err);
+
 /* The byte of the statement that the error points at, or -1. */
 int tuff_postgres_offset(const char *sql, const PGresult *result);
 
@@ -272,10 +277,29 @@ bool tuff_postgres_reads_only(const tuff_sql *sql);
 /* encode.c: writes the statement's ->values into its ->parameters. */
 bool tuff_postgres_encode(tuff_postgres_statement *statement, tuff_error *err);
 
+/* Writes one value, which is not NULL, in the binary form of a type or as text.
+ * assigned: it goes into a column. */
+bool tuff_postgres_encode_value(tuff_postgres_parameters *parameters, Oid type,
+                                bool assigned, const tuff_value *value, bool *binary,
+                                tuff_error *err);
+
+/* Whether what a parameter gives is stored in a column as it is: not a part of it, and
+ * not compared. Then the column has the type that the server infers. */
+bool tuff_postgres_is_assigned(const tuff_postgres_statement *statement,
+                               unsigned number);
+
 /* Room for so many values. */
 bool tuff_postgres_parameters_allocate(tuff_postgres_parameters *parameters,
                                        unsigned count);
 void tuff_postgres_parameters_free(tuff_postgres_parameters *parameters);
+
+/* Puts bytes at the end. False: no memory. */
+bool tuff_postgres_append(tuff_postgres_parameters *parameters, const void *bytes,
+                          size_t size);
+
+/* json.c: writes the numbers of the JSON that stands from `start` to the end in the
+ * form in which jsonb keeps them as they are. False: no memory. */
+bool tuff_postgres_spell_numbers(tuff_postgres_parameters *parameters, size_t start);
 
 /* decode.c */
 bool tuff_postgres_is_binary(Oid type);
@@ -309,6 +333,8 @@ enum {
   PG_JSONB = 3802,
   PG_BOOL_ARRAY = 1000,
   PG_BYTEA_ARRAY = 1001,
+  PG_INT2_ARRAY = 1005,
+  PG_INT4_ARRAY = 1007,
   PG_TEXT_ARRAY = 1009,
   PG_INT8_ARRAY = 1016,
   PG_FLOAT8_ARRAY = 1022,

@@ -104,9 +104,10 @@ static void date_of(int64_t day, int64_t *year, int *month, int *date) {
 static int64_t day_of(int64_t year, int month, int date) {
   year -= month <= 2;
   int64_t era = (year >= 0 ? year : year - 399) / 400;
-  int64_t of_era = year - era * 400;
+  int64_t year_of_era = year - era * 400;
   int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + date - 1;
-  return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 730425;
+  int64_t of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + of_year;
+  return era * 146097 + of_era - 730425;
 }
 
 /* So many decimal digits, with zeros in front; gives their end. */
@@ -304,29 +305,28 @@ static bool decode_binary(tuff_postgres_statement *statement, Oid type,
 
 static int hex_digit(char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; }
 
-/* "2026-11-21 11:30:00.5+01:30", in the zone of the session and perhaps with " BC", as
- * microseconds from 2000-01-01 in UTC. False: it is none. */
+/* "2026-11-21 10:00:00.5+02:30", of whatever zone the script has set, as microseconds
+ * from 2000-01-01 in UTC. False: it is "infinity", or of another DateStyle. */
 static bool read_timestamp(const char *text, int64_t *us) {
-  int year, month, date, hour, minute, second, size;
-  if (sscanf(text, "%d-%2d-%2d %2d:%2d:%2d%n", &year, &month, &date, &hour, &minute,
-             &second, &size) != 6)
+  long long year;
+  int month, date, hour, minute, second, zone[3] = {0}, used = 0;
+  if (sscanf(text, "%lld-%2d-%2d %2d:%2d:%2d%n", &year, &month, &date, &hour, &minute,
+             &second, &used) < 6)
     return false;
-  const char *at = text + size;
-  int fraction = 0;
-  if (*at == '.') {
-    int unit = 100000;
-    for (at++; *at >= '0' && *at <= '9'; at++, unit /= 10)
-      fraction += unit * (*at - '0');
-  }
-  int east = *at == '-' ? -1 : 1, hours, minutes = 0, seconds = 0;
-  if ((*at != '+' && *at != '-') ||
-      sscanf(at + 1, "%2d:%2d:%2d", &hours, &minutes, &seconds) < 1)
-    return false;
-  if (strstr(at, " BC")) year = 1 - year;
-  int64_t of_day = ((int64_t)hour - (int64_t)east * hours) * 3600 +
-                   ((int64_t)minute - (int64_t)east * minutes) * 60 + second -
-                   (int64_t)east * seconds;
-  *us = (day_of(year, month, date) * 86400 + of_day) * 1000000 + fraction;
+  int64_t fraction = 0, unit = 100000;
+  text += used;
+  if (*text == '.')
+    for (text++; *text >= '0' && *text <= '9'; text++, unit /= 10)
+      fraction += (*text - '0') * unit;
+  if (*text != '+' && *text != '-') return false;
+  int sign = *text == '-' ? -1 : 1;
+  used = 0;
+  sscanf(text + 1, "%2d%n:%2d%n:%2d%n", &zone[0], &used, &zone[1], &used, &zone[2],
+         &used);
+  if (strcmp(text + 1 + used, " BC") == 0) year = 1 - year;
+  int64_t offset = sign * (zone[0] * 3600 + zone[1] * 60 + zone[2]);
+  int64_t day = day_of(year, month, date);
+  *us = (((day * 24 + hour) * 60 + minute) * 60 + second - offset) * 1000000 + fraction;
   return true;
 }
 
@@ -389,7 +389,7 @@ static bool decode_text(tuff_postgres_statement *statement, Oid type, const char
       value->kind = TUFF_INTEGER;
       value->integer = strtoll(bytes, NULL, 10);
       return true;
-    case PG_FLOAT4:
+    case PG_FLOAT4: /* the same as in binary form */
       value->kind = TUFF_REAL;
       value->real = strtof(bytes, NULL);
       return true;

@@ -144,6 +144,7 @@ static tuff_result failed(tuff_postgres_statement *statement, const PGresult *re
     if (note_stale(statement, result) && !statement->again) err->retryable = true;
   }
   if (!database->lost) tuff_postgres_drain(database, NULL);
+  tuff_postgres_tell_key(database, result, err);
   return fail_run(statement, err);
 }
 

@@ -13,18 +13,17 @@ void tuff_postgres_trip_command(tuff_postgres_trip *trip, const char *sql) {
                                                  NULL, NULL, NULL, 0));
 }
 
-/* Takes over the next result. libpq may still be in single-row mode at the first
- * command: then its row comes first, and an empty result behind it. */
+/* Takes over a result of the command that is answered. The first one may come in two
+ * parts, a row and the end: libpq does not forget that the statement before was to be
+ * read row by row. Then the row is kept, and of all results an error. */
 static void keep(tuff_postgres_trip *trip, PGresult *result) {
+  PGresult **kept = &trip->result[trip->answered];
   ExecStatusType status = PQresultStatus(result);
-  PGresult **kept = trip->answered < trip->count ? &trip->result[trip->answered] : NULL;
-  if (!kept || status == PGRES_PIPELINE_ABORTED ||
-      (*kept && status == PGRES_TUPLES_OK)) {
-    PQclear(result);
-    return;
-  }
-  PQclear(*kept);
-  *kept = result;
+  bool wanted = trip->answered < trip->count && status != PGRES_PIPELINE_ABORTED &&
+                (!*kept || status == PGRES_FATAL_ERROR);
+  PGresult *dropped = wanted ? *kept : result;
+  if (wanted) *kept = result;
+  PQclear(dropped);
 }
 
 static bool read_all(tuff_postgres_trip *trip, tuff_error *err) {
