@@ -230,6 +230,10 @@ tuff_result tuff_postgres_step(void *context, tuff_value *row, tuff_error *err) 
   } while (PQresultStatus(result) == PGRES_FATAL_ERROR && try_again(statement, result));
   tuff_result outcome = take_result(statement, result, err);
   if (outcome != TUFF_ROW) return outcome;
+  bool first = statement->rows == 0 && !statement->name[0];
+  if (TUFF_UNLIKELY(first) && !tuff_postgres_fits(statement, statement->row) &&
+      !tuff_postgres_adapt(statement, statement->row, err))
+    return TUFF_FAILED;
   return give_row(statement, statement->shape.generation == generation, row, err);
 }
 
