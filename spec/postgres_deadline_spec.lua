@@ -262,6 +262,26 @@ describe("on PostgreSQL,", function()
       assert.are.equal(before, db:value("show lock_timeout"))
     end)
 
+    it("of a whole table is waited for no longer when a statement is prepared", function()
+      keeps_usable(function()
+        local tx <close> = other:begin()
+        other:run "lock table t"
+        for n, ms in ipairs { 0, 20 } do
+          -- Texts of their own: each is new to the connection.
+          busy(function()
+            db:using({ busy_timeout = ms }):value(("select count(*) from t where x > %d"):format(n))
+          end)
+          busy(db.transaction, db, { retry = 0 }, function()
+            db:using({ busy_timeout = ms }):run(("update t set x = %d"):format(n))
+          end)
+          timed_out(function()
+            db:using({ timeout = 50 }):value(("select sum(x) from t where x > %d"):format(n))
+          end)
+        end
+        tx:rollback()
+      end)
+    end)
+
     it("is got when it is released in time", function()
       local holder, waiter = other:value("select pg_backend_pid()"),
         db:value("select pg_backend_pid()")

@@ -118,7 +118,8 @@ describe("a value of PostgreSQL", function()
       local bytes = tuff.blob(table.concat(all) .. "\\\\x41\\")
       for _, form in ipairs { "hex", "escape" } do
         db:run(("set bytea_output = '%s'"):format(form))
-        assert.are.equal(tostring(bytes), db:row("select point(0, 0) as p, ?::bytea as it", bytes).it)
+        local row = db:row("select point(0, 0) as p, ?::bytea as it", bytes)
+        assert.are.equal(tostring(bytes), row.it)
         alike "''::bytea"
         alike "'\\x5c78'::bytea"
       end
