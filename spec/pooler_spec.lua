@@ -43,10 +43,9 @@ describe("pooler = true", function()
     a, b = open(), open()
   end)
 
-  --- What another client does in the session.
+  --- What a stranger does in the session.
   local function psql(script)
-    assert(process.succeeds(("psql -Xq -v ON_ERROR_STOP=1 %s -c %s"):format(
-      process.quote(pooler.url), process.quote(script))))
+    return postgres.psql(pooler.url, script)
   end
 
   local function session(db) return db:value("select pg_backend_pid()") end

@@ -53,25 +53,19 @@ describe("a COMMIT on PostgreSQL", function()
     return opened
   end
 
-  local function wait_for_server()
-    eventually("the server has recovered", function()
-      return pcall(server.sql, server, "select 1")
-    end)
-  end
-
   before_each(function()
-    wait_for_server()
+    server:wait()
     server:sql "truncate t"
     db = open { timeout = 60000 } -- only so that a spec which hangs fails
   end)
 
   local function count(condition)
-    wait_for_server()
+    server:wait()
     return tonumber(server:sql("select count(*) from t where " .. (condition or "true")))
   end
 
   local function expect_usable()
-    wait_for_server()
+    server:wait()
     assert.are.equal(1, db:value("select 1"))
     assert.is_false(db:in_transaction())
     db:transaction(function() db:insert("t", { x = 1000 }) end)

@@ -211,6 +211,24 @@ describe("on PostgreSQL,", function()
       assert.are.equal(1, hasty:value("select 1"))
     end)
 
+    it("may be as far away as one likes", function()
+      for _, ms in ipairs { 2 ^ 31 - 1000, 2 ^ 31 - 1, 2 ^ 31, 2 ^ 52 } do
+        local far = { timeout = ms, busy_timeout = ms, connect_timeout = ms }
+        local patient = fixture.open(server:url(), far)
+        local function is_far(setting)
+          local limit = patient:value("select setting::bigint from pg_settings where name = ?",
+            setting)
+          return limit == 0 or limit > 2000000000
+        end
+        assert.is_true(is_far "lock_timeout")
+        patient:transaction({ timeout = ms }, function()
+          assert.is_true(is_far "statement_timeout")
+          far.connect_timeout, far.busy_timeout = nil, ms - 1
+          assert.are.equal(1, patient:using(far):value("select 1"))
+        end)
+      end
+    end)
+
     it("that the server keeps is one too", function()
       db:run "set statement_timeout = 50"
       keeps_usable(function() timed_out(db.value, db, "select pg_sleep(60)") end)
@@ -347,7 +365,7 @@ describe("on PostgreSQL,", function()
       child:expect("held")
       db:run "set deadlock_timeout = '10ms'"
       local attempts, raised = 0, {}
-      db:transaction({ isolation = "read committed" }, function()
+      db:transaction({ isolation = "read committed", retry = 100 }, function()
         attempts = attempts + 1
         db:run "update t set x = x + 1 where id = 1"
         if attempts == 1 then
@@ -363,7 +381,7 @@ describe("on PostgreSQL,", function()
       end)
       child:expect("done")
       child:finish()
-      assert.are.equal(2, attempts)
+      assert.is_true(attempts >= 2) -- it may be the faster one once more
       assert.are.equal("busy", raised[1].code)
       assert.is_true(raised[1].retryable)
       assert.are.equal("40P01", raised[1].native)

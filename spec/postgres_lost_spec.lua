@@ -46,6 +46,7 @@ describe("a connection to PostgreSQL that is lost", function()
 
   before_each(function()
     warnings = {}
+    server:wait()
     server:sql "truncate t restart identity"
     db = open { timeout = 60000 } -- only so that a spec which hangs fails
   end)
@@ -61,15 +62,8 @@ describe("a connection to PostgreSQL that is lost", function()
     return tonumber(server:sql("select count(*) from t where " .. (condition or "true")))
   end
 
-  --- The server may have to recover first, which it does soon.
-  local function wait_for_server()
-    eventually("the server has recovered", function()
-      return pcall(server.sql, server, "select 1")
-    end)
-  end
-
   local function expect_usable()
-    wait_for_server()
+    server:wait()
     assert.are.equal(1, db:value("select 1"))
     assert.is_false(db:in_transaction())
     assert.are.equal(1, count("id = " .. db:insert("t", { x = 1000 })))
@@ -97,7 +91,7 @@ describe("a connection to PostgreSQL that is lost", function()
         local pid = db:value("select pg_backend_pid()")
         pcall(server.sql, server, "select be_killed()")
         eventually("the session ends", function() return not daemon.is_running(pid) end)
-        wait_for_server()
+        server:wait()
       end,
       ["the server was stopped and started"] = function()
         server:stop()
@@ -260,6 +254,15 @@ describe("a connection to PostgreSQL that is lost", function()
     end)
   end)
 
+  it("is renewed by a transaction that begins just then", function()
+    for _ = 1, 20 do
+      local pid = db:value("select pg_backend_pid()")
+      server:sql(("select pg_terminate_backend(%d)"):format(pid)) -- it may end a moment later
+      assert.are.equal(7, db:transaction(function() return db:value("select 7") end))
+    end
+    expect_usable()
+  end)
+
   describe("while a transaction was idle", function()
     it("undoes it, and raises at every statement until it is rolled back", function()
       local tx = db:begin()
@@ -396,7 +399,7 @@ describe("a connection to PostgreSQL that is lost", function()
     for _, death in ipairs { "be_terminated()", "be_killed()" } do
       it(("does not know what became of what was written, after %s"):format(death), function()
         expect_unknown(db.run, db, "insert into t(x) values (" .. death .. ")")
-        wait_for_server()
+        server:wait()
         assert.are.equal(0, count())
         expect_usable()
       end)

@@ -159,19 +159,33 @@ function Server:url(parts)
     who, database, self.directory, self.port, query and "&" .. query or "")
 end
 
-local function psql(self, more)
-  return ("env -u LD_PRELOAD PGOPTIONS= %s/psql -XqAt -v ON_ERROR_STOP=1 %s %s"):format(
-    programs, process.quote(self:url()), more)
+local function begin_psql(url, script)
+  local command = "env -u LD_PRELOAD %s/psql -XqAt -v ON_ERROR_STOP=1 %s -c %s 2>&1"
+  return assert(io.popen(command:format(programs, process.quote(url), process.quote(script))))
 end
 
 --- Runs a script by psql, which is no client of ours, and waits for its end.
+---@param url string
 ---@param script string
 ---@return string output
-function Server:sql(script)
-  local pipe = assert(io.popen(psql(self, "-c " .. process.quote(script)) .. " 2>&1"))
+function postgres.psql(url, script)
+  local pipe = begin_psql(url, script)
   local output = pipe:read("a")
   if not pipe:close() then error("psql failed: " .. output, 2) end
   return (output:gsub("\n$", ""))
+end
+
+--- The same on this server.
+---@param script string
+---@return string output
+function Server:sql(script)
+  return postgres.psql(self:url(), script)
+end
+
+--- Waits until it takes connections: after one of its processes was killed it ends them all, and
+--- recovers by itself.
+function Server:wait()
+  eventually("the server has recovered", function() return (pcall(self.sql, self, "select 1")) end)
 end
 
 --- What `Server:when` can do with the process of a connection, in PL/pgSQL.
@@ -203,8 +217,7 @@ local watch = [[
 ---@param action "terminate"|"cancel"|"kill"
 ---@return { wait: fun(self: table) } watcher wait: until it is done; an error if it never was
 function Server:when(condition, action)
-  local script = watch:format(condition, actions[action])
-  local pipe = assert(io.popen(psql(self, "-c " .. process.quote(script)) .. " 2>&1"))
+  local pipe = begin_psql(self:url(), watch:format(condition, actions[action]))
   return {
     wait = function()
       local output = pipe:read("a")
