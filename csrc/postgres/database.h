@@ -274,6 +274,7 @@ const tuff_shape *tuff_postgres_shape(void *statement);
 bool tuff_postgres_bind(void *statement, const tuff_value *values, unsigned count,
                         tuff_error *err);
 void tuff_postgres_expect_one(void *statement);
+bool tuff_postgres_waits(void *statement);
 tuff_result tuff_postgres_step(void *statement, tuff_value *row, tuff_error *err);
 bool tuff_postgres_row(void *statement, tuff_value *row, tuff_error *err);
 int64_t tuff_postgres_changes(void *statement);

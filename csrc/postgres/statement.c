@@ -1,4 +1,5 @@
 /* statement.c: running prepared statements, and their rows one by one. */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -235,6 +236,17 @@ tuff_result tuff_postgres_step(void *context, tuff_value *row, tuff_error *err) 
       !tuff_postgres_adapt(statement, statement->row, err))
     return TUFF_FAILED;
   return give_row(statement, statement->shape.generation == generation, row, err);
+}
+
+bool tuff_postgres_waits(void *context) {
+  enum { MOMENT_MS = 1 };
+  const tuff_postgres_statement *statement = context;
+  PGconn *handle = statement->database->handle;
+  bool here = statement->row && statement->at + 1 < PQntuples(statement->row);
+  if (here || !statement->running || !PQisBusy(handle)) return false;
+  struct pollfd poller = {.fd = PQsocket(handle), .events = POLLIN};
+  return poll(&poller, 1, MOMENT_MS) <= 0 ||
+         (PQconsumeInput(handle) && PQisBusy(handle));
 }
 
 void tuff_postgres_expect_one(void *context) {
