@@ -131,6 +131,15 @@ describe("a loop over rows of PostgreSQL", function()
     assert.is_true(db:value("select last_value from numbers") < ENDLESS)
   end)
 
+  it("is left while the server is busy with its next row, for which nobody waits", function()
+    for n in db:tuples([[select repeat('x', 10000), case when n > 100 then pg_sleep(1) end,
+        nextval('numbers') from generate_series(1, 105) n]]) do
+      if n == 1 then break end
+    end
+    assert.are.equal(1, db:value("select 1"))
+    assert.is_true(db:value("select last_value from numbers") <= 100)
+  end)
+
   it("is left without a trace in a loop around it, which goes on", function()
     local outer = 0
     for n in db:tuples("select generate_series(1, 20)") do
