@@ -1,3 +1,4 @@
+local lfs = require "lfs"
 local daemon = require "spec.support.daemon"
 local eventually = require "spec.support.eventually"
 local fixture = require "spec.support.fixture"
@@ -35,7 +36,7 @@ local frame = [[
 ]]
 
 describe("a process forked from one with a connection to PostgreSQL", function()
-  local reason = postgres.missing()
+  local reason = postgres.missing() or not lfs.attributes(library) and "make fork has not been run"
   if reason then
     pending("is left out: " .. reason)
     return
