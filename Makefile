@@ -17,6 +17,7 @@ LIBDIR ?= $(PREFIX)/lib/lua/5.4
 # ---- What a user may set -------------------------------------------------------------
 
 DIR          ?= /usr/share/icons/Adwaita
+ENGINE       ?= sqlite
 FUZZ_SECONDS ?= 60
 
 # ---- Variants: the same rules, other flags, a tree of their own ----------------------
@@ -113,10 +114,13 @@ $(OUT)/tuff/postgres.so: $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(wildcard csrc/post
 
 $(OUT)/obj/postgres/%.o: cppflags += $(shell pkg-config --cflags-only-I libpq 2>/dev/null)
 
-build/bench/raw: spec/bench/raw.c
+build/bench/raw_sqlite: libraries = -lsqlite3
+build/bench/raw_postgres: libraries = -lpq
+build/bench/raw_postgres: cppflags += $(shell pkg-config --cflags-only-I libpq 2>/dev/null)
+build/bench/raw_%: spec/bench/raw_%.c spec/bench/raw.c spec/bench/raw.h
 	$(call say,compile $<)
 	@mkdir -p $(@D)
-	$(quiet)$(CC) $(cppflags) -std=c11 $(CFLAGS) -o $@ $< -lsqlite3
+	$(quiet)$(CC) $(cppflags) -std=c11 $(CFLAGS) -o $@ $(filter %.c,$^) $(libraries)
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 
@@ -128,7 +132,11 @@ to_demo  := $(to_build) $(to_run) lua-argparse adwaita-icon-theme
 to_test  := $(to_demo) libpq-dev postgresql lua-busted lua-check lua-system luarocks
 to_lint  := $(to_build) libpq-dev lua-check clang-format clang-tidy
 to_fuzz  := $(to_build) clang libclang-rt-dev
-to_bench := $(to_build) $(to_run) lua-argparse lua-sql-sqlite3 lua-dbi-sqlite3 python3
+to_bench := $(to_build) $(to_run) lua-argparse python3
+
+to_bench_sqlite   := $(to_bench) lua-sql-sqlite3 lua-dbi-sqlite3
+to_bench_postgres := $(to_bench) libpq-dev postgresql lua-system lua-sql-postgres lua-dbi-postgresql \
+                     python3-psycopg2
 
 packages = @scripts/install_packages.sh $(to_$(1))
 
@@ -190,12 +198,12 @@ lint:  ## Borders between the layers, luacheck, clang-format, clang-tidy
 
 format:  ## Rewrite the C sources in the house's format
 	$(call packages,lint)
-	@clang-format -i $(wildcard csrc/*/*.[ch] csrc/*/*/*.[ch] scripts/*.c spec/bench/*.c)
+	@clang-format -i $(wildcard csrc/*/*.[ch] csrc/*/*/*.[ch] scripts/*.c spec/bench/*.[ch])
 
-bench:  ## Compare with plain C and with every binding installed
-	$(call packages,bench)
-	$(inner) -s build build/bench/raw
-	@$(lua) spec/bench/run.lua
+bench:  ## Compare with plain C and with every binding installed (ENGINE=postgres)
+	$(call packages,bench_$(ENGINE))
+	$(inner) -s build $(filter postgres,$(ENGINE)) build/bench/raw_$(ENGINE)
+	@$(lua) spec/bench/run.lua --engine $(ENGINE)
 
 install: build  ## Install below PREFIX=/usr/local (LUADIR, LIBDIR and DESTDIR are honoured)
 	@install -D -m 755 build/tuff/core.so '$(DESTDIR)$(LIBDIR)/tuff/core.so'

@@ -50,6 +50,14 @@ function M.test(...)
   return os.execute("test " .. command_line { ... }) == true
 end
 
+--- Removes a directory once this program is gone, also when it was killed. In the command $PPID is
+--- this program.
+---@param path string
+function M.remove_afterwards(path)
+  os.execute(("(while kill -0 $PPID; do sleep 2; done; rm -rf %s) </dev/null >/dev/null 2>&1 &")
+    :format(quote(path)))
+end
+
 --- The interpreter that runs this program.
 ---@return string
 function M.interpreter()
