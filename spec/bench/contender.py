@@ -6,9 +6,7 @@ import gc
 import sys
 import time
 
-TABLE_ROWS, INSERTS, READS, UPDATES = 1000000, 200000, 200000, 100000
-LOADED, UPSERTS, TRANSACTIONS = 1000000, 100000, 20000
-STREAMED, STREAM_MARK = 10000000, 1000000
+TABLE_ROWS, STREAMED, STREAM_MARK = 1000000, 10000000, 1000000
 
 
 def row(i):
@@ -23,28 +21,8 @@ def keys(count):
     return [i * 7919 % TABLE_ROWS + 1 for i in range(1, count + 1)]
 
 
-def rows_to_insert(_):
-    return rows(INSERTS)
-
-
-def rows_to_load(_):
-    return rows(LOADED)
-
-
-def rows_to_upsert(_):
-    return [row(i * 20)[:4] + (i,) for i in range(1, UPSERTS + 1)]
-
-
-def rows_of_transactions(_):
-    return rows(TRANSACTIONS)
-
-
-def keys_to_read(_):
-    return keys(READS)
-
-
-def keys_to_update(_):
-    return keys(UPDATES)
+def rows_to_upsert(count):
+    return [row(i * 20)[:4] + (i,) for i in range(1, count + 1)]
 
 
 def peak_memory():
@@ -77,21 +55,22 @@ class Stopwatch:
 class Work:
     """The time of the body is what counts; one that reads returns its checksum, or what it kept.
 
-    `given` makes what the work is called with. What has been read before is not `cold`.
+    `given` makes what the work is called with, from the count. What has been read before is not `cold`.
     Who writes closes the database within the time, so that a checkpoint put off is counted.
-    `sums`: the checksum of what was kept."""
+    `sums`: the checksum of what was kept. `watched`: the body tells the watch when it settled."""
 
-    def __init__(self, body, given=lambda watch: None, cold=False, writes=False, sums=None):
+    def __init__(self, body, given=lambda count: None, cold=False, writes=False, sums=None,
+                 watched=False):
         self.body, self.given, self.cold = body, given, cold
-        self.writes, self.sums = writes, sums
+        self.writes, self.sums, self.watched = writes, sums, watched
 
-    def perform(self, contender, database, watch):
+    def perform(self, contender, database, count, watch):
         db = contender.connect(database)
         if not self.cold:
             contender.warm(db)
-        given = self.given(watch)
+        given = self.given(count)
         watch.start()
-        result = self.body(db, given)
+        result = self.body(db, given, watch) if self.watched else self.body(db, given)
         if self.writes:
             db.close()
         watch.stop()
@@ -100,7 +79,7 @@ class Work:
 
 def main(contender):
     """`contender`: a module with title, library, works, connect(database) and warm(db)."""
-    name, database = (sys.argv[1:] + ["", ""])[:2]
+    name, database, count = (sys.argv[1:] + [""] * 3)[:3]
     if name == "describe":
         print("title", contender.title)
         print("library", contender.library)
@@ -108,9 +87,9 @@ def main(contender):
             print("work", work)
         return
     if name not in contender.works or not database:
-        sys.exit(f"usage: {sys.argv[0]} describe | WORK DATABASE")
+        sys.exit(f"usage: {sys.argv[0]} describe | WORK DATABASE [COUNT]")
     watch = Stopwatch()
-    sums = contender.works[name].perform(contender, database, watch)
+    sums = contender.works[name].perform(contender, database, int(count or 0), watch)
     print(f"seconds {watch.cpu:.6f}")
     print(f"elapsed {watch.elapsed:.6f}")
     print(f"memory {watch.memory}")

@@ -25,7 +25,7 @@ end
 ---@return string[] words  the contender's command with these arguments
 function M.command(contender, ...)
   local words = table.move(contender.command, 1, #contender.command, 1, {})
-  for _, argument in ipairs { ... } do words[#words + 1] = argument end
+  for _, argument in ipairs { ... } do words[#words + 1] = tostring(argument) end
   return words
 end
 

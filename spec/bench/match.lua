@@ -21,7 +21,7 @@ end
 --- database itself is read.
 local function run(contender, work, arena, clock)
   local database = arena:database(work)
-  local command = contestants.command(contender, work.name, database)
+  local command = contestants.command(contender, work.name, database, work.count)
   local output, reason = process.capture(command, longest)
   if not output then return nil, reason end
   local result = read_result(output)

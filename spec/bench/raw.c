@@ -30,9 +30,9 @@ row *make_rows(int count) {
   return rows;
 }
 
-row *make_rows_to_upsert(void) {
-  row *rows = allocate(UPSERTS, sizeof *rows);
-  for (int i = 0; i < UPSERTS; i++) {
+row *make_rows_to_upsert(int count) {
+  row *rows = allocate(count, sizeof *rows);
+  for (int i = 0; i < count; i++) {
     rows[i] = make_row((int64_t)(i + 1) * 20);
     rows[i].n = i + 1;
   }
@@ -97,8 +97,8 @@ const work *find_work(const work *works, int count, const char *name) {
   return NULL;
 }
 
-void measure(const work *done) {
-  sums sum = done->run();
+void measure(const work *done, int count) {
+  sums sum = done->run(count);
   printf("seconds %.6f\nelapsed %.6f\n", watch.cpu, watch.elapsed);
   printf("memory %ld\n", watch.memory);
   if (done->reads) printf("checksum %lld %.2f\n", (long long)sum.integers, sum.reals);

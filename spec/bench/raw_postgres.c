@@ -1,8 +1,9 @@
 /* The limit on PostgreSQL: the works of the benchmark in plain C over libpq, with
  * values in binary form in both directions.
  *
- *   raw_postgres describe    title, version of libpq, works
- *   raw_postgres WORK URL    does one work and prints what it measured */
+ *   raw_postgres describe          title, version of libpq, works
+ *   raw_postgres WORK URL COUNT    does one work, of so many rows or keys if it has
+ * any, and prints what it measured */
 #include <endian.h>
 #include <libpq-fe.h>
 #include <stdio.h>
@@ -164,12 +165,12 @@ static void put_column(block *to, const row *row, int column) {
 
 /* ---- works that write ---- */
 
-static sums insert_rows(void) {
-  row *rows = make_rows(INSERTS);
+static sums insert_rows(int count) {
+  row *rows = make_rows(count);
   start();
   run("BEGIN");
   prepare(SQL_INSERT);
-  for (int i = 0; i < INSERTS; i++) insert_row(&rows[i]);
+  for (int i = 0; i < count; i++) insert_row(&rows[i]);
   run("COMMIT");
   PQfinish(db);
   stop();
@@ -177,11 +178,11 @@ static sums insert_rows(void) {
   return (sums){0};
 }
 
-static sums insert_in_transactions(void) {
-  row *rows = make_rows(TRANSACTIONS);
+static sums insert_in_transactions(int count) {
+  row *rows = make_rows(count);
   start();
   prepare(SQL_INSERT);
-  for (int i = 0; i < TRANSACTIONS; i++) {
+  for (int i = 0; i < count; i++) {
     run("BEGIN");
     insert_row(&rows[i]);
     run("COMMIT");
@@ -197,14 +198,14 @@ static void send_copied(block *buffer) {
   buffer->size = 0;
 }
 
-static sums load(void) {
+static sums copy_rows(int count) {
   static const char header[19] = "PGCOPY\n\377\r\n"; /* and no flags, no extension */
-  row *rows = make_rows(LOADED);
+  row *rows = make_rows(count);
   block buffer = {0};
   start();
   finish(PQexec(db, SQL_COPY), PGRES_COPY_IN, SQL_COPY);
   put(&buffer, header, sizeof header);
-  for (int i = 0; i < LOADED; i++) {
+  for (int i = 0; i < count; i++) {
     put16(&buffer, COLUMNS);
     for (int column = 0; column < COLUMNS; column++)
       put_column(&buffer, &rows[i], column);
@@ -233,11 +234,11 @@ static void put_array(block *to, const row *rows, int count, int column) {
   for (int i = 0; i < count; i++) put_column(to, &rows[i], column);
 }
 
-static void upsert_chunk(block *arrays, const row *rows) {
+static void upsert_chunk(block *arrays, const row *rows, int count) {
   parameters given;
   for (int column = 0; column < COLUMNS; column++) {
     arrays[column].size = 0;
-    put_array(&arrays[column], rows, UPSERT_CHUNK, column);
+    put_array(&arrays[column], rows, count, column);
     give(&given, column, arrays[column].bytes, (int)arrays[column].size);
   }
   finish(PQexecPrepared(db, "prepared", COLUMNS, given.values, given.sizes,
@@ -245,14 +246,15 @@ static void upsert_chunk(block *arrays, const row *rows) {
          PGRES_COMMAND_OK, "upsert");
 }
 
-static sums upsert(void) {
-  row *rows = make_rows_to_upsert();
+static sums upsert(int count) {
+  row *rows = make_rows_to_upsert(count);
   block arrays[COLUMNS] = {{0}};
   warm();
   start();
   run("BEGIN");
   prepare(SQL_UPSERT);
-  for (int i = 0; i < UPSERTS; i += UPSERT_CHUNK) upsert_chunk(arrays, &rows[i]);
+  for (int i = 0; i < count; i += UPSERT_CHUNK)
+    upsert_chunk(arrays, &rows[i], count - i < UPSERT_CHUNK ? count - i : UPSERT_CHUNK);
   run("COMMIT");
   PQfinish(db);
   stop();
@@ -264,7 +266,8 @@ static sums upsert(void) {
 /* ---- works that read ---- */
 
 /* The reference of `all` too, though C keeps none of the rows. */
-static sums scan(void) {
+static sums scan(int unused) {
+  (void)unused;
   sums sum = {0};
   PGresult *result;
   warm();
@@ -288,13 +291,13 @@ static void add_point(sums *sum, PGresult *result) {
   PQclear(result);
 }
 
-static sums point_prepared(void) {
+static sums point_prepared(int count) {
   sums sum = {0};
-  int64_t *keys = make_keys(READS);
+  int64_t *keys = make_keys(count);
   warm();
   start();
   prepare(SQL_GET);
-  for (int i = 0; i < READS; i++) {
+  for (int i = 0; i < count; i++) {
     parameters given;
     give_integer(&given, 0, keys[i]);
     add_point(&sum, PQexecPrepared(db, "prepared", 1, given.values, given.sizes,
@@ -305,12 +308,12 @@ static sums point_prepared(void) {
   return sum;
 }
 
-static sums point_text(void) {
+static sums point_text(int count) {
   sums sum = {0};
-  int64_t *keys = make_keys(READS);
+  int64_t *keys = make_keys(count);
   warm();
   start();
-  for (int i = 0; i < READS; i++) {
+  for (int i = 0; i < count; i++) {
     parameters given;
     give_integer(&given, 0, keys[i]);
     add_point(&sum, PQexecParams(db, SQL_GET, 1, NULL, given.values, given.sizes,
@@ -323,7 +326,7 @@ static sums point_text(void) {
 
 static const work works[] = {
     {"insert", insert_rows, false},
-    {"load", load, false},
+    {"insert_many", copy_rows, false},
     {"upsert", upsert, false},
     {"insert_transaction", insert_in_transactions, false},
     {"tuples", scan, true},
@@ -350,9 +353,9 @@ int main(int count, char **arguments) {
   }
   if (found && count > 2) {
     open_database(arguments[2]);
-    measure(found);
+    measure(found, count > 3 ? atoi(arguments[3]) : 0);
     return EXIT_SUCCESS;
   }
-  fprintf(stderr, "usage: raw_postgres describe | WORK URL\n");
+  fprintf(stderr, "usage: raw_postgres describe | WORK URL [COUNT]\n");
   return 2;
 }

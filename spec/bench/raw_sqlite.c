@@ -1,11 +1,12 @@
 /* The limit: the works of the benchmark in plain C over the same SQLite, opened as an
  * ordinary program opens it. The SQL mirrors workload.lua.
  *
- *   raw_sqlite [--nomutex] describe         title, version of SQLite, works
- *   raw_sqlite [--nomutex] WORK DATABASE    does one work and prints what it measured
- *   raw_sqlite create DATABASE              makes the empty table
- *   raw_sqlite generate DATABASE            makes the table of a million rows
- *   raw_sqlite checksum DATABASE            prints a checksum over all of the table */
+ *   raw_sqlite [--nomutex] describe     title, version of SQLite, works
+ *   raw_sqlite [--nomutex] WORK DATABASE COUNT
+ *                                       does one work, of so many rows or keys if it
+ * has any, and prints what it measured raw_sqlite create DATABASE          makes the
+ * empty table raw_sqlite generate DATABASE        makes the table of a million rows
+ *   raw_sqlite checksum DATABASE        prints a checksum over all of the table */
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,12 +105,12 @@ static void warm(void) {
 /* ---- works: writers close the database, so that a checkpoint that was put off is
  * counted ---- */
 
-static sums insert_rows(void) {
-  row *rows = make_rows(INSERTS);
+static sums insert_rows(int count) {
+  row *rows = make_rows(count);
   start();
   run("BEGIN");
   sqlite3_stmt *insert = prepare_to_keep(SQL_INSERT);
-  for (int i = 0; i < INSERTS; i++) insert_row(insert, &rows[i]);
+  for (int i = 0; i < count; i++) insert_row(insert, &rows[i]);
   sqlite3_finalize(insert);
   run("COMMIT");
   close_database();
@@ -118,13 +119,13 @@ static sums insert_rows(void) {
   return (sums){0};
 }
 
-static sums update_rows(void) {
-  int64_t *keys = make_keys(UPDATES);
+static sums update_rows(int count) {
+  int64_t *keys = make_keys(count);
   warm();
   start();
   run("BEGIN");
   sqlite3_stmt *update = prepare_to_keep(SQL_UPDATE);
-  for (int i = 0; i < UPDATES; i++) {
+  for (int i = 0; i < count; i++) {
     sqlite3_bind_int64(update, 1, i + 1);
     sqlite3_bind_double(update, 2, (i + 1) * 0.5);
     sqlite3_bind_int64(update, 3, keys[i]);
@@ -140,7 +141,8 @@ static sums update_rows(void) {
 }
 
 /* The reference of `all` and `arrays` too, though C keeps none of the rows. */
-static sums scan(void) {
+static sums scan(int unused) {
+  (void)unused;
   sums sum = {0};
   int result;
   warm();
@@ -153,7 +155,8 @@ static sums scan(void) {
   return sum;
 }
 
-static sums stream(void) {
+static sums stream(int unused) {
+  (void)unused;
   sums sum = {0};
   int result, count = 0;
   start();
@@ -174,13 +177,13 @@ static void read_point(sqlite3_stmt *get, int64_t key, sums *sum) {
   add_row(sum, get);
 }
 
-static sums point_prepared(void) {
+static sums point_prepared(int count) {
   sums sum = {0};
-  int64_t *keys = make_keys(READS);
+  int64_t *keys = make_keys(count);
   warm();
   start();
   sqlite3_stmt *get = prepare_to_keep(SQL_GET);
-  for (int i = 0; i < READS; i++) {
+  for (int i = 0; i < count; i++) {
     read_point(get, keys[i], &sum);
     sqlite3_reset(get);
   }
@@ -190,9 +193,9 @@ static sums point_prepared(void) {
   return sum;
 }
 
-static sums read_by_text(const int64_t *keys) {
+static sums read_by_text(const int64_t *keys, int count) {
   sums sum = {0};
-  for (int i = 0; i < READS; i++) {
+  for (int i = 0; i < count; i++) {
     sqlite3_stmt *get = prepare(SQL_GET);
     read_point(get, keys[i], &sum);
     sqlite3_finalize(get);
@@ -200,22 +203,22 @@ static sums read_by_text(const int64_t *keys) {
   return sum;
 }
 
-static sums point_text(void) {
-  int64_t *keys = make_keys(READS);
+static sums point_text(int count) {
+  int64_t *keys = make_keys(count);
   warm();
   start();
-  sums sum = read_by_text(keys);
+  sums sum = read_by_text(keys, count);
   stop();
   free(keys);
   return sum;
 }
 
-static sums point_transaction(void) {
-  int64_t *keys = make_keys(READS);
+static sums point_transaction(int count) {
+  int64_t *keys = make_keys(count);
   warm();
   start();
   run("BEGIN");
-  sums sum = read_by_text(keys);
+  sums sum = read_by_text(keys, count);
   run("COMMIT");
   stop();
   free(keys);
@@ -301,11 +304,11 @@ int main(int count, char **arguments) {
     const work *found = find_work(works, WORKS, name);
     if (found) {
       open_database(path, flags);
-      measure(found);
+      measure(found, at + 2 < count ? atoi(arguments[at + 2]) : 0);
       return EXIT_SUCCESS;
     }
   }
-  fprintf(stderr, "usage: raw_sqlite [--nomutex] describe | WORK DATABASE\n"
+  fprintf(stderr, "usage: raw_sqlite [--nomutex] describe | WORK DATABASE [COUNT]\n"
                   "       raw_sqlite create | generate | checksum DATABASE\n");
   return 2;
 }

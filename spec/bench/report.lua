@@ -63,7 +63,7 @@ local function print_contenders(contenders, library)
       versions[#versions + 1] = contender.version .. other
     end
   end
-  print("Measured: " .. table.concat(versions, "; ") .. "; " .. library .. " " .. raw.library .. ".")
+  print(("Measured: %s; %s %s."):format(table.concat(versions, "; "), library, raw.library))
   if absent[1] then print("Not installed: " .. table.concat(absent, ", ") .. ".") end
 end
 

@@ -1,14 +1,9 @@
--- What every contender does, on every engine: the sizes, the SQL, the rows and the keys.
--- raw.h and contender.py repeat these figures; a difference shows as a wrong checksum.
+-- What every contender does, on every engine: the SQL, the rows and the keys. How many of them each
+-- work has stands in engines/. raw.c and contender.py make the same; a difference shows as a wrong
+-- checksum.
 
 local M = {
   table_rows = 1000000,    -- rows of the table that is read and updated
-  inserts = 200000,
-  loaded = 1000000,        -- rows that are written at once
-  reads = 200000,          -- point reads
-  updates = 100000,
-  upserts = 100000,
-  transactions = 20000,    -- of one insert each
   streamed = 10000000,     -- rows of the lazy scan
   stream_mark = 1000000,   -- memory growth is counted from this row on
   cache_bytes = 64 * 1024 * 1024,
@@ -61,11 +56,12 @@ function M.rows(count)
   return rows
 end
 
---- Rows of which one half replaces every twentieth row of the table, and the other half is new.
+--- Rows of which those within the table replace every twentieth row of it, and the rest is new.
+---@param count integer
 ---@return table[] rows
-function M.rows_to_upsert()
+function M.rows_to_upsert(count)
   local rows = {}
-  for i = 1, M.upserts do
+  for i = 1, count do
     rows[i] = M.row(i * 20)
     rows[i].n = i
   end

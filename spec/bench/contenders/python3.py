@@ -109,7 +109,7 @@ def kept(db, _):
     return db.execute(SCAN).fetchall()
 
 
-def stream(db, watch):
+def stream(db, _, watch):
     integers, reals = 0, 0.0
     for count, row in enumerate(db.execute(STREAM), 1):
         integers += row["id"] + len(row["name"]) + len(row["tag"]) + row["n"]
@@ -122,16 +122,16 @@ def stream(db, watch):
 title = "Python " + sys.version.split()[0]
 library = sqlite3.sqlite_version
 works = {
-    "insert": Work(insert, contender.rows_to_insert, cold=True, writes=True),
-    "insert_many": Work(insert_many, contender.rows_to_insert, cold=True, writes=True),
+    "insert": Work(insert, contender.rows, cold=True, writes=True),
+    "insert_many": Work(insert_many, contender.rows, cold=True, writes=True),
     "tuples": Work(tuples),
     "rows": Work(named_rows),
-    "point_prepared": Work(point, contender.keys_to_read),
-    "point_text": Work(point, contender.keys_to_read),
-    "point_transaction": Work(point_transaction, contender.keys_to_read),
-    "update": Work(update, contender.keys_to_update, writes=True),
+    "point_prepared": Work(point, contender.keys),
+    "point_text": Work(point, contender.keys),
+    "point_transaction": Work(point_transaction, contender.keys),
+    "update": Work(update, contender.keys, writes=True),
     "all": Work(kept, sums=total),
-    "stream": Work(stream, lambda watch: watch, cold=True),
+    "stream": Work(stream, cold=True, watched=True),
 }
 
 contender.main(sys.modules[__name__])

@@ -13,25 +13,26 @@ local M = { library = "SQLite", clock = "seconds", open = arena.open }
 
 -- `data`: "empty" and "copy" are a fresh file for each run, whose content is checked afterwards;
 -- "large" is one file that all read. `once`: not repeated, for it is no measure of time.
--- `target`: the ratio to raw C that tuff is to reach.
+-- `count`: how many rows or keys it is called with. `target`: the ratio to raw C that tuff is to
+-- reach.
 M.works = {
-  { name = "insert", data = "empty", target = 1.5,
+  { name = "insert", data = "empty", count = 200000, target = 1.5,
     title = "200 k inserts from tables, prepared" },
-  { name = "insert_named", data = "empty",
+  { name = "insert_named", data = "empty", count = 200000,
     title = "the same, values by name" },
-  { name = "insert_many", data = "empty", target = 1.22,
+  { name = "insert_many", data = "empty", count = 200000, target = 1.22,
     title = "the same with insert_many" },
   { name = "tuples", data = "large", target = 1.5,
     title = "1 M rows x 5 columns by tuples" },
   { name = "rows", data = "large", target = 2.45,
     title = "1 M named rows by rows" },
-  { name = "point_prepared", data = "large", target = 1.24,
+  { name = "point_prepared", data = "large", count = 200000, target = 1.24,
     title = "200 k point reads, prepared" },
-  { name = "point_text", data = "large", target = 0.40,
+  { name = "point_text", data = "large", count = 200000, target = 0.40,
     title = "200 k point reads, SQL text each time" },
-  { name = "point_transaction", data = "large",
+  { name = "point_transaction", data = "large", count = 200000,
     title = "the same inside one transaction" },
-  { name = "update", data = "copy", target = 1.15,
+  { name = "update", data = "copy", count = 100000, target = 1.15,
     title = "100 k updates by key" },
   { name = "all", data = "large",
     title = "1 M named rows kept, all (raw C keeps none)" },
