@@ -89,7 +89,7 @@ local function measure(...)
 end
 
 local contender = require("bench.contenders." .. arg[1])
-local name, database, count = arg[2], arg[3], math.tointeger(tonumber(arg[4]))
+local name, database, count = arg[2], arg[3], tonumber(arg[4])
 add_transaction(contender)
 if name == "describe" then
   describe(contender)
