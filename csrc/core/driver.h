@@ -158,6 +158,7 @@ typedef struct tuff_sql {
   const tuff_target *targets; /* one for each use, in the order of the text */
   unsigned table_count;
   const tuff_name *tables; /* that candidates speak of; one without a name is none */
+  bool modifies; /* insert, update, delete or merge is a word of it; it may yet read */
 } tuff_sql;
 
 /* How a driver wants placeholders and lists to be written. */

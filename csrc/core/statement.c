@@ -72,7 +72,8 @@ static bool prepare_native(tuff_statement *statement, unsigned flags, tuff_error
                      .uses = tokenized->uses,
                      .targets = tokenized->targets,
                      .table_count = tokenized->table_count,
-                     .tables = tokenized->tables};
+                     .tables = tokenized->tables,
+                     .modifies = tokenized->modifies};
   connection->watch.started_us = 0;
   if (!settle_exclusive(connection, err)) return false;
   statement->native =

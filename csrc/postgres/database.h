@@ -272,7 +272,7 @@ void tuff_postgres_forget(void *statement);
 
 /* Whether a text changes nothing, as far as it tells: a function that it calls may. The
  * server has the last word in a read-only transaction. */
-bool tuff_postgres_reads_only(const char *text);
+bool tuff_postgres_reads_only(const tuff_sql *sql);
 
 /* encode.c: writes the statement's ->values into its ->parameters. */
 bool tuff_postgres_encode(tuff_postgres_statement *statement, tuff_error *err);

@@ -39,6 +39,8 @@ function M.open(options)
   local given = options_of.for_core(options)
   given.driver = driver_of(options.path)
   local db = core.open(given)
+  -- A second connection finds a file where this one did, and needs a URL with its secrets.
+  if not given.driver then options.path, options.follow = db.path, nil end
   local state = core.state(db)
   state.options, state.retry, state.path = options, options.retry, db.path
   state.dialect = require("tuff.dialect." .. db.engine)
@@ -52,15 +54,13 @@ end
 function Database:reader()
   errors.check_self(self, "tuff.connection", "reader")
   self:in_transaction() -- raises `closed`
-  local path = self.path
-  if path == ":memory:" then
+  if self.path == ":memory:" then
     errors.raise("unsupported", "a database in memory has one connection only")
   end
   local options = { readonly = true, create = false }
   for name, value in pairs(core.state(self).options) do
     if options[name] == nil then options[name] = value end
   end
-  options.path, options.follow = path, nil
   return M.open(options)
 end
 

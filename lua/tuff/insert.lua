@@ -10,7 +10,8 @@ local M = {}
 -- ---- what is known of tables -------------------------------------------------------------
 
 --- Columns and key of a table, remembered until the schema changes.
----@return { columns: table<string, integer>, names: string[], key: string[], sql: table }
+---@return { name: string, columns: table<string, integer>, names: string[], key: string[],
+---  sql: table } known
 ---@return boolean remembered whether it was known before
 local function describe(db, name)
   errors.check(name, "string", "the name of the table")
@@ -22,8 +23,8 @@ local function describe(db, name)
   end
   local known = state.tables[name]
   if known then return known, true end
-  known = { columns = {}, names = {}, key = {}, sql = {} }
-  for i, column in ipairs(dialect.columns(db, name)) do
+  known = { name = dialect.table_name(db, name), columns = {}, names = {}, key = {}, sql = {} }
+  for i, column in ipairs(dialect.columns(db, known.name)) do
     known.columns[column.name] = i
     known.names[i] = column.name
     if column.key > 0 then known.key[column.key] = column.name end
@@ -103,7 +104,7 @@ local function conflict_clause(known, name, columns, options)
   end
   if #set == 0 then -- only the key was given: the row stays as it is, but counts and is returned
     local quoted = identifier.quote((key or known.key)[1])
-    set[1] = ("%s = %s.%s"):format(quoted, identifier.quote(name), quoted)
+    set[1] = ("%s = %s.%s"):format(quoted, identifier.quote(known.name), quoted)
   end
   return " on conflict" .. target .. " do update set " .. table.concat(set, ", ")
 end
@@ -125,7 +126,7 @@ local function insert_sql(known, name, columns, options, returning, variant)
     values = ("(%s) values (%s)"):format(identifier.quote_all(columns),
       ("?, "):rep(#columns - 1) .. "?")
   end
-  sql = ("insert into %s %s%s"):format(identifier.quote(name), values,
+  sql = ("insert into %s %s%s"):format(identifier.quote(known.name), values,
     conflict_clause(known, name, columns, options))
   if returning and #returning > 0 then
     sql = sql .. " returning " .. identifier.quote_all(returning)

@@ -8,6 +8,18 @@ function M.schema_version()
   return ""
 end
 
+--- The table that a name means: the one of just that name, or else the one that SQL means by it
+--- without quotes. So a script may write a table's name in its own way on both engines.
+---@param db tuff.Database
+---@param name string
+---@return string name as the catalogue has it; where there is no such table, as it was given
+function M.table_name(db, name)
+  return db:value([[
+    select relname::text from pg_class where oid = coalesce(
+      to_regclass(quote_ident(:name)), to_regclass(quote_ident(lower(:name collate "C"))))]],
+    { name = name }) or name
+end
+
 --- The columns of a table, in order, without those that cannot be written.
 ---@param db tuff.Database
 ---@param name string
