@@ -218,8 +218,8 @@ describe("PostgreSQL", function()
     repeat -- the server takes its time to forget them
       local free = pcall(function()
         local last <close> = tuff.open(url)
-        assert(last:value("select count(*) from pg_stat_activity where backend_type = 'client backend'")
-          < 5)
+        assert(last:value("select count(*) from pg_stat_activity "
+          .. "where backend_type = 'client backend'") < 5)
       end)
     until free
     assert.are.equal("connection", err.code)
