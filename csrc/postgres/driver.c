@@ -17,6 +17,7 @@ static void interrupt(void *context) {
 static const char *const schemes[] = {"postgres", "postgresql", NULL};
 static const char *const features[] = {"boolean_type",
                                        "constraint_names",
+                                       "decimal_sums",
                                        "isolation",
                                        "listen",
                                        "negative_zero",
