@@ -1,4 +1,4 @@
-/* cursor.c: open loops. Their rows come from a statement or, read ahead, from memory. */
+/* cursor.c: open loops. Rows come from a statement or, read ahead, from memory. */
 #include "core/cursor.h"
 
 #include <assert.h>

@@ -339,6 +339,24 @@ typedef struct tuff_blobs {
   bool (*close)(void *blob, tuff_error *err);
 } tuff_blobs;
 
+/* ---- many rows at once ---- */
+
+/* What a driver gives whose engine takes rows in a form of their own, faster than by
+ * an INSERT. From begin to finish nothing else is asked of the connection. */
+typedef struct tuff_bulk {
+  /* Begins it in an open transaction. insert: a prepared INSERT of one such row; copy:
+   * the text that begins it, terminated. NULL and an error on failure. */
+  void *(*begin)(void *insert, const char *copy, tuff_error *err);
+  /* Takes a copy of a row. Where err->parameter tells a value that is refused, the rows
+   * before it can still be finished. */
+  bool (*add)(void *bulk, const tuff_value *row, tuff_error *err);
+  /* The rows are in the table. err->row counts those of this bulk, from 1; 0: it is not
+   * known which one failed. */
+  bool (*finish)(void *bulk, int64_t *inserted, tuff_error *err);
+  /* Frees it. What was not finished fails, and its transaction with it. */
+  void (*end)(void *bulk);
+} tuff_bulk;
+
 typedef struct tuff_driver {
   uint32_t abi, size;
   const char *name;            /* what `db.engine` says */
@@ -385,6 +403,7 @@ typedef struct tuff_driver {
   bool (*detach)(void *db, const char *name, tuff_error *err);
   const tuff_functions *functions;
   const tuff_blobs *blobs;
+  const tuff_bulk *bulk;
 } tuff_driver;
 
 #endif

@@ -295,10 +295,12 @@ function core.blob_stream(db, schema, table, column, row) end
 ---@param rows table[]|fun(): table?
 ---@param first integer the number of the first row
 ---@param results table[]? takes what RETURNING gives
+---@param copy string? what begins a bulk load of such rows
+---@param batch string? the same INSERT of arrays, one for each column
 ---@return integer changes
 ---@return integer reached the number of the row it stopped at
 ---@return table? row that row; nil: there are no more
-function core.insert_rows(db, sql, columns, rows, first, results) end
+function core.insert_rows(db, sql, columns, rows, first, results, copy, batch) end
 
 --- Milliseconds of a clock that only goes forward.
 ---@return number
