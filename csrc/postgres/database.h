@@ -106,6 +106,45 @@ bool tuff_postgres_encode(tuff_postgres_statement *statement,
                           tuff_postgres_parameters *parameters, tuff_error *err);
 void tuff_postgres_parameters_free(tuff_postgres_parameters *parameters);
 
+/* Appends a value to ->bytes as a parameter of this type, and says in which form. */
+bool tuff_postgres_encode_value(tuff_postgres_parameters *parameters, Oid type,
+                                const tuff_value *value, bool *binary, tuff_error *err);
+
+/* Where ->size ends, with room for so many bytes; NULL: no memory. */
+char *tuff_postgres_reserve(tuff_postgres_parameters *parameters, size_t size);
+
+/* In as few digits from this number on, at most 17, as give the same float again. */
+void tuff_postgres_write_real(char *out, size_t room, double real, int digits);
+
+/* array.c: the same for a list, as an array of this type. */
+bool tuff_postgres_encode_array(tuff_postgres_parameters *parameters, Oid type,
+                                const tuff_value *list, bool *binary, tuff_error *err);
+
+/* field.c: values as the parts of rows and arrays that are sent whole. */
+typedef enum tuff_postgres_field {
+  FIELD_WRITTEN,
+  FIELD_TEXTUAL, /* only the server can read this value, from a text */
+  FIELD_REFUSED  /* see err */
+} tuff_postgres_field;
+
+/* Whether values of this type have a binary form here. */
+bool tuff_postgres_field_is_binary(Oid type);
+
+/* Appends the length of the value and its binary form; nothing, if it is not written.
+ */
+tuff_postgres_field tuff_postgres_write_binary(tuff_postgres_parameters *out, Oid type,
+                                               const tuff_value *value,
+                                               tuff_error *err);
+
+/* Appends the text of a value that is not NULL, with a backslash before each of these
+ * characters. */
+bool tuff_postgres_write_text(tuff_postgres_parameters *out, Oid type,
+                              const tuff_value *value, const char *special,
+                              tuff_error *err);
+
+/* copy.c */
+extern const tuff_bulk tuff_postgres_bulk;
+
 /* decode.c */
 bool tuff_postgres_is_binary(Oid type);
 bool tuff_postgres_decode(tuff_postgres_statement *statement, const PGresult *result,
@@ -129,6 +168,7 @@ enum {
   PG_BPCHAR = 1042,
   PG_VARCHAR = 1043,
   PG_DATE = 1082,
+  PG_TIMESTAMP = 1114,
   PG_TIMESTAMPTZ = 1184,
   PG_NUMERIC = 1700,
   PG_VOID = 2278,

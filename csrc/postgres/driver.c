@@ -46,6 +46,7 @@ static const tuff_driver driver = {
     .reset = tuff_postgres_reset,
     .forget = tuff_postgres_forget,
     .finish = tuff_postgres_finish,
+    .bulk = &tuff_postgres_bulk,
 };
 
 __attribute__((visibility("default"))) const tuff_driver *

@@ -16,15 +16,20 @@ typedef struct piece {
   bool null;
 } piece;
 
-static bool append(tuff_postgres_parameters *parameters, const void *bytes,
-                   size_t size) {
+char *tuff_postgres_reserve(tuff_postgres_parameters *parameters, size_t size) {
   if (parameters->size + size > parameters->room) {
     size_t room = (parameters->room + size) * 2 + 64;
     char *grown = tuff_postgres_host->alloc(parameters->bytes, room);
-    if (!grown) return false;
+    if (!grown) return NULL;
     parameters->bytes = grown;
     parameters->room = room;
   }
+  return parameters->bytes + parameters->size;
+}
+
+static bool append(tuff_postgres_parameters *parameters, const void *bytes,
+                   size_t size) {
+  if (!tuff_postgres_reserve(parameters, size)) return false;
   if (size) memcpy(parameters->bytes + parameters->size, bytes, size);
   parameters->size += size;
   return true;
@@ -34,17 +39,17 @@ static bool append_text(tuff_postgres_parameters *parameters, const char *text) 
   return append(parameters, text, strlen(text));
 }
 
-/* The shortest text that reads back as the same float. */
-static void write_real(char *out, size_t room, double real) {
+void tuff_postgres_write_real(char *out, size_t room, double real, int digits) {
   if (real != real) {
     snprintf(out, room, "NaN");
   } else if (real - real != 0) {
     snprintf(out, room, real > 0 ? "Infinity" : "-Infinity");
   } else {
-    for (int digits = 15; digits <= 17; digits++) {
+    do {
       snprintf(out, room, "%.*g", digits, real);
-      if (strtod(out, NULL) == real) return;
-    }
+    } while (++digits <= 17 && strtod(out, NULL) != real);
+    char *comma = strchr(out, ','); /* of the script's locale */
+    if (comma) *comma = '.';
   }
 }
 
@@ -87,7 +92,7 @@ static bool write_text(tuff_postgres_parameters *parameters, const tuff_value *v
       kept = append_text(parameters, number);
       break;
     case TUFF_REAL:
-      write_real(number, sizeof number, value->real);
+      tuff_postgres_write_real(number, sizeof number, value->real, 15);
       kept = append_text(parameters, number);
       break;
     case TUFF_TEXT:
@@ -98,35 +103,6 @@ static bool write_text(tuff_postgres_parameters *parameters, const tuff_value *v
     case TUFF_BLOB: kept = append_hex(parameters, value); break;
     default: break;
   }
-  return kept || tuff_postgres_fail_memory(err);
-}
-
-/* {1,"two"}: every element in quotes, whatever its type. */
-static bool write_array(tuff_postgres_parameters *parameters, const tuff_value *list,
-                        tuff_error *err) {
-  bool kept = append(parameters, "{", 1);
-  for (size_t i = 0; kept && i < list->size; i++) {
-    kept = append(parameters, i ? ",\"" : "\"", i ? 2 : 1);
-    size_t start = parameters->size;
-    if (!kept || !write_text(parameters, &list->items[i], err)) return false;
-    /* Quotes and backslashes are doubled by a backslash, from the end. */
-    size_t extra = 0;
-    for (size_t at = start; at < parameters->size; at++)
-      extra += parameters->bytes[at] == '"' || parameters->bytes[at] == '\\';
-    size_t from = parameters->size;
-    for (size_t spare = extra; spare > 0 && kept; spare--)
-      kept = append(parameters, "", 1);
-    for (size_t to = parameters->size; kept && extra > 0; extra--) {
-      char c;
-      do {
-        c = parameters->bytes[--from];
-        parameters->bytes[--to] = c;
-      } while (c != '"' && c != '\\');
-      parameters->bytes[--to] = '\\';
-    }
-    kept = kept && append(parameters, "\"", 1);
-  }
-  kept = kept && append(parameters, "}", 1);
   return kept || tuff_postgres_fail_memory(err);
 }
 
@@ -210,22 +186,28 @@ static bool write_binary(tuff_postgres_parameters *parameters, Oid type,
   }
 }
 
-static bool encode(tuff_postgres_parameters *parameters, Oid type,
-                   const tuff_value *value, piece *piece, tuff_error *err) {
+bool tuff_postgres_encode_value(tuff_postgres_parameters *parameters, Oid type,
+                                const tuff_value *value, bool *binary,
+                                tuff_error *err) {
   bool good = true;
-  *piece = (struct piece){.at = parameters->size, .null = value->kind == TUFF_NULL};
-  if (piece->null) return true;
+  if (value->kind == TUFF_ARRAY)
+    return tuff_postgres_encode_array(parameters, type, value, binary, err);
   if (value->kind == TUFF_REAL && value->real != value->real)
     return refuse(err, TUFF_RANGE, "NaN cannot be stored: SQLite would make it NULL");
-  if (write_binary(parameters, type, value, err, &good)) {
-    piece->format = BINARY_FORMAT;
-  } else {
-    good = value->kind == TUFF_ARRAY ? write_array(parameters, value, err)
-                                     : write_text(parameters, value, err);
-  }
+  *binary = write_binary(parameters, type, value, err, &good);
+  return *binary ? good : write_text(parameters, value, err);
+}
+
+static bool encode(tuff_postgres_parameters *parameters, Oid type,
+                   const tuff_value *value, piece *piece, tuff_error *err) {
+  bool binary;
+  *piece = (struct piece){.at = parameters->size, .null = value->kind == TUFF_NULL};
+  if (piece->null) return true;
+  if (!tuff_postgres_encode_value(parameters, type, value, &binary, err)) return false;
+  piece->format = binary ? BINARY_FORMAT : TEXT_FORMAT;
   piece->size = (int)(parameters->size - piece->at);
   /* Texts are terminated. */
-  return good && (append(parameters, "", 1) || tuff_postgres_fail_memory(err));
+  return append(parameters, "", 1) || tuff_postgres_fail_memory(err);
 }
 
 bool tuff_postgres_encode(tuff_postgres_statement *statement,
