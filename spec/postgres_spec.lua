@@ -208,23 +208,6 @@ describe("PostgreSQL", function()
     errors.mentions(errors.expect("not_found", db.insert, db, "books", { titel = "a" }), "title")
   end)
 
-  it("tells that the server has ended the connection, and what is not known then", function()
-    local own = tuff.open(url)
-    local pid = own:value("select pg_backend_pid()")
-    db:run("select pg_terminate_backend(?)", pid)
-    errors.expect("connection", own.value, own, "select 1")
-    errors.expect("connection", own.value, own, "select 1")
-    own:close()
-    own = tuff.open(url)
-    pid = own:value("select pg_backend_pid()")
-    local tx = own:begin()
-    own:insert("books", { title = "perhaps" })
-    db:run("select pg_terminate_backend(?)", pid)
-    local err = errors.expect("connection", tx.commit, tx)
-    assert.are.equal("unknown", err.outcome)
-    own:close()
-  end)
-
   it("that takes no more connections says so", function()
     local many, err = {}, nil
     repeat
@@ -254,7 +237,7 @@ describe("PostgreSQL", function()
     local err = errors.expect("connection", tuff.open,
       "postgres://tester:secret@/postgres?host=/nowhere")
     assert.is_nil(tostring(err):find("secret", 1, true))
-    err = errors.expect("connection", tuff.open, (url:gsub("/postgres%?", "/nothing?")))
+    err = errors.expect("not_found", tuff.open, (url:gsub("/postgres%?", "/nothing?")))
     errors.mentions(err, "nothing")
   end)
 

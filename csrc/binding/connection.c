@@ -75,6 +75,7 @@ static tuff_options read_options(lua_State *L) {
                           .legacy_quotes = flag(L, "legacy_quotes", false),
                           .normal = flag(L, "normal", false),
                           .delete_journal = flag(L, "delete_journal", false),
+                          .pooler = flag(L, "pooler", false),
                           .connect_us = microseconds(L, "connect_timeout", 0),
                           .page_size = integer(L, "page_size", 0),
                           .cache_bytes = integer(L, "cache_bytes", 0),

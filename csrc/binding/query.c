@@ -159,6 +159,7 @@ static int run(call *call) {
 
 static int row(call *call) {
   lua_State *L = call->L;
+  call->statement->one = true;
   start(call);
   if (!next(call)) {
     finish(call);
@@ -174,6 +175,7 @@ static int row(call *call) {
 }
 
 static int value(call *call) {
+  call->statement->one = true;
   start(call);
   if (next(call) && call->statement->shape->columns > 0)
     binding_push(call->L, &call->statement->row[0]);
@@ -185,6 +187,7 @@ static int value(call *call) {
 }
 
 static int exists(call *call) {
+  call->statement->one = true;
   start(call);
   bool found = next(call);
   drain(call);

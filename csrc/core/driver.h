@@ -247,6 +247,7 @@ typedef struct tuff_options {
   bool legacy_quotes;  /* "text" may be a string */
   bool normal;         /* durability = "normal" */
   bool delete_journal; /* journal = "delete" */
+  bool pooler;         /* sessions of the server are shared: nothing is left in one */
   int64_t connect_us;  /* most time to reach a server; 0: no limit */
   int64_t page_size;   /* bytes, of a new database; 0: the engine's own */
   int64_t cache_bytes; /* for pages in memory; 0: the driver's own */
@@ -383,6 +384,8 @@ typedef struct tuff_driver {
   const tuff_shape *(*shape)(void *stmt);
   /* Values are borrowed until forget. err->parameter tells which one is at fault. */
   bool (*bind)(void *stmt, const tuff_value *values, unsigned count, tuff_error *err);
+  /* Before a run: only its first row will be read. NULL: that is no help. */
+  void (*expect_one)(void *stmt);
   /* Fills `row`, which has room for shape()->columns values as they were before the
    * step, with views that live until the next call on the statement. Where the shape
    * changed on this step the row is not filled: the core asks `row` for it. */

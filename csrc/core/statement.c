@@ -39,6 +39,7 @@ static void link_statement(tuff_connection *connection, tuff_statement *statemen
 
 static bool fit_row(tuff_statement *statement, tuff_error *err) {
   unsigned columns = statement->shape->columns;
+  statement->row_generation = statement->shape->generation;
   if (columns <= statement->row_room) return true;
   tuff_value *grown = tuff_alloc(statement->row, columns * sizeof *grown);
   if (!grown) return tuff_fail_memory(err);
@@ -149,6 +150,7 @@ tuff_statement *tuff_statement_checkout(tuff_connection *connection, const char 
 
 bool tuff_statement_refuse_value(tuff_statement *statement, tuff_error *err) {
   statement->failed = err->code;
+  map_offset(&statement->tokenized, err);
   tuff_transaction_note_error(statement->connection, true, err);
   if (err->parameter < 0) return false;
   unsigned number = (unsigned)err->parameter;
@@ -181,6 +183,8 @@ bool tuff_statement_start(tuff_statement *statement, const tuff_value *values,
     connection->counters.samples++;
     statement->sampled_us = tuff_now_us();
   }
+  if (statement->one && connection->driver->expect_one)
+    connection->driver->expect_one(statement->native);
   if (count == 0 && !statement->shape->parameters) return true;
   return ((TUFF_LIKELY(!connection->limited) ||
            tuff_statement_admit_values(statement, values, count, err)) &&
@@ -215,6 +219,9 @@ tuff_result tuff_statement_step(tuff_statement *statement, tuff_error *err) {
     return TUFF_DONE;
   }
   uint64_t generation = statement->shape->generation;
+  if (TUFF_UNLIKELY(statement->row_generation != generation) &&
+      !fit_row(statement, err))
+    return failed(statement, err);
   statement->stepping = true;
   connection->stepping++;
   tuff_result result = connection->driver->step(statement->native, statement->row, err);
@@ -264,7 +271,7 @@ void tuff_statement_rewind(tuff_statement *statement) {
   connection->counters.rows += statement->rows;
   if (TUFF_UNLIKELY(statement->sampled_us)) report(statement);
   statement->rows = 0;
-  statement->skipped = false;
+  statement->one = statement->skipped = false;
 }
 
 void tuff_statement_release(tuff_statement *statement) {

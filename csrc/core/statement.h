@@ -14,6 +14,7 @@ typedef struct tuff_statement {
   const tuff_shape *shape;
   tuff_value *row; /* shape->columns views, valid until the next step */
   unsigned row_room;
+  uint64_t row_generation; /* of the shape that ->row has room for */
 
   char *source; /* the script's own text, terminated */
   size_t size;
@@ -25,11 +26,13 @@ typedef struct tuff_statement {
   bool owned;       /* somebody else finishes it: it stays when it is released */
   bool stepping;    /* the engine is at work on it, and may have called the script */
   bool own;         /* tuff's own text: no limit that is meant for scripts counts */
+  bool one;         /* to be set before a run of which only the first row is read */
   bool skipped;     /* a ROLLBACK of a transaction that the engine has ended already */
   uint64_t rows;    /* that this run has returned */
   int64_t changed;  /* rows that this run, now done, has changed */
   tuff_code failed; /* the error of this run */
-  int64_t sampled_us;               /* when this run started, 0 where it is not timed */
+  int64_t sampled_us; /* when this run started, 0 where it is not timed */
+
   struct tuff_insertion *insertion; /* of many rows; it ends with the release */
 
   /* The binding's: where it keeps the names of the columns, and for which shape. */

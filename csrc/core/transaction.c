@@ -268,7 +268,7 @@ void tuff_transaction_note_error(tuff_connection *connection, bool readonly,
   end_readers(connection, transaction->manual  ? 0
                           : transaction->stuck ? transaction->depth
                                                : 1);
-  if (state == TUFF_STATE_OPEN || (state == TUFF_STATE_FAILED && !transaction->stuck))
+  if (state != TUFF_STATE_IDLE && !transaction->stuck)
     control(connection, TUFF_ROLLBACK, TUFF_WRITE, 0, NULL);
 }
 

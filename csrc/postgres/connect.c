@@ -1,4 +1,5 @@
-/* connect.c: reaching a server and leaving it. */
+/* connect.c: reaching a server, leaving it, and reaching it again where it was lost
+ * while nothing was going on. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,30 +7,48 @@
 
 #include "postgres/database.h"
 
-bool tuff_postgres_is_lost(tuff_postgres_database *database, const PGresult *result) {
-  if (database->lost || !database->handle ||
-      PQstatus(database->handle) == CONNECTION_BAD)
-    return true;
-  if (!result) return false;
-  /* After a crash of the server the handle may still believe that all is well. */
-  ExecStatusType status = PQresultStatus(result);
-  const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-  if (status == PGRES_FATAL_ERROR && !state) return true;
-  return state && (strncmp(state, "08", 2) == 0 || strncmp(state, "57P0", 4) == 0);
-}
-
-/* What every session of ours relies on. */
-static PGconn *start(const tuff_options *options, int64_t busy_us) {
-  char settings[256];
-  snprintf(settings, sizeof settings,
+/* What every session relies on. A pooler hands out sessions that are not ours to set.
+ */
+static void write_settings(const tuff_postgres_database *database, char *out,
+                           size_t room) {
+  snprintf(out, room,
            "-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=iso_8601 "
            "-c bytea_output=hex -c extra_float_digits=1 -c lock_timeout=%lld%s",
-           (long long)(busy_us / 1000),
-           options->readonly ? " -c default_transaction_read_only=on" : "");
-  const char *keys[] = {"dbname", "client_encoding", "options",
-                        "fallback_application_name", NULL};
-  const char *values[] = {options->path, "UTF8", settings, "tuff", NULL};
-  return PQconnectStartParams(keys, values, 1);
+           (long long)database->session_lock_ms,
+           database->readonly ? " -c default_transaction_read_only=on" : "");
+}
+
+/* The settings that the user asks for, by the URL or by the environment: a view. */
+static const char *given_settings(const PQconninfoOption *parsed) {
+  for (; parsed->keyword; parsed++)
+    if (strcmp(parsed->keyword, "options") == 0 && parsed->val) return parsed->val;
+  const char *environment = getenv("PGOPTIONS");
+  return environment ? environment : "";
+}
+
+static const char *given(const PQconninfoOption *parsed, const char *keyword) {
+  for (; parsed->keyword; parsed++)
+    if (strcmp(parsed->keyword, keyword) == 0) return parsed->val ? parsed->val : "";
+  return "";
+}
+
+static PGconn *start(const tuff_postgres_database *database,
+                     const PQconninfoOption *parsed) {
+  char ours[256];
+  const char *theirs = given_settings(parsed);
+  size_t room = sizeof ours + strlen(theirs) + 1;
+  char *settings = tuff_postgres_host->alloc(NULL, room);
+  if (!settings) return NULL;
+  write_settings(database, ours, sizeof ours);
+  snprintf(settings, room, "%s %s", ours, theirs);
+  const char *keys[] = {"dbname", "client_encoding", "fallback_application_name",
+                        database->pooler ? NULL : "options", NULL};
+  const char *values[] = {database->url, "UTF8", "tuff", settings, NULL};
+  PGconn *handle = PQconnectStartParams(keys, values, 1);
+  tuff_postgres_host->alloc(settings, 0);
+  /* Only so does a refusal tell its SQLSTATE. */
+  if (handle) PQsetErrorVerbosity(handle, PQERRORS_VERBOSE);
+  return handle;
 }
 
 static bool poll_once(PGconn *handle, PostgresPollingStatusType status) {
@@ -41,22 +60,67 @@ static bool poll_once(PGconn *handle, PostgresPollingStatusType status) {
 }
 
 /* TLS and the password take their time too: all of it is bounded. */
-static bool reach(tuff_postgres_database *database, int64_t limit_us, tuff_error *err) {
+static bool reach(tuff_postgres_database *database, const PQconninfoOption *parsed,
+                  tuff_error *err) {
   const tuff_host *host = tuff_postgres_host;
-  int64_t end = host->now_us() + limit_us;
+  int64_t end = host->now_us() + database->connect_us;
   PostgresPollingStatusType status = PGRES_POLLING_WRITING;
   while (status != PGRES_POLLING_OK) {
     if (status == PGRES_POLLING_FAILED || PQsocket(database->handle) < 0)
-      return tuff_postgres_fail(database, NULL, err);
+      return tuff_postgres_fail_to_connect(database, given(parsed, "password"), err);
     if (host->stop(database->watch, err)) return false;
-    if (limit_us && host->now_us() >= end) {
+    if (database->connect_us && host->now_us() >= end) {
       host->fail(err, TUFF_TIMEOUT, "the server did not answer within %lld ms",
-                 (long long)(limit_us / 1000));
+                 (long long)(database->connect_us / 1000));
       host->hint(err, "connect_timeout says how long to wait");
       return false;
     }
     if (poll_once(database->handle, status)) status = PQconnectPoll(database->handle);
   }
+  PQsetErrorVerbosity(database->handle, PQERRORS_DEFAULT);
+  return true;
+}
+
+/* What cannot be read may hold a password at any place: nothing of it is shown. */
+static PQconninfoOption *parse(const char *url, tuff_error *err) {
+  char *reason = NULL;
+  PQconninfoOption *parsed = PQconninfoParse(url, &reason);
+  PQfreemem(reason);
+  if (parsed && !strchr(given(parsed, "host"), '@')) return parsed;
+  PQconninfoFree(parsed);
+  tuff_postgres_host->fail(err, TUFF_MISUSE, "the URL of the database cannot be read");
+  tuff_postgres_host->hint(
+      err, "it reads postgres://user:password@host:port/database?option=value, where "
+           "special characters are written as %%HH (@ as %%40)");
+  return NULL;
+}
+
+/* On an idle socket the server's last word comes as a notice, too. */
+static void take_notice(void *context, const PGresult *result) {
+  tuff_postgres_database *database = context;
+  if (tuff_postgres_ends_session(result)) database->lost = true;
+}
+
+/* A new session, in place of one that is lost. */
+static bool connect_anew(tuff_postgres_database *database, tuff_error *err) {
+  PQconninfoOption *parsed = parse(database->url, err);
+  if (!parsed) return false;
+  PQfinish(database->handle);
+  database->handle = start(database, parsed);
+  bool reached =
+      database->handle ? reach(database, parsed, err) : tuff_postgres_fail_memory(err);
+  PQconninfoFree(parsed);
+  if (!reached) {
+    PQfinish(database->handle);
+    database->handle = NULL;
+    return false;
+  }
+  PQsetNoticeReceiver(database->handle, take_notice, database);
+  PQsetnonblocking(database->handle, 1);
+  database->lost = database->inside = false;
+  database->lock_ms = database->session_lock_ms;
+  database->forgotten_size = 0;
+  database->epoch++;
   return true;
 }
 
@@ -80,9 +144,26 @@ static char *describe(PGconn *handle) {
   return path;
 }
 
-static void ignore_notice(void *context, const PGresult *result) {
-  (void)context;
-  (void)result;
+static bool set_up(tuff_postgres_database *database, const tuff_options *options,
+                   tuff_error *err) {
+  const tuff_host *host = tuff_postgres_host;
+  database->readonly = options->readonly;
+  database->pooler = options->pooler;
+  database->connect_us = options->connect_us;
+  database->session_lock_ms = tuff_postgres_lock_ms(database->watch->busy_us);
+  database->watch->started_us = 0;
+  if (options->pooler && options->readonly) {
+    host->fail(err, TUFF_UNSUPPORTED,
+               "a session behind a pooler cannot be made to read only");
+    host->hint(err, "read inside db:read, or connect as a role that may only read");
+    return false;
+  }
+  database->url = host->alloc(NULL, options->path_size + 1);
+  if (!database->url) return tuff_postgres_fail_memory(err);
+  memcpy(database->url, options->path, options->path_size + 1);
+  if (!connect_anew(database, err)) return false;
+  database->path = describe(database->handle);
+  return database->path || tuff_postgres_fail_memory(err);
 }
 
 void *tuff_postgres_open(const tuff_options *options, tuff_watch *watch,
@@ -92,20 +173,8 @@ void *tuff_postgres_open(const tuff_options *options, tuff_watch *watch,
     tuff_postgres_fail_memory(err);
     return NULL;
   }
-  memset(database, 0, sizeof *database);
-  database->watch = watch;
-  database->readonly = options->readonly;
-  watch->started_us = 0;
-  database->handle = start(options, watch->busy_us);
-  if (database->handle && reach(database, options->connect_us, err)) {
-    PQsetNoticeReceiver(database->handle, ignore_notice, database);
-    PQsetnonblocking(database->handle, 1);
-    database->path = describe(database->handle);
-    if (database->path) return database;
-    tuff_postgres_fail_memory(err);
-  }
-  if (!database->handle) tuff_postgres_fail_memory(err);
-  if (err->code == TUFF_CONNECTION) err->retryable = false;
+  *database = (tuff_postgres_database){.watch = watch};
+  if (set_up(database, options, err)) return database;
   tuff_postgres_close(database, false);
   return NULL;
 }
@@ -116,6 +185,70 @@ void tuff_postgres_close(void *context, bool collected) {
   if (!database) return;
   PQfinish(database->handle);
   tuff_postgres_host->alloc(database->path, 0);
+  tuff_postgres_host->alloc(database->url, 0);
   tuff_postgres_host->alloc(database->forgotten, 0);
   tuff_postgres_host->alloc(database, 0);
+}
+
+/* ---- a session that was lost ---- */
+
+bool tuff_postgres_ends_session(const PGresult *result) {
+  const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+  if (!state) return PQresultStatus(result) == PGRES_FATAL_ERROR;
+  return strncmp(state, "08", 2) == 0 || strncmp(state, "57P0", 4) == 0 ||
+         (severity &&
+          (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0));
+}
+
+/* After a crash of the server the handle may still believe that all is well. */
+bool tuff_postgres_is_lost(tuff_postgres_database *database, const PGresult *result) {
+  return database->lost || !database->handle ||
+         PQstatus(database->handle) == CONNECTION_BAD ||
+         (result && tuff_postgres_ends_session(result));
+}
+
+/* Whether the server has ended the session meanwhile. What it says on an idle socket is
+ * its last word, or a notice or a notification. */
+static bool was_ended(tuff_postgres_database *database) {
+  if (tuff_postgres_is_lost(database, NULL)) return true;
+  struct pollfd poller = {.fd = PQsocket(database->handle), .events = POLLIN};
+  while (poll(&poller, 1, 0) > 0)
+    if (!PQconsumeInput(database->handle) || PQisBusy(database->handle) ||
+        tuff_postgres_is_lost(database, NULL))
+      return true;
+  return false;
+}
+
+/* A server that has ended the session is often about to start again. */
+static bool connect_patiently(tuff_postgres_database *database, tuff_error *err) {
+  enum { PAUSE_US = 50000, PATIENCE_US = 5000000 };
+  const tuff_host *host = tuff_postgres_host;
+  int64_t patience = database->connect_us ? database->connect_us : PATIENCE_US;
+  int64_t end = host->now_us() + patience;
+  for (;;) {
+    tuff_error refused;
+    refused.code = TUFF_OK;
+    if (connect_anew(database, &refused)) return true;
+    bool late = refused.code != TUFF_CONNECTION || host->now_us() >= end;
+    if (late || host->stop(database->watch, err)) {
+      if (err && err->code == TUFF_OK) *err = refused;
+      return false;
+    }
+    host->sleep_us(PAUSE_US);
+  }
+}
+
+bool tuff_postgres_ready(tuff_postgres_database *database, tuff_error *err) {
+  enum { FRESH_US = 1000 }; /* it is too soon to ask again */
+  bool fresh =
+      !database->lost && tuff_postgres_host->now_us() - database->heard_us < FRESH_US;
+  if (TUFF_LIKELY(fresh) || !was_ended(database)) return true;
+  database->lost = true;
+  if (database->inside) return tuff_postgres_fail(database, NULL, err);
+  return connect_patiently(database, err);
+}
+
+bool tuff_postgres_connect_again(tuff_postgres_database *database, tuff_error *err) {
+  return connect_anew(database, err);
 }

@@ -147,6 +147,7 @@ static bool hear_end(copy *copy, tuff_error *err) {
       good = fail(copy, result, err);
     PQclear(result);
   } while (result);
+  tuff_postgres_note_state(copy->database);
   return good;
 }
 
@@ -157,6 +158,7 @@ static bool start(copy *copy, tuff_error *err) {
   if (copy->binary)
     memcpy(copy->text + copy->text_size, binary_form, sizeof binary_form);
   PGresult *result;
+  database->wrote = true;
   if (database->lost || !PQsendQuery(database->handle, copy->text))
     return tuff_postgres_fail(database, NULL, err);
   if (!tuff_postgres_flush(database, err) ||
@@ -279,7 +281,7 @@ static void *begin(void *insert, const char *text, tuff_error *err) {
     memcpy(copy->text, text, copy->text_size);
   else
     tuff_postgres_fail_memory(err);
-  if (copy->text)
+  if (copy->text && tuff_postgres_limit_locks(copy->database, err))
     copy->insert =
         tuff_postgres_prepare(copy->database, &statement->sql, TUFF_PREPARE_ONCE, err);
   if (copy->insert) {

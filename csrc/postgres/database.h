@@ -12,38 +12,76 @@ extern const tuff_host *tuff_postgres_host;
 typedef struct tuff_postgres_database {
   PGconn *handle;
   tuff_watch *watch;
-  char *path; /* the URL without secrets */
+  char *url;  /* as it was given, with its secrets */
+  char *path; /* without them */
   bool readonly;
-  bool lost;           /* the server is gone: nothing can be done with the handle */
-  char xid[24];        /* of the transaction that is open, as far as it is known */
-  uint64_t generation; /* of shapes, the last that was given */
-  uint64_t serial;     /* of prepared statements, the last that was named */
-  struct tuff_postgres_statement *streaming; /* whose rows have not all come yet */
+  bool pooler;        /* sessions are shared with others: nothing is left in one */
+  int64_t connect_us; /* most time to reach the server; 0: no limit */
+  bool lost;          /* the session is gone */
+  bool inside;      /* a transaction is open, or was when something was sent or lost */
+  bool wrote;       /* it may have written */
+  int64_t heard_us; /* when the server answered last */
+  uint64_t dropped; /* rows that nobody wanted */
+  bool committed;   /* a COMMIT was completed while its wait was given up */
+  int64_t session_lock_ms; /* lock_timeout as the session began */
+  int64_t lock_ms;         /* as it is now; -1: not known */
+  uint64_t epoch;          /* of the session: names of an older one are gone */
+  uint64_t schema;         /* counts what changes tables: statements are stale */
+  uint64_t schema_begun;   /* as the transaction began */
+  uint64_t generation;     /* of shapes, the last that was given */
+  struct tuff_postgres_statement *statements; /* all of them */
   /* Names of statements that the server may forget, with a NUL behind each. */
   char *forgotten;
   size_t forgotten_size, forgotten_room;
 } tuff_postgres_database;
 
+/* The values of one run, as libpq takes them. Kept from run to run. */
+typedef struct tuff_postgres_parameters {
+  const char **values;
+  int *sizes, *formats;
+  size_t *places; /* in the block of bytes, which may move while it grows */
+  char *bytes;
+  size_t size, room;
+} tuff_postgres_parameters;
+
+enum { TUFF_POSTGRES_NAME = 40 }; /* room for the name of a statement */
+
 typedef struct tuff_postgres_statement {
   tuff_postgres_database *database;
-  char name[24]; /* on the server; "": it is not prepared there */
-  tuff_sql sql;  /* its text is a copy */
+  struct tuff_postgres_statement *next, *previous;
+  tuff_sql sql;                  /* its text is a copy */
+  char name[TUFF_POSTGRES_NAME]; /* on the server; "": it has none */
+  uint64_t epoch, schema; /* that it was prepared in; epoch 0: not yet, or no more */
+  bool once;              /* it has no name: it is sent with its text each time */
+  bool open;              /* some types are left to the values, see prepare.c */
+  bool firm;              /* they were tried: what the server infers is meant */
   tuff_shape shape;
   PGresult *description; /* holds the names */
   const char **names;
-  Oid *parameter, *column;  /* their types */
+  Oid *inferred;  /* types of the parameters, 0: the server cannot tell */
+  Oid *parameter; /* the same with those that values have decided */
+  Oid *column;
   bool binary;              /* whether all columns can be read in binary form */
   const tuff_value *values; /* of this run, borrowed */
-  PGresult *row;            /* the current one */
+  tuff_postgres_parameters parameters;
+  PGresult *row; /* holds the current one, */
+  int at;        /* at this place */
+  bool one;      /* only the first row of this run is wanted */
+  bool few;      /* the last run had no more than that */
+  uint64_t rows; /* of this run */
+  bool ready;    /* all is prepared for this run */
+  bool again;    /* it was stale, and is run for the second time */
   bool running, done;
   int64_t changed;
   char *scratch; /* values of one row that had to be written anew */
   size_t scratch_size, scratch_room;
 } tuff_postgres_statement;
 
-/* wait.c: the next result of what was sent, or NULL where there is none, or an error.
- * The wait ends by deadline or Ctrl-C: then the statement is cancelled on the server.
- */
+/* ---- wait.c ---- */
+
+/* The next result of what was sent, or NULL where there is none, or an error. The wait
+ * ends by deadline or Ctrl-C: then the statement is cancelled on the server, and what
+ * it still answers is read and dropped. */
 bool tuff_postgres_result(tuff_postgres_database *database, PGresult **result,
                           tuff_error *err);
 
@@ -53,6 +91,13 @@ bool tuff_postgres_flush(tuff_postgres_database *database, tuff_error *err);
 /* Reads all results that are left. False and the first error. */
 bool tuff_postgres_drain(tuff_postgres_database *database, tuff_error *err);
 
+/* Asks the server to stop, and drops what it still answers, for a while. */
+void tuff_postgres_give_up(tuff_postgres_database *database);
+
+/* Ends a run whose rows nobody wants any more: where many are left, the server is told
+ * to stop, unless that would end a transaction. */
+void tuff_postgres_abandon(tuff_postgres_database *database);
+
 /* Waits until the socket is ready; `write`: also for writing. False: it is time to
  * stop, or the socket is gone. */
 bool tuff_postgres_wait(tuff_postgres_database *database, bool write, tuff_error *err);
@@ -60,6 +105,44 @@ bool tuff_postgres_wait(tuff_postgres_database *database, bool write, tuff_error
 /* Runs a text of our own without parameters and result. */
 bool tuff_postgres_exec(tuff_postgres_database *database, const char *sql,
                         tuff_error *err);
+
+/* ---- cancel.c ---- */
+
+/* Asks the server to stop what it does for this session, and waits for so long until it
+ * has heard that. */
+bool tuff_postgres_cancel(tuff_postgres_database *database, int ms);
+
+/* ---- trip.c: several commands in one trip to the server ---- */
+
+enum { TUFF_POSTGRES_TRIP = 24 }; /* most commands of one */
+
+typedef struct tuff_postgres_trip {
+  tuff_postgres_database *database;
+  bool sent; /* all so far */
+  unsigned count, answered;
+  PGresult *result[TUFF_POSTGRES_TRIP]; /* one for each, NULL where it was not run */
+} tuff_postgres_trip;
+
+void tuff_postgres_trip_begin(tuff_postgres_trip *trip,
+                              tuff_postgres_database *database);
+
+/* Adds a command of our own. */
+void tuff_postgres_trip_command(tuff_postgres_trip *trip, const char *sql);
+
+/* Notes a command that the caller has added himself; sent: what libpq said. */
+static inline void tuff_postgres_trip_add(tuff_postgres_trip *trip, int sent) {
+  trip->sent = trip->sent && sent;
+  trip->count++;
+}
+
+/* Sends and reads all; to be cleared in any case. False: the trip was not finished.
+ * Whether its commands were good is for the caller to see. */
+bool tuff_postgres_trip_end(tuff_postgres_trip *trip, tuff_error *err);
+
+/* The first command that failed, or -1. */
+int tuff_postgres_trip_failed(const tuff_postgres_trip *trip);
+
+void tuff_postgres_trip_clear(tuff_postgres_trip *trip);
 
 /* error.c: fills err from a result, or where it is NULL from the connection. Always
  * false. */
@@ -70,40 +153,73 @@ bool tuff_postgres_fail_memory(tuff_error *err);
 /* The byte of the statement that the error points at, or -1. */
 int tuff_postgres_offset(const char *sql, const PGresult *result);
 
+/* The same for a connection that could not be made. password: is left out, "": none. */
+bool tuff_postgres_fail_to_connect(tuff_postgres_database *database,
+                                   const char *password, tuff_error *err);
+
 /* connect.c */
 void *tuff_postgres_open(const tuff_options *options, tuff_watch *watch,
                          tuff_error *err);
 void tuff_postgres_close(void *database, bool collected);
+/* Whether a result or a notice says that the session is over. */
+bool tuff_postgres_ends_session(const PGresult *result);
 bool tuff_postgres_is_lost(tuff_postgres_database *database, const PGresult *result);
 
-/* control.c */
+/* Before anything is sent: finds out whether the session still stands. Where it does
+ * not, and no transaction was open in it, a new one takes its place. */
+bool tuff_postgres_ready(tuff_postgres_database *database, tuff_error *err);
+
+/* A new session in place of the one that is lost. */
+bool tuff_postgres_connect_again(tuff_postgres_database *database, tuff_error *err);
+
+/* ---- control.c ---- */
+
+/* After an exchange with the server: whether a transaction is open now. */
+void tuff_postgres_note_state(tuff_postgres_database *database);
+
 tuff_state tuff_postgres_state(void *database);
 bool tuff_postgres_control(void *database, tuff_verb verb, tuff_mode mode,
                            unsigned level, tuff_error *err);
 
-/* statement.c */
+/* How long to wait for a lock, as the server takes it, for which 0 is no limit. */
+int64_t tuff_postgres_lock_ms(int64_t busy_us);
+
+/* Tells the session how long to wait for a lock, where that has changed. */
+bool tuff_postgres_limit_locks(tuff_postgres_database *database, tuff_error *err);
+
+/* ---- prepare.c ---- */
+
 void *tuff_postgres_prepare(void *database, const tuff_sql *sql, unsigned flags,
                             tuff_error *err);
+
+/* Before a run with its ->values: prepares it again where the session, the tables or
+ * the types of open parameters have changed. */
+bool tuff_postgres_prepare_run(tuff_postgres_statement *statement, tuff_error *err);
+
+void tuff_postgres_finish(void *statement);
+
+/* ---- statement.c ---- */
+
 const tuff_shape *tuff_postgres_shape(void *statement);
 bool tuff_postgres_bind(void *statement, const tuff_value *values, unsigned count,
                         tuff_error *err);
+void tuff_postgres_expect_one(void *statement);
 tuff_result tuff_postgres_step(void *statement, tuff_value *row, tuff_error *err);
 bool tuff_postgres_row(void *statement, tuff_value *row, tuff_error *err);
 int64_t tuff_postgres_changes(void *statement);
 void tuff_postgres_reset(void *statement);
 void tuff_postgres_forget(void *statement);
-void tuff_postgres_finish(void *statement);
 
-/* encode.c: the parameters of one run, in one block that the caller frees. */
-typedef struct tuff_postgres_parameters {
-  const char **values;
-  int *sizes, *formats;
-  char *bytes;
-  size_t size, room;
-} tuff_postgres_parameters;
+/* Whether a text changes nothing, as far as it tells: a function that it calls may. The
+ * server has the last word in a read-only transaction. */
+bool tuff_postgres_reads_only(const char *text);
 
-bool tuff_postgres_encode(tuff_postgres_statement *statement,
-                          tuff_postgres_parameters *parameters, tuff_error *err);
+/* encode.c: writes the statement's ->values into its ->parameters. */
+bool tuff_postgres_encode(tuff_postgres_statement *statement, tuff_error *err);
+
+/* Room for so many values. */
+bool tuff_postgres_parameters_allocate(tuff_postgres_parameters *parameters,
+                                       unsigned count);
 void tuff_postgres_parameters_free(tuff_postgres_parameters *parameters);
 
 /* Appends a value to ->bytes as a parameter of this type, and says in which form. */
@@ -147,8 +263,9 @@ extern const tuff_bulk tuff_postgres_bulk;
 
 /* decode.c */
 bool tuff_postgres_is_binary(Oid type);
-bool tuff_postgres_decode(tuff_postgres_statement *statement, const PGresult *result,
-                          tuff_value *row, tuff_error *err);
+/* The current row. */
+bool tuff_postgres_decode(tuff_postgres_statement *statement, tuff_value *row,
+                          tuff_error *err);
 
 /* Types by their numbers in pg_type.dat, which never change. */
 enum {
@@ -173,7 +290,13 @@ enum {
   PG_NUMERIC = 1700,
   PG_VOID = 2278,
   PG_UUID = 2950,
-  PG_JSONB = 3802
+  PG_JSONB = 3802,
+  PG_BOOL_ARRAY = 1000,
+  PG_BYTEA_ARRAY = 1001,
+  PG_TEXT_ARRAY = 1009,
+  PG_INT8_ARRAY = 1016,
+  PG_FLOAT8_ARRAY = 1022,
+  PG_JSONB_ARRAY = 3807
 };
 
 #endif

@@ -28,6 +28,8 @@ bool tuff_postgres_is_binary(Oid type) {
     case PG_BPCHAR:
     case PG_VARCHAR:
     case PG_TIMESTAMPTZ:
+    case PG_TIMESTAMP:
+    case PG_DATE:
     case PG_NUMERIC:
     case PG_VOID:
     case PG_UUID:
@@ -98,22 +100,68 @@ static void date_of(int64_t day, int64_t *year, int *month, int *date) {
   *year = year_of_era + era * 400 + (*month <= 2);
 }
 
-/* Microseconds from 2000-01-01 in UTC. */
-static size_t write_timestamp(char *out, int64_t us) {
+/* So many decimal digits, with zeros in front; gives their end. */
+static char *write_digits(char *out, unsigned value, int digits) {
+  for (int i = digits - 1; i >= 0; i--, value /= 10) out[i] = (char)('0' + value % 10);
+  return out + digits;
+}
+
+/* A day counted from 2000-01-01; a year before the first one is marked behind the
+ * whole, as the server does. */
+static char *write_day(char *out, int64_t day, bool *before_christ) {
+  int64_t year;
+  int month, date;
+  date_of(day, &year, &month, &date);
+  *before_christ = year <= 0;
+  if (year <= 0) year = 1 - year;
+  char *at = year <= 9999 ? write_digits(out, (unsigned)year, 4)
+                          : out + sprintf(out, "%lld", (long long)year);
+  *at++ = '-';
+  at = write_digits(at, (unsigned)month, 2);
+  *at++ = '-';
+  return write_digits(at, (unsigned)date, 2);
+}
+
+static size_t end_day(const char *out, char *at, bool before_christ) {
+  if (before_christ) at += sprintf(at, " BC");
+  return (size_t)(at - out);
+}
+
+static size_t write_date(char *out, int32_t day) {
+  if (day == INT32_MAX) return (size_t)sprintf(out, "infinity");
+  if (day == INT32_MIN) return (size_t)sprintf(out, "-infinity");
+  bool before_christ;
+  char *at = write_day(out, day, &before_christ);
+  return end_day(out, at, before_christ);
+}
+
+/* Microseconds from 2000-01-01. With a zone, it is UTC in ISO-8601; without one, it is
+ * as the server writes it. */
+static size_t write_timestamp(char *out, int64_t us, bool zone) {
   enum { DAY_S = 86400 };
   if (us == INT64_MAX) return (size_t)sprintf(out, "infinity");
   if (us == INT64_MIN) return (size_t)sprintf(out, "-infinity");
   const int64_t day_us = INT64_C(1000000) * DAY_S;
-  int64_t day = us / day_us, rest = us % day_us, year;
+  int64_t day = us / day_us, rest = us % day_us;
   if (rest < 0) {
     rest += day_us;
     day--;
   }
-  int month, date, second = (int)(rest / 1000000);
-  date_of(day, &year, &month, &date);
-  return (size_t)snprintf(out, MOST_NUMBER, "%04lld-%02d-%02dT%02d:%02d:%02d.%06dZ",
-                          (long long)year, month, date, second / 3600, second / 60 % 60,
-                          second % 60, (int)(rest % 1000000));
+  bool before_christ;
+  char *at = write_day(out, day, &before_christ);
+  unsigned second = (unsigned)(rest / 1000000), fraction = (unsigned)(rest % 1000000);
+  const unsigned parts[] = {second / 3600, second / 60 % 60, second % 60};
+  for (int i = 0; i < 3; i++) {
+    *at++ = i ? ':' : zone ? 'T' : ' ';
+    at = write_digits(at, parts[i], 2);
+  }
+  if (zone || fraction) {
+    *at++ = '.';
+    at = write_digits(at, fraction, 6);
+    while (!zone && at[-1] == '0') at--;
+  }
+  if (zone) *at++ = 'Z';
+  return end_day(out, at, before_christ);
 }
 
 static size_t write_uuid(char *out, const char *bytes) {
@@ -145,15 +193,18 @@ static size_t write_numeric(char *out, const char *bytes) {
   if (weight < 0) *at++ = '0';
   for (int group = 0; group <= weight; group++) {
     unsigned digits = group < groups ? read16(bytes + 8 + (ptrdiff_t)2 * group) : 0;
-    at += sprintf(at, group ? "%04u" : "%u", digits);
+    if (group)
+      at = write_digits(at, digits, 4);
+    else
+      at += sprintf(at, "%u", digits);
   }
   if (scale == 0) return (size_t)(at - out);
   *at++ = '.';
   char *end = at + scale;
   for (int group = weight + 1; at < end; group++) {
     bool there = group >= 0 && group < groups;
-    at += sprintf(at, "%04u",
-                  there ? (unsigned)read16(bytes + 8 + (ptrdiff_t)2 * group) : 0);
+    at = write_digits(
+        at, there ? (unsigned)read16(bytes + 8 + (ptrdiff_t)2 * group) : 0, 4);
   }
   return (size_t)(end - out);
 }
@@ -223,7 +274,15 @@ static bool decode_binary(tuff_postgres_statement *statement, Oid type,
     case PG_TIMESTAMPTZ:
       out = reserve(statement, MOST_NUMBER);
       return out && set_written(statement, value, TUFF_TEXT,
-                                write_timestamp(out, (int64_t)read64(bytes)));
+                                write_timestamp(out, (int64_t)read64(bytes), true));
+    case PG_TIMESTAMP:
+      out = reserve(statement, MOST_NUMBER);
+      return out && set_written(statement, value, TUFF_TEXT,
+                                write_timestamp(out, (int64_t)read64(bytes), false));
+    case PG_DATE:
+      out = reserve(statement, MOST_NUMBER);
+      return out && set_written(statement, value, TUFF_TEXT,
+                                write_date(out, (int32_t)read32(bytes)));
     case PG_UUID:
       out = reserve(statement, MOST_NUMBER);
       return out && set_written(statement, value, TUFF_TEXT, write_uuid(out, bytes));
@@ -290,17 +349,19 @@ static bool decode_text(tuff_postgres_statement *statement, Oid type, const char
   }
 }
 
-bool tuff_postgres_decode(tuff_postgres_statement *statement, const PGresult *result,
-                          tuff_value *row, tuff_error *err) {
+bool tuff_postgres_decode(tuff_postgres_statement *statement, tuff_value *row,
+                          tuff_error *err) {
+  const PGresult *result = statement->row;
+  int place = statement->at;
   statement->scratch_size = 0;
   for (unsigned i = 0; i < statement->shape.columns; i++) {
     int column = (int)i;
-    if (PQgetisnull(result, 0, column)) {
+    if (PQgetisnull(result, place, column)) {
       row[i].kind = TUFF_NULL;
       continue;
     }
-    const char *bytes = PQgetvalue(result, 0, column);
-    size_t size = (size_t)PQgetlength(result, 0, column);
+    const char *bytes = PQgetvalue(result, place, column);
+    size_t size = (size_t)PQgetlength(result, place, column);
     bool good =
         statement->binary
             ? decode_binary(statement, statement->column[i], bytes, size, &row[i])

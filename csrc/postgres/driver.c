@@ -8,11 +8,8 @@ static const char *path_of(void *context) {
 }
 
 static void interrupt(void *context) {
-  const tuff_postgres_database *database = context;
-  char reason[256];
-  PGcancel *canceller = PQgetCancel(database->handle);
-  if (canceller) PQcancel(canceller, reason, sizeof reason);
-  PQfreeCancel(canceller);
+  enum { PATIENCE_MS = 2000 };
+  tuff_postgres_cancel(context, PATIENCE_MS);
 }
 
 static const char *const schemes[] = {"postgres", "postgresql", NULL};
@@ -40,6 +37,7 @@ static const tuff_driver driver = {
     .prepare = tuff_postgres_prepare,
     .shape = tuff_postgres_shape,
     .bind = tuff_postgres_bind,
+    .expect_one = tuff_postgres_expect_one,
     .step = tuff_postgres_step,
     .row = tuff_postgres_row,
     .changes = tuff_postgres_changes,

@@ -9,13 +9,6 @@
 
 enum { TEXT_FORMAT, BINARY_FORMAT };
 
-/* Where a value stands in the block of bytes: it may move while it grows. */
-typedef struct piece {
-  size_t at;
-  int size, format;
-  bool null;
-} piece;
-
 char *tuff_postgres_reserve(tuff_postgres_parameters *parameters, size_t size) {
   if (parameters->size + size > parameters->room) {
     size_t room = (parameters->room + size) * 2 + 64;
@@ -198,48 +191,59 @@ bool tuff_postgres_encode_value(tuff_postgres_parameters *parameters, Oid type,
   return *binary ? good : write_text(parameters, value, err);
 }
 
-static bool encode(tuff_postgres_parameters *parameters, Oid type,
-                   const tuff_value *value, piece *piece, tuff_error *err) {
+static bool encode(tuff_postgres_parameters *parameters, unsigned i, Oid type,
+                   const tuff_value *value, tuff_error *err) {
   bool binary;
-  *piece = (struct piece){.at = parameters->size, .null = value->kind == TUFF_NULL};
-  if (piece->null) return true;
+  if (value->kind == TUFF_NULL) return true;
   if (!tuff_postgres_encode_value(parameters, type, value, &binary, err)) return false;
-  piece->format = binary ? BINARY_FORMAT : TEXT_FORMAT;
-  piece->size = (int)(parameters->size - piece->at);
+  if (binary) parameters->formats[i] = BINARY_FORMAT;
+  parameters->sizes[i] = (int)(parameters->size - parameters->places[i]);
   /* Texts are terminated. */
   return append(parameters, "", 1) || tuff_postgres_fail_memory(err);
 }
 
-bool tuff_postgres_encode(tuff_postgres_statement *statement,
-                          tuff_postgres_parameters *parameters, tuff_error *err) {
+bool tuff_postgres_encode(tuff_postgres_statement *statement, tuff_error *err) {
+  enum { MOST_KEPT = 64 * 1024 };
+  tuff_postgres_parameters *parameters = &statement->parameters;
+  unsigned count = statement->sql.parameters;
+  if (parameters->room > MOST_KEPT) { /* of a large value */
+    tuff_postgres_host->alloc(parameters->bytes, 0);
+    parameters->bytes = NULL;
+    parameters->room = 0;
+  }
+  parameters->size = 0;
+  for (unsigned i = 0; i < count; i++) {
+    parameters->places[i] = parameters->size;
+    parameters->formats[i] = TEXT_FORMAT;
+    if (encode(parameters, i, statement->parameter[i], &statement->values[i], err))
+      continue;
+    if (err) err->parameter = (int)i;
+    return false;
+  }
+  for (unsigned i = 0; i < count; i++) {
+    bool null = statement->values[i].kind == TUFF_NULL;
+    parameters->values[i] = null ? NULL : parameters->bytes + parameters->places[i];
+  }
+  return true;
+}
+
+bool tuff_postgres_parameters_allocate(tuff_postgres_parameters *parameters,
+                                       unsigned count) {
   const tuff_host *host = tuff_postgres_host;
-  unsigned count = statement->shape.parameters;
-  *parameters = (tuff_postgres_parameters){0};
-  if (count == 0) return true;
   parameters->values = host->alloc(NULL, count * sizeof *parameters->values);
-  parameters->sizes = host->alloc(NULL, (size_t)2 * count * sizeof(int));
-  piece *pieces = host->alloc(NULL, count * sizeof *pieces);
-  bool good = parameters->values && parameters->sizes && pieces;
-  if (!good) tuff_postgres_fail_memory(err);
-  for (unsigned i = 0; good && i < count; i++) {
-    good = encode(parameters, statement->parameter[i], &statement->values[i],
-                  &pieces[i], err);
-    if (!good && err) err->parameter = (int)i;
-  }
-  if (good) parameters->formats = parameters->sizes + count;
-  for (unsigned i = 0; good && i < count; i++) {
-    parameters->values[i] = pieces[i].null ? NULL : parameters->bytes + pieces[i].at;
-    parameters->sizes[i] = pieces[i].size;
-    parameters->formats[i] = pieces[i].format;
-  }
-  host->alloc(pieces, 0);
-  if (!good) tuff_postgres_parameters_free(parameters);
-  return good;
+  parameters->places = host->alloc(NULL, count * sizeof *parameters->places);
+  parameters->sizes = host->alloc(NULL, count * sizeof *parameters->sizes);
+  parameters->formats = host->alloc(NULL, count * sizeof *parameters->formats);
+  return parameters->values && parameters->places && parameters->sizes &&
+         parameters->formats;
 }
 
 void tuff_postgres_parameters_free(tuff_postgres_parameters *parameters) {
-  tuff_postgres_host->alloc(parameters->values, 0);
-  tuff_postgres_host->alloc(parameters->sizes, 0);
-  tuff_postgres_host->alloc(parameters->bytes, 0);
+  const tuff_host *host = tuff_postgres_host;
+  host->alloc(parameters->values, 0);
+  host->alloc(parameters->places, 0);
+  host->alloc(parameters->sizes, 0);
+  host->alloc(parameters->formats, 0);
+  host->alloc(parameters->bytes, 0);
   *parameters = (tuff_postgres_parameters){0};
 }

@@ -108,6 +108,11 @@ static void hint(const char *state, tuff_error *err) {
   if (strcmp(state, "53300") == 0)
     host->hint(err, "the server allows no more connections (max_connections): close "
                     "some, or share them by a pooler");
+  if (strstr(err->message, "startup parameter"))
+    host->hint(err, "the server is a pooler: open it with pooler = true");
+  if (strcmp(state, "28000") == 0)
+    host->hint(err, "the server may want TLS (sslmode=require), or let no such user in "
+                    "from here: see its pg_hba.conf");
   if (err->code == TUFF_SERIALIZATION || strcmp(state, "40P01") == 0)
     host->hint(err, "db:transaction runs the whole function again by itself");
 }
@@ -127,19 +132,29 @@ static bool fail_connection(tuff_postgres_database *database, tuff_error *err) {
   return false;
 }
 
+/* A deadline that the server itself keeps, or has for this role. */
+static tuff_code cancelled(const char *message) {
+  return message && strstr(message, "timeout") ? TUFF_TIMEOUT : TUFF_INTERRUPTED;
+}
+
+static void set_code(const char *state, const char *message, tuff_error *err) {
+  const mapping *mapping = find(state);
+  tuff_code code =
+      mapping->code == TUFF_INTERRUPTED ? cancelled(message) : mapping->code;
+  tuff_postgres_host->fail(err, code, "%s", message ? message : state);
+  copy(err->sqlstate, sizeof err->sqlstate, state);
+  err->constraint = mapping->constraint;
+  err->retryable = mapping->code == TUFF_SERIALIZATION || strcmp(state, "40P01") == 0;
+}
+
 bool tuff_postgres_fail(tuff_postgres_database *database, const PGresult *result,
                         tuff_error *err) {
   const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
   if (tuff_postgres_is_lost(database, result)) database->lost = true;
   if (!state) return fail_connection(database, err);
   if (!err || err->code != TUFF_OK) return false;
-  const mapping *mapping = find(state);
-  const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-  tuff_postgres_host->fail(err, mapping->code, "%s", message ? message : state);
-  copy(err->sqlstate, sizeof err->sqlstate, state);
-  err->constraint = mapping->constraint;
-  err->retryable = mapping->code == TUFF_SERIALIZATION || strcmp(state, "40P01") == 0 ||
-                   database->lost;
+  set_code(state, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), err);
+  err->retryable = err->retryable || database->lost;
   copy(err->table, sizeof err->table, PQresultErrorField(result, PG_DIAG_TABLE_NAME));
   copy(err->columns, sizeof err->columns,
        PQresultErrorField(result, PG_DIAG_COLUMN_NAME));
@@ -147,6 +162,35 @@ bool tuff_postgres_fail(tuff_postgres_database *database, const PGresult *result
        PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME));
   if (err->constraint && !err->columns[0])
     name_columns(PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL), err);
+  hint(state, err);
+  return false;
+}
+
+/* A refusal reads, in libpq's verbose form, `… failed: FATAL:  28P01: password …`, with
+ * the severity in the server's language. Gives where the state stands, or NULL. */
+static const char *find_state(const char *message) {
+  static const char letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  for (const char *at = strstr(message, ":  "); at; at = strstr(at + 1, ":  "))
+    if (strspn(at + 3, letters) == 5 && at[8] == ':' && at[9] == ' ') return at + 3;
+  return NULL;
+}
+
+bool tuff_postgres_fail_to_connect(tuff_postgres_database *database,
+                                   const char *password, tuff_error *err) {
+  enum { STATE = 5, AFTER_STATE = 7 };
+  char message[400], state[STATE + 1] = "08006";
+  copy(message, sizeof message, PQerrorMessage(database->handle));
+  message[strcspn(message, "\n")] = '\0';
+  char *found = (char *)(uintptr_t)find_state(message);
+  if (found) {
+    memcpy(state, found, STATE);
+    memmove(found, found + AFTER_STATE, strlen(found + AFTER_STATE) + 1);
+  }
+  if (!err || err->code != TUFF_OK) return false;
+  set_code(state, message, err);
+  if (!found) err->sqlstate[0] = '\0';
+  tuff_value secret = {.kind = TUFF_TEXT, .bytes = password, .size = strlen(password)};
+  tuff_postgres_host->conceal(err, &secret, 1);
   hint(state, err);
   return false;
 }

@@ -9,8 +9,9 @@
 #include "postgres/database.h"
 
 enum {
-  LOOK_MS = 50,      /* between two looks at the watch */
-  PATIENCE_MS = 5000 /* with a server that was asked to cancel */
+  LOOK_MS = 50,       /* between two looks at the watch */
+  PATIENCE_MS = 2000, /* with a server that was asked to cancel */
+  LEFT_MS = 5         /* for rows that nobody wants, before it is asked to */
 };
 
 static bool wait_socket(tuff_postgres_database *database, bool write, int ms) {
@@ -26,41 +27,87 @@ bool tuff_postgres_wait(tuff_postgres_database *database, bool write, tuff_error
   }
 }
 
+/* Whether nothing more comes after this result. */
+static bool is_last(const tuff_postgres_database *database, const PGresult *result) {
+  return PQpipelineStatus(database->handle) == PQ_PIPELINE_OFF
+             ? !result
+             : PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+}
+
+/* Waits until something can be read without waiting. False: it is this time. */
+static bool wait_until(tuff_postgres_database *database, int64_t end) {
+  if (tuff_postgres_host->now_us() >= end) return false;
+  if (wait_socket(database, false, LOOK_MS) && !PQconsumeInput(database->handle))
+    database->lost = true;
+  return true;
+}
+
+/* What a COPY sends to us. */
+static bool drop_copy(tuff_postgres_database *database, int64_t end) {
+  for (;;) {
+    char *bytes;
+    int size = PQgetCopyData(database->handle, &bytes, 1);
+    if (size < 0 || database->lost) return true;
+    if (size > 0)
+      PQfreemem(bytes);
+    else if (!wait_until(database, end))
+      return false;
+  }
+}
+
+/* Reads what comes until this time and drops it; true: all of it. */
+static bool drop_until(tuff_postgres_database *database, int64_t end) {
+  for (bool last = false; !last && !database->lost;) {
+    while (!database->lost && PQisBusy(database->handle))
+      if (!wait_until(database, end)) return false;
+    PGresult *result = PQgetResult(database->handle);
+    ExecStatusType status = PQresultStatus(result);
+    last = is_last(database, result);
+    if (result && strcmp(PQcmdStatus(result), "COMMIT") == 0)
+      database->committed = true;
+    PQclear(result);
+    if (PQstatus(database->handle) == CONNECTION_BAD) database->lost = true;
+    if (status == PGRES_COPY_IN) PQputCopyEnd(database->handle, "given up");
+    if (status == PGRES_COPY_OUT && !drop_copy(database, end)) return false;
+    if (status == PGRES_SINGLE_TUPLE) database->dropped++;
+    if (status == PGRES_SINGLE_TUPLE && tuff_postgres_host->now_us() >= end)
+      return false;
+  }
+  tuff_postgres_note_state(database);
+  return true;
+}
+
+static int64_t after_ms(int ms) {
+  return tuff_postgres_host->now_us() + ms * INT64_C(1000);
+}
+
+/* A server that does not even answer to that is as good as lost; and a request that is
+ * under way must not meet the next statement. */
+void tuff_postgres_give_up(tuff_postgres_database *database) {
+  int64_t end = after_ms(PATIENCE_MS);
+  if (!tuff_postgres_cancel(database, PATIENCE_MS) || !drop_until(database, end))
+    database->lost = true;
+}
+
+void tuff_postgres_abandon(tuff_postgres_database *database) {
+  if (database->inside || database->pooler) {
+    tuff_postgres_drain(database, NULL);
+  } else if (!drop_until(database, after_ms(LEFT_MS))) {
+    tuff_postgres_give_up(database);
+  }
+}
+
 bool tuff_postgres_flush(tuff_postgres_database *database, tuff_error *err) {
   int left;
   while ((left = PQflush(database->handle)) > 0) {
-    if (!tuff_postgres_wait(database, true, err)) return false;
+    if (!tuff_postgres_wait(database, true, err)) {
+      tuff_postgres_give_up(database);
+      return false;
+    }
     if (!PQconsumeInput(database->handle))
       return tuff_postgres_fail(database, NULL, err);
   }
   return left == 0 || tuff_postgres_fail(database, NULL, err);
-}
-
-static void cancel(tuff_postgres_database *database) {
-  char reason[256];
-  PGcancel *canceller = PQgetCancel(database->handle);
-  if (canceller) PQcancel(canceller, reason, sizeof reason);
-  PQfreeCancel(canceller);
-}
-
-/* After a cancellation: reads what is left, for a while. */
-static void give_up(tuff_postgres_database *database) {
-  int64_t end = tuff_postgres_host->now_us() + PATIENCE_MS * INT64_C(1000);
-  cancel(database);
-  for (;;) {
-    while (PQisBusy(database->handle)) {
-      bool late = tuff_postgres_host->now_us() >= end;
-      if (late || !wait_socket(database, false, LOOK_MS)) {
-        if (late) database->lost = true;
-        if (late) return;
-        continue;
-      }
-      if (!PQconsumeInput(database->handle)) return;
-    }
-    PGresult *result = PQgetResult(database->handle);
-    if (!result) return;
-    PQclear(result);
-  }
 }
 
 bool tuff_postgres_result(tuff_postgres_database *database, PGresult **result,
@@ -68,7 +115,7 @@ bool tuff_postgres_result(tuff_postgres_database *database, PGresult **result,
   *result = NULL;
   while (PQisBusy(database->handle)) {
     if (!tuff_postgres_wait(database, false, err)) {
-      give_up(database);
+      tuff_postgres_give_up(database);
       return false;
     }
     if (!PQconsumeInput(database->handle))
@@ -84,10 +131,12 @@ bool tuff_postgres_drain(tuff_postgres_database *database, tuff_error *err) {
   do {
     if (!tuff_postgres_result(database, &result, err)) return false;
     ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_SINGLE_TUPLE) database->dropped++;
     if (result && (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE))
       good = tuff_postgres_fail(database, result, err);
     PQclear(result);
   } while (result);
+  tuff_postgres_note_state(database);
   return good;
 }
 

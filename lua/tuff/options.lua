@@ -79,6 +79,7 @@ local known = {
   follow = boolean,
   journal = one_of("wal", "delete"),
   legacy_quotes = boolean,
+  pooler = boolean,
   root = text,
 }
 
@@ -161,6 +162,7 @@ end
 ---@field follow boolean? open a symbolic link (false)
 ---@field journal "wal"|"delete"|nil
 ---@field legacy_quotes boolean? accept "text" in double quotes as a string (false)
+---@field pooler boolean? the server is reached through a pooler that shares its sessions (false)
 ---@field root string? a directory that the path may not leave
 ---@field limits { value_bytes: integer?, sql_bytes: integer?, result_rows: integer? }?
 
@@ -187,6 +189,7 @@ function M.for_core(options)
     legacy_quotes = options.legacy_quotes,
     normal = options.durability == "normal",
     delete_journal = options.journal == "delete",
+    pooler = options.pooler,
     busy_timeout = options.busy_timeout,
     connect_timeout = options.connect_timeout,
     timeout = options.timeout,
