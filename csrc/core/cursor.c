@@ -74,7 +74,10 @@ static bool settle(tuff_cursor *cursor, uint64_t *budget, tuff_error *err) {
   tuff_result result = TUFF_ROW;
   /* The current row may still be read by whoever asked for it, or not yet have been. */
   bool kept = cursor->kept.first || keep_row(cursor, statement->row, err);
-  if (kept && cursor->row == statement->row && !cursor->primed) next_kept(cursor);
+  if (cursor->primed)
+    cursor->row = NULL; /* it comes with the next step, out of what was kept */
+  else if (kept && cursor->row == statement->row)
+    next_kept(cursor);
   cursor->primed = false;
   while (kept && *budget > 0 &&
          (result = tuff_statement_step(statement, err)) == TUFF_ROW) {

@@ -206,8 +206,20 @@ static bool prepare_with(tuff_postgres_statement *statement, const Oid *types,
 
 /* ---- types that are left to the values ---- */
 
-static bool is_open(Oid inferred) {
-  return inferred == 0 || inferred == PG_TEXT || inferred == PG_TEXT_ARRAY;
+/* A column of type text is meant to hold text. */
+static bool is_assigned(const tuff_postgres_statement *statement, unsigned parameter) {
+  const tuff_target *targets = statement->sql.targets;
+  for (unsigned i = 0; i < statement->sql.uses; i++)
+    if (targets[i].parameter == parameter && targets[i].table.size > 0 &&
+        !targets[i].compared && !targets[i].embedded)
+      return true;
+  return false;
+}
+
+static bool is_open(const tuff_postgres_statement *statement, unsigned parameter) {
+  Oid inferred = statement->inferred[parameter];
+  return inferred == 0 || ((inferred == PG_TEXT || inferred == PG_TEXT_ARRAY) &&
+                           !is_assigned(statement, parameter));
 }
 
 static Oid type_of(const tuff_value *value) {
@@ -245,16 +257,15 @@ static Oid type_of_list(const tuff_value *list) {
   return array_of(common);
 }
 
-static Oid wanted_type(Oid inferred, const tuff_value *value) {
-  if (!is_open(inferred)) return inferred;
+static Oid wanted_type(const tuff_postgres_statement *statement, unsigned parameter) {
+  const tuff_value *value = &statement->values[parameter];
+  if (!is_open(statement, parameter)) return statement->inferred[parameter];
   return value->kind == TUFF_ARRAY ? type_of_list(value) : type_of(value);
 }
 
 static bool types_fit(const tuff_postgres_statement *statement) {
   for (unsigned i = 0; i < statement->sql.parameters; i++)
-    if (statement->parameter[i] !=
-        wanted_type(statement->inferred[i], &statement->values[i]))
-      return false;
+    if (statement->parameter[i] != wanted_type(statement, i)) return false;
   return true;
 }
 
@@ -280,7 +291,7 @@ static bool prepare_inferred(tuff_postgres_statement *statement, tuff_error *err
   }
   for (unsigned i = 0; i < parameters; i++) {
     statement->inferred[i] = PQparamtype(statement->description, (int)i);
-    if (!statement->firm && is_open(statement->inferred[i])) statement->open = true;
+    if (!statement->firm && is_open(statement, i)) statement->open = true;
   }
   memcpy(statement->parameter, statement->inferred, parameters * sizeof(Oid));
   return true;
@@ -289,8 +300,7 @@ static bool prepare_inferred(tuff_postgres_statement *statement, tuff_error *err
 static bool prepare_by_values(tuff_postgres_statement *statement, tuff_error *err) {
   bool failed, guessed = statement->inferred[0] == 0 && !statement->description;
   for (unsigned i = 0; i < statement->sql.parameters; i++)
-    statement->parameter[i] =
-        wanted_type(statement->inferred[i], &statement->values[i]);
+    statement->parameter[i] = wanted_type(statement, i);
   if (prepare_with(statement, statement->parameter, &failed, err)) return true;
   if (!failed || guessed) return false;
   err->code = TUFF_OK;

@@ -14,7 +14,6 @@ local M = {}
 ---@field names string[] of the columns, in order
 ---@field key string[] the columns of the primary key, or what stands for it
 ---@field elements table<string, string> the types of columns that can be given as arrays
----@field copies boolean? whether it takes rows as bulk
 ---@field dialect table
 ---@field sql table<string, tuff.InsertTexts> by columns and options
 
@@ -36,7 +35,7 @@ local function describe(db, name)
     known.columns[column.name] = i
     known.names[i] = column.name
     if column.key > 0 then known.key[column.key] = column.name end
-    known.elements[column.name], known.copies = column.element, column.copies
+    known.elements[column.name] = column.element
   end
   if #known.names == 0 then
     errors.raise("not_found", ("no such table: %s"):format(errors.shown(name)),
@@ -148,7 +147,7 @@ end
 
 ---@class tuff.InsertTexts
 ---@field one string inserts one row
----@field copy string? begins a bulk load
+---@field copy string? begins a bulk load, if the table takes one
 ---@field batch string? inserts rows given as arrays
 
 --- What inserts rows of these columns.
@@ -167,11 +166,10 @@ local function insert_sql(known, name, columns, options, returning, variant)
     values = "values (" .. ("?, "):rep(#columns - 1) .. "?)"
   end
   texts = { one = head .. values .. tail }
-  if known.copies and #columns > 0 and tail == "" then
+  if known.dialect.copy and #columns > 0 and tail == "" then
     texts.copy = known.dialect.copy(name, columns)
-  else
-    texts.batch = batch_sql(known, head, columns, tail)
   end
+  texts.batch = batch_sql(known, head, columns, tail)
   known.sql[signature] = texts
   return texts
 end
@@ -223,6 +221,16 @@ local function check_array(rows, count)
     count + 1), { hint = "give an array of rows, { row }, without holes" })
 end
 
+local FEW = 4 -- fewer rows gain nothing by another way than one by one
+
+--- The faster ways for rows of these columns, of which one is to be tried.
+local function ways_of(db, known, name, sql, ways)
+  if not ways.many or not (sql.copy or sql.batch) then return nil, nil end
+  if sql.copy and ways.copies == nil then ways.copies = known.dialect.copies(db, name) end
+  if sql.copy and ways.copies then return sql.copy, nil end
+  return nil, sql.batch
+end
+
 --- Rows in runs of equal columns, each run by one prepared statement.
 local function insert_runs(db, name, rows, options, results)
   local known = describe(db, name)
@@ -230,6 +238,7 @@ local function insert_runs(db, name, rows, options, results)
   if type(returning) == "string" then returning = { returning } end
   if returning then check_columns(known, name, returning, "the option returning") end
   local variant = variant_of(options, returning)
+  local ways = { many = type(rows) == "function" or rows[FEW] ~= nil }
   local pending = nil
   local source = rows
   if type(rows) == "function" then
@@ -255,9 +264,10 @@ local function insert_runs(db, name, rows, options, results)
         { row = number, hint = "give it a column, as tuff.null where it has no value" })
     end
     local sql = insert_sql(known, name, columns, options, returning, variant)
+    local copy, batch = ways_of(db, known, name, sql, ways)
     core.own(db)
     local changed, reached, stopped = core.insert_rows(db, sql.one, columns, source, number,
-      results, sql.copy, sql.batch)
+      results, copy, batch)
     if stopped ~= nil and reached == number then
       errors.raise("misuse", ("row %d changed while it was read"):format(number))
     end
@@ -284,11 +294,13 @@ function M.many(db, name, rows, options)
   errors.check_self(db, "tuff.connection", "insert_many")
   options = options_of.given(options, allowed, "insert_many")
   errors.check(rows, "table|function", "the rows given to insert_many")
-  local results = options.returning and {} or nil
-  local changes = db:transaction(function()
-    return insert_runs(db, name, rows, options, results)
+  -- What an iterator has given cannot be asked for again.
+  local retry = type(rows) == "function" and 0 or nil
+  return db:transaction({ retry = retry }, function()
+    local results = options.returning and {} or nil
+    local changes = insert_runs(db, name, rows, options, results)
+    return results or changes
   end)
-  return results or changes
 end
 
 return M

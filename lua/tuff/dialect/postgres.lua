@@ -10,27 +10,39 @@ function M.schema_version()
   return ""
 end
 
---- The columns of a table, in order, without those that cannot be written. COPY tells which row
---- failed only where nothing fires after it, and takes no table with rules or hidden rows; the
---- others are given rows as arrays, by types without their limits, which a cast would cut to.
---- What is an array itself, or composite, does not come out of an array as it went in.
+--- The columns of a table, in order, without those that cannot be written. Their types as elements
+--- of arrays are without their limits, to which a cast would cut, and not text, which would leave
+--- the type to the values. What is an array itself, or composite, does not come out of an array as
+--- it went in.
 ---@param db tuff.Database
 ---@param name string
----@return { name: string, key: integer, element: string?, copies: boolean }[] key: position in the
----  primary key, from 1; or 0. element: its type, for M.arrays. copies: of the table, for M.copy
+---@return { name: string, key: integer, element: string? }[] key: position in the primary key, from
+---  1; or 0. element: its type, for M.arrays
 function M.columns(db, name)
   return db:all([[
     select a.attname::text as name,
       coalesce(array_position(i.indkey::int2[], a.attnum), -1) + 1 as key,
       case when t.typcategory not in ('A', 'C') and t.typarray <> 0
-        then format_type(a.atttypid, -1) end as element,
-      c.relkind in ('r', 'p') and not c.relhasrules and not row_security_active(c.oid)
-        and not exists(select from pg_trigger where tgrelid = c.oid and tgtype & 4 <> 0) as copies
-    from pg_class c join pg_attribute a on a.attrelid = c.oid join pg_type t on t.oid = a.atttypid
-      left join pg_index i on i.indrelid = c.oid and i.indisprimary
-    where c.oid = to_regclass(quote_ident(?)) and a.attnum > 0 and not a.attisdropped
+        then format_type(coalesce(nullif(a.atttypid, 'text'::regtype), 'varchar'::regtype), -1)
+        end as element
+    from pg_attribute a join pg_type t on t.oid = a.atttypid
+      left join pg_index i on i.indrelid = a.attrelid and i.indisprimary
+    where a.attrelid = to_regclass(quote_ident(?)) and a.attnum > 0 and not a.attisdropped
       and a.attgenerated = ''
     order by a.attnum]], name)
+end
+
+--- Whether rows go into this table by COPY, now: it takes none that has rules or hides rows, and
+--- tells which row has failed only where nothing fires after it, be it the check of a foreign key.
+---@param db tuff.Database
+---@param name string
+---@return boolean
+function M.copies(db, name)
+  return db:exists([[
+    select from pg_class c
+    where c.oid = to_regclass(quote_ident(?)) and c.relkind in ('r', 'p') and not c.relhasrules
+      and not row_security_active(c.oid)
+      and not exists(select from pg_trigger where tgrelid = c.oid and tgtype & 4 <> 0)]], name)
 end
 
 --- What begins a COPY of rows with these columns.
