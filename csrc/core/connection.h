@@ -42,7 +42,12 @@ typedef struct tuff_connection {
   /* Told of every run, when it has ended; may be NULL. */
   void (*trace)(void *context, const tuff_run_report *report);
   void *trace_context;
-  bool reporting; /* it is being told: it may read, and end nothing */
+  bool reporting; /* it, or ->notice, is being told: it may read, and end nothing */
+  /* Told of notices that a server sends, see message.h; may be NULL. */
+  void (*notice)(void *context, const tuff_notice *notice);
+  void *notice_context;
+  tuff_hearing hearing;
+  bool telling; /* it is being told: what comes meanwhile is not heard */
   tuff_transaction transaction;
   tuff_statement_cache cache;
   tuff_statement *statements;       /* all of them */

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/host.h"
 #include "core/memory.h"
+#include "core/message.h"
 
 enum {
   FEW = 4,              /* fewer rows go one by one */
@@ -216,6 +217,7 @@ static bool close_bulk(tuff_insertion *insertion, bool done, int64_t inserted,
     tuff_transaction_note_error(connection, false, err);
   }
   report(insertion, inserted, done ? TUFF_OK : err->code);
+  tuff_message_tell(connection);
   return done;
 }
 

@@ -10,6 +10,7 @@
 #include "core/host.h"
 #include "core/insertion.h"
 #include "core/memory.h"
+#include "core/message.h"
 
 enum { SAMPLE = 16 }; /* one run of so many is timed */
 
@@ -73,7 +74,8 @@ static bool prepare_native(tuff_statement *statement, unsigned flags, tuff_error
                      .uses = tokenized->uses,
                      .targets = tokenized->targets,
                      .table_count = tokenized->table_count,
-                     .tables = tokenized->tables};
+                     .tables = tokenized->tables,
+                     .modifies = tokenized->modifies};
   connection->watch.started_us = 0;
   if (!settle_exclusive(connection, err)) return false;
   statement->native =
@@ -123,6 +125,7 @@ tuff_statement *tuff_statement_prepare(tuff_connection *connection, const char *
     return statement;
   tuff_transaction_note_error(connection, true, err);
   tuff_statement_finish(statement);
+  tuff_message_tell(connection);
   return NULL;
 }
 
@@ -270,6 +273,7 @@ void tuff_statement_rewind(tuff_statement *statement) {
   connection->driver->reset(statement->native);
   connection->counters.rows += statement->rows;
   if (TUFF_UNLIKELY(statement->sampled_us)) report(statement);
+  tuff_message_tell(connection);
   statement->rows = 0;
   statement->one = statement->skipped = false;
 }

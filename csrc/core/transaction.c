@@ -10,6 +10,7 @@
 #include "core/host.h"
 #include "core/insertion.h"
 #include "core/memory.h"
+#include "core/message.h"
 
 static const char ended[] = "the transaction in which this loop began has ended";
 static const char ended_stream[] =
@@ -56,6 +57,7 @@ static bool control(tuff_connection *connection, tuff_verb verb, tuff_mode mode,
   int64_t began = connection->trace ? tuff_now_us() : 0;
   bool done = connection->driver->control(connection->native, verb, mode, level, err);
   if (began) report(connection, verb, began, done ? NULL : err);
+  tuff_message_tell(connection);
   if (done) return true;
   if (inside) tuff_transaction_note_error(connection, true, err);
   return false;

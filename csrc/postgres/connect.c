@@ -95,18 +95,14 @@ static PQconninfoOption *parse(const char *url, tuff_error *err) {
   return NULL;
 }
 
-/* On an idle socket the server's last word comes as a notice, too. */
-static void take_notice(void *context, const PGresult *result) {
-  tuff_postgres_database *database = context;
-  if (tuff_postgres_ends_session(result)) database->lost = true;
-}
-
 /* A new session, in place of one that is lost. */
 static bool connect_anew(tuff_postgres_database *database, tuff_error *err) {
   PQconninfoOption *parsed = parse(database->url, err);
   if (!parsed) return false;
+  tuff_postgres_receive(database, NULL);
   PQfinish(database->handle);
   database->handle = start(database, parsed);
+  if (database->handle) tuff_postgres_hear(database);
   bool reached =
       database->handle ? reach(database, parsed, err) : tuff_postgres_fail_memory(err);
   PQconninfoFree(parsed);
@@ -115,13 +111,13 @@ static bool connect_anew(tuff_postgres_database *database, tuff_error *err) {
     database->handle = NULL;
     return false;
   }
-  PQsetNoticeReceiver(database->handle, take_notice, database);
   PQsetnonblocking(database->handle, 1);
   database->lost = database->inside = false;
   database->lock_ms = database->session_lock_ms;
   database->forgotten_size = 0;
   database->epoch++;
-  return true;
+  database->lost = !tuff_postgres_listen_again(database, err);
+  return !database->lost;
 }
 
 /* The URL without its secrets. */
@@ -184,6 +180,8 @@ void tuff_postgres_close(void *context, bool collected) {
   (void)collected;
   if (!database) return;
   PQfinish(database->handle);
+  database->handle = NULL;
+  tuff_postgres_messages_free(database);
   tuff_postgres_host->alloc(database->path, 0);
   tuff_postgres_host->alloc(database->url, 0);
   tuff_postgres_host->alloc(database->forgotten, 0);
@@ -239,8 +237,21 @@ static bool connect_patiently(tuff_postgres_database *database, tuff_error *err)
   }
 }
 
+/* A finaliser may come in the middle of a statement that is not read ahead. */
+static bool is_reading(const tuff_postgres_database *database, tuff_error *err) {
+  if (TUFF_LIKELY(PQtransactionStatus(database->handle) != PQTRANS_ACTIVE) ||
+      database->lost)
+    return false;
+  tuff_postgres_host->fail(err, TUFF_MISUSE,
+                           "the rows of another statement are still being read");
+  tuff_postgres_host->hint(err, "a finaliser or a metamethod may come in the middle of "
+                                "a call: it needs a connection of its own");
+  return true;
+}
+
 bool tuff_postgres_ready(tuff_postgres_database *database, tuff_error *err) {
   enum { FRESH_US = 1000 }; /* it is too soon to ask again */
+  if (is_reading(database, err)) return false;
   bool fresh =
       !database->lost && tuff_postgres_host->now_us() - database->heard_us < FRESH_US;
   if (TUFF_LIKELY(fresh) || !was_ended(database)) return true;

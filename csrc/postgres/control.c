@@ -61,6 +61,8 @@ static bool begin(tuff_postgres_database *database, tuff_mode mode, tuff_error *
   enum { LATER_MS = 1000 };
   const tuff_watch *watch = database->watch;
   char sql[192];
+  /* What begins READ WRITE could write on a connection that only reads. */
+  if (database->readonly) mode = TUFF_READ;
   int size = snprintf(sql, sizeof sql, "%s", begin_text(mode));
   if (watch->deadline_us) {
     int64_t left = (watch->deadline_us - tuff_postgres_host->now_us()) / 1000;

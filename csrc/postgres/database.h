@@ -9,6 +9,38 @@
 /* What the core lends; the same for all connections. */
 extern const tuff_host *tuff_postgres_host;
 
+/* A notice as it was kept, with its texts. */
+typedef struct tuff_postgres_notice {
+  struct tuff_postgres_notice *next;
+  size_t size; /* of all of it, in bytes */
+  tuff_notice notice;
+  char texts[];
+} tuff_postgres_notice;
+
+typedef struct tuff_postgres_notification {
+  struct tuff_postgres_notification *next;
+  PGnotify *native;
+} tuff_postgres_notification;
+
+/* A channel that is listened to. */
+typedef struct tuff_postgres_channel {
+  struct tuff_postgres_channel *next;
+  char name[];
+} tuff_postgres_channel;
+
+/* What the server has said by itself, see message.c. */
+typedef struct tuff_postgres_messages {
+  tuff_hearing hearing;
+  tuff_postgres_notice *first, *last; /* notices that nobody has asked for yet */
+  tuff_postgres_notice *told;         /* the one that was given last */
+  size_t bytes;                       /* of all that are kept */
+  unsigned long unkept;               /* for want of room */
+  char last_words[64];                /* says how many these were */
+  tuff_postgres_channel *channels;
+  tuff_postgres_notification *oldest, *newest, *given;
+  size_t count; /* without the one that was given last */
+} tuff_postgres_messages;
+
 typedef struct tuff_postgres_database {
   PGconn *handle;
   tuff_watch *watch;
@@ -33,6 +65,7 @@ typedef struct tuff_postgres_database {
   /* Names of statements that the server may forget, with a NUL behind each. */
   char *forgotten;
   size_t forgotten_size, forgotten_room;
+  tuff_postgres_messages messages;
 } tuff_postgres_database;
 
 /* The values of one run, as libpq takes them. Kept from run to run. */
@@ -101,6 +134,11 @@ void tuff_postgres_abandon(tuff_postgres_database *database);
 /* Waits until the socket is ready; `write`: also for writing. False: it is time to
  * stop, or the socket is gone. */
 bool tuff_postgres_wait(tuff_postgres_database *database, bool write, tuff_error *err);
+
+/* Waits until there is something to read, or until this time of host->now_us. False: it
+ * is time to stop. */
+bool tuff_postgres_await_input(tuff_postgres_database *database, int64_t until_us,
+                               tuff_error *err);
 
 /* Runs a text of our own without parameters and result. */
 bool tuff_postgres_exec(tuff_postgres_database *database, const char *sql,
@@ -172,6 +210,23 @@ bool tuff_postgres_ready(tuff_postgres_database *database, tuff_error *err);
 /* A new session in place of the one that is lost. */
 bool tuff_postgres_connect_again(tuff_postgres_database *database, tuff_error *err);
 
+/* ---- message.c ---- */
+
+extern const tuff_messages tuff_postgres_message_table;
+
+/* A session begins: keeps the notices that its new handle gets. */
+void tuff_postgres_hear(tuff_postgres_database *database);
+
+/* Takes over the notifications that the handle has got: before it is given up, too. */
+bool tuff_postgres_receive(tuff_postgres_database *database, tuff_error *err);
+
+/* In a new session: listens to all channels as the one before did. What was sent
+ * meanwhile is lost, of which a notice warns. */
+bool tuff_postgres_listen_again(tuff_postgres_database *database, tuff_error *err);
+
+/* After the handle is gone. */
+void tuff_postgres_messages_free(tuff_postgres_database *database);
+
 /* ---- control.c ---- */
 
 /* After an exchange with the server: whether a transaction is open now. */
@@ -212,7 +267,7 @@ void tuff_postgres_forget(void *statement);
 
 /* Whether a text changes nothing, as far as it tells: a function that it calls may. The
  * server has the last word in a read-only transaction. */
-bool tuff_postgres_reads_only(const char *text);
+bool tuff_postgres_reads_only(const tuff_sql *sql);
 
 /* encode.c: writes the statement's ->values into its ->parameters. */
 bool tuff_postgres_encode(tuff_postgres_statement *statement, tuff_error *err);

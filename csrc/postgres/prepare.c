@@ -359,7 +359,7 @@ void *tuff_postgres_prepare(void *context, const tuff_sql *sql, unsigned flags,
   *statement = (tuff_postgres_statement){
       .database = context, .sql = *sql, .once = flags & TUFF_PREPARE_ONCE};
   link_statement(statement);
-  statement->shape.readonly = tuff_postgres_reads_only(sql->text);
+  statement->shape.readonly = tuff_postgres_reads_only(sql);
   statement->shape.parameters = sql->parameters;
   if (allocate(statement, err) && tuff_postgres_ready(context, err) &&
       prepare_inferred(statement, err))

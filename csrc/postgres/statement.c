@@ -23,25 +23,16 @@ static bool is_one_of(const char *at, size_t size, const char *const *words) {
   return false;
 }
 
-/* A `with` may hold what writes at any place; a word in quotes or in a comment does no
- * harm: then the statement only counts as one that writes. */
-bool tuff_postgres_reads_only(const char *text) {
+/* A `with` may hold what writes at any place. */
+bool tuff_postgres_reads_only(const tuff_sql *sql) {
   static const char letters[] =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
   static const char *const reading[] = {"select", "values",  "table",
                                         "show",   "explain", NULL};
-  static const char *const writing[] = {"insert", "update", "delete", "merge", NULL};
-  text += strspn(text, " \t\r\n(");
+  const char *text = sql->text + strspn(sql->text, " \t\r\n(");
   size_t size = strspn(text, letters);
-  if (is_one_of(text, size, reading)) return true;
-  if (!is_word(text, size, "with")) return false;
-  while (*text) {
-    text += strcspn(text, letters);
-    size = strspn(text, letters);
-    if (is_one_of(text, size, writing)) return false;
-    text += size;
-  }
-  return true;
+  return is_one_of(text, size, reading) ||
+         (is_word(text, size, "with") && !sql->modifies);
 }
 
 /* What a statement, now done, has changed beside rows. */

@@ -10,6 +10,7 @@ local M = {}
 -- ---- what is known of tables -------------------------------------------------------------
 
 ---@class tuff.KnownTable
+---@field name string as the database has it
 ---@field columns table<string, integer> its number by name
 ---@field names string[] of the columns, in order
 ---@field key string[] the columns of the primary key, or what stands for it
@@ -30,8 +31,9 @@ local function describe(db, name)
   end
   local known = state.tables[name]
   if known then return known, true end
-  known = { columns = {}, names = {}, key = {}, elements = {}, sql = {}, dialect = dialect }
-  for i, column in ipairs(dialect.columns(db, name)) do
+  known = { name = dialect.table_name(db, name), columns = {}, names = {}, key = {},
+    elements = {}, sql = {}, dialect = dialect }
+  for i, column in ipairs(dialect.columns(db, known.name)) do
     known.columns[column.name] = i
     known.names[i] = column.name
     if column.key > 0 then known.key[column.key] = column.name end
@@ -121,7 +123,7 @@ local function conflict_clause(known, name, columns, options)
   end
   if #set == 0 then -- only the key was given: the row stays as it is, but counts and is returned
     local quoted = identifier.quote((key or known.key)[1])
-    set[1] = ("%s = %s.%s"):format(quoted, identifier.quote(name), quoted)
+    set[1] = ("%s = %s.%s"):format(quoted, identifier.quote(known.name), quoted)
   end
   return " on conflict" .. target .. " do update set " .. table.concat(set, ", ")
 end
@@ -156,7 +158,7 @@ local function insert_sql(known, name, columns, options, returning, variant)
   local signature = table.concat(columns, "\0") .. "\1" .. variant
   local texts = known.sql[signature]
   if texts then return texts end
-  local head, values = "insert into " .. identifier.quote(name) .. " ", "default values"
+  local head, values = "insert into " .. identifier.quote(known.name) .. " ", "default values"
   local tail = conflict_clause(known, name, columns, options)
   if returning and #returning > 0 then
     tail = tail .. " returning " .. identifier.quote_all(returning)
@@ -167,7 +169,7 @@ local function insert_sql(known, name, columns, options, returning, variant)
   end
   texts = { one = head .. values .. tail }
   if known.dialect.copy and #columns > 0 and tail == "" then
-    texts.copy = known.dialect.copy(name, columns)
+    texts.copy = known.dialect.copy(known.name, columns)
   end
   texts.batch = batch_sql(known, head, columns, tail)
   known.sql[signature] = texts
@@ -224,9 +226,9 @@ end
 local FEW = 4 -- fewer rows gain nothing by another way than one by one
 
 --- The faster ways for rows of these columns, of which one is to be tried.
-local function ways_of(db, known, name, sql, ways)
+local function ways_of(db, known, sql, ways)
   if not ways.many or not (sql.copy or sql.batch) then return nil, nil end
-  if sql.copy and ways.copies == nil then ways.copies = known.dialect.copies(db, name) end
+  if sql.copy and ways.copies == nil then ways.copies = known.dialect.copies(db, known.name) end
   if sql.copy and ways.copies then return sql.copy, nil end
   return nil, sql.batch
 end
@@ -264,7 +266,7 @@ local function insert_runs(db, name, rows, options, results)
         { row = number, hint = "give it a column, as tuff.null where it has no value" })
     end
     local sql = insert_sql(known, name, columns, options, returning, variant)
-    local copy, batch = ways_of(db, known, name, sql, ways)
+    local copy, batch = ways_of(db, known, sql, ways)
     core.own(db)
     local changed, reached, stopped = core.insert_rows(db, sql.one, columns, source, number,
       results, copy, batch)

@@ -1,13 +1,27 @@
 --- How PostgreSQL differs: where it tells about its tables, and the forms of its SQL.
+local core = require "tuff.core"
 local identifier = require "tuff.identifier"
 
 local M = {}
 
---- Nothing that is cheap to ask tells whether the schema has changed: what is known of a table
---- is asked again where it does not fit a row.
----@return string
-function M.schema_version()
-  return ""
+--- What other sessions do to tables nothing tells that is cheap to ask: what is known of a table is
+--- asked again where it does not fit a row.
+---@param db tuff.Database
+---@return integer
+function M.schema_version(db)
+  return core.schema(db)
+end
+
+--- The table that a name means: the one of just that name, or else the one that SQL means by it
+--- without quotes. So a script may write a table's name in its own way on both engines.
+---@param db tuff.Database
+---@param name string
+---@return string name as the catalogue has it; where there is no such table, as it was given
+function M.table_name(db, name)
+  return db:value([[
+    select relname::text from pg_class where oid = coalesce(
+      to_regclass(quote_ident(:name)), to_regclass(quote_ident(lower(:name collate "C"))))]],
+    { name = name }) or name
 end
 
 --- The columns of a table, in order, without those that cannot be written. Their types as elements
@@ -65,6 +79,9 @@ M.conflict_needs_key = true
 
 --- A row without a primary key has no name.
 M.row_id = nil
+
+--- Sends a text to a channel.
+M.notify = "select pg_notify(?, ?)"
 
 --- Names of the tables a script may mean.
 ---@param db tuff.Database

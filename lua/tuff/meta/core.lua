@@ -80,8 +80,8 @@ function Database:prepare(sql) end
 ---@return boolean
 function Database:in_transaction() end
 
---- Whether this engine can do it: "attach", "blobs" (streams), "functions", "reader", "returning",
---- "savepoint", "wal".
+--- Whether this engine can do it: "attach", "blobs" (streams), "functions", "listen", "notify",
+--- "reader", "returning", "savepoint", "wal".
 ---@param feature string
 ---@return boolean
 function Database:supports(feature) end
@@ -202,6 +202,12 @@ function core.close(db) end
 ---@return table
 function core.state(db) end
 
+--- A number that changes when this session changes tables; nil where the driver counts no such
+--- thing.
+---@param db tuff.Database
+---@return integer?
+function core.schema(db) end
+
 --- Limits for the next call on this connection alone, in milliseconds.
 ---@param db tuff.Database
 ---@param timeout number?
@@ -279,6 +285,31 @@ function core.define_collation(db, name, fn) end
 ---@param path string
 ---@param entry string? the function that the library begins with
 function core.load_extension(db, path, entry) end
+
+--- Sets the function that is told of notices of the server; it must not raise.
+---@param db tuff.Database
+---@param fn fun(notice: tuff.Notice)
+---@param all boolean false: of warnings alone
+function core.notice(db, fn, all) end
+
+--- Begins to listen to a channel, or ends it.
+---@param db tuff.Database
+---@param channel string
+---@param on boolean
+function core.listen(db, channel, on) end
+
+--- Waits until there is a notification.
+---@param db tuff.Database
+---@param ms number at most so many milliseconds
+---@return integer count how many there are
+function core.wait(db, ms) end
+
+--- Takes the oldest notification, if there is one.
+---@param db tuff.Database
+---@return string? channel
+---@return string? payload
+---@return integer? pid
+function core.notification(db) end
 
 ---@param db tuff.Database
 ---@param schema string? nil: the main one
