@@ -45,8 +45,8 @@ static tuff_postgres_field write_binary(tuff_postgres_parameters *out, Oid eleme
   return field;
 }
 
-static bool put(tuff_postgres_parameters *out, const char *text, tuff_error *err) {
-  size_t size = strlen(text);
+static bool put(tuff_postgres_parameters *out, const char *text, size_t size,
+                tuff_error *err) {
   char *at = tuff_postgres_reserve(out, size);
   if (!at) return tuff_postgres_fail_memory(err);
   memcpy(at, text, size);
@@ -57,18 +57,18 @@ static bool put(tuff_postgres_parameters *out, const char *text, tuff_error *err
 /* {"1","two",NULL}: every item in quotes, whatever its type. */
 static bool write_text(tuff_postgres_parameters *out, Oid element,
                        const tuff_value *list, tuff_error *err) {
-  bool good = put(out, "{", err);
+  bool good = put(out, "{", 1, err);
   for (size_t i = 0; good && i < list->size; i++) {
     const tuff_value *item = &list->items[i];
-    if (i > 0) good = put(out, ",", err);
+    if (i > 0) good = put(out, ",", 1, err);
     if (item->kind == TUFF_NULL)
-      good = good && put(out, "NULL", err);
+      good = good && put(out, "NULL", 4, err);
     else
-      good = good && put(out, "\"", err) &&
+      good = good && put(out, "\"", 1, err) &&
              tuff_postgres_write_text(out, element, item, "\"\\", err) &&
-             put(out, "\"", err);
+             put(out, "\"", 1, err);
   }
-  return good && put(out, "}", err);
+  return good && put(out, "}", 1, err);
 }
 
 bool tuff_postgres_encode_array(tuff_postgres_parameters *parameters, Oid type,

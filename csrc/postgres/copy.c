@@ -56,8 +56,9 @@ static bool push(copy *copy, tuff_error *err) {
   for (size_t at = 0; at < copy->out.size;) {
     size_t size = copy->out.size - at < PIECE ? copy->out.size - at : PIECE;
     if (!flush(copy, err)) return false;
-    if (PQputCopyData(database->handle, copy->out.bytes + at, (int)size) != 1)
-      return tuff_postgres_fail(database, NULL, err);
+    int put = PQputCopyData(database->handle, copy->out.bytes + at, (int)size);
+    if (put == 0) return tuff_postgres_fail_memory(err);
+    if (put < 0) return tuff_postgres_fail(database, NULL, err);
     at += size;
   }
   copy->out.size = 0;
@@ -114,8 +115,8 @@ static void conceal_quoted(char *message) {
   memmove(first + 1, last, strlen(last) + 1);
 }
 
-/* The server tells in which row it found the error, and in which column if it could not
- * read a value. */
+/* The server tells in which row it found the error, and in which column if that is
+ * where a value is wrong. */
 static void locate(const copy *copy, const PGresult *result, tuff_error *err) {
   const char *context = PQresultErrorField(result, PG_DIAG_CONTEXT);
   const char *line = context ? find_line(copy->text, context) : NULL;
@@ -123,7 +124,7 @@ static void locate(const copy *copy, const PGresult *result, tuff_error *err) {
   long long row = line ? strtoll(line, &end, 10) : 0;
   if (row < 1) return;
   err->row = copy->before + row;
-  if (*end == ',') conceal_quoted(err->message);
+  if (*end == ',' && !err->constraint) conceal_quoted(err->message);
 }
 
 /* ---- one command ---- */
@@ -184,7 +185,7 @@ static bool end(copy *copy, const char *reason, tuff_error *err) {
   if (!good) reason = "not all of it was sent";
   copy->open = false;
   if (PQputCopyEnd(copy->database->handle, reason) != 1)
-    good = tuff_postgres_fail(copy->database, NULL, err);
+    return tuff_postgres_fail(copy->database, NULL, err);
   good = flush(copy, err) && good;
   good = hear_end(copy, err) && good;
   copy->before += copy->given;

@@ -289,7 +289,8 @@ static bool print_bytes(tuff_postgres_parameters *out, size_t size) {
     at[2 * i + 2] = digits[byte >> 4];
     at[2 * i + 3] = digits[byte & 15];
   }
-  memcpy(at, "\\x", 2);
+  at[0] = '\\';
+  at[1] = 'x';
   out->size += size + 2;
   return true;
 }
@@ -299,15 +300,14 @@ static bool print_number(tuff_postgres_parameters *out, size_t size, Oid type) {
   size_t start = out->size - size;
   if (!tuff_postgres_reserve(out, MOST_BINARY)) return false;
   char *at = out->bytes + start;
-  uint64_t bits = 0;
+  uint64_t bits = (signed char)at[0] < 0 ? UINT64_MAX : 0; /* the sign goes in front */
   for (size_t i = 0; i < size; i++) bits = bits << 8 | (unsigned char)at[i];
   if (type == PG_FLOAT8) {
     double real;
     memcpy(&real, &bits, sizeof real);
     tuff_postgres_write_real(at, MOST_BINARY, real, ALL_DIGITS);
   } else {
-    int64_t integer = (int64_t)(bits << (64 - 8 * size)) >> (64 - 8 * size);
-    snprintf(at, MOST_BINARY, "%lld", (long long)integer);
+    snprintf(at, MOST_BINARY, "%lld", (long long)bits);
   }
   out->size = start + strlen(at);
   return true;

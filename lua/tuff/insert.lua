@@ -286,7 +286,8 @@ end
 ---  PostgreSQL, unless rows are ignored, its primary key
 ---@field returning string[]|string|nil columns to return of each row that was written
 
---- Inserts many rows, all or none.
+--- Inserts many rows, all or none. After an error that is retryable an array is inserted again, as
+--- db:transaction would; an iterator is not, because it cannot begin anew.
 ---@param db tuff.Database
 ---@param name string table
 ---@param rows table[]|fun(): table? an array of rows, or an iterator
