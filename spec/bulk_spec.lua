@@ -468,7 +468,9 @@ describe("many rows by COPY and as arrays", function()
           local err = errors.expect({ "type", "range", "constraint" }, db.insert_many, db, name,
             among_others(case[1]), options)
           assert.are.same({ case[2].code, 5 }, { err.code, err.row })
-          if type(value) == "string" and #value > 3 then errors.conceals(err, value) end
+          if type(value) == "string" and #value > 3 then
+            assert.is_nil(err.message:find(value, 1, true))
+          end
         end
       end
     end)
@@ -477,23 +479,23 @@ describe("many rows by COPY and as arrays", function()
   -- ---- where COPY has to begin anew ----
 
   it("go on as text from the first value that only the server can read", function()
-    db:exec "create table many(n bigint primary key, at timestamptz, size double precision)"
+    db:exec "create table many(n bigint primary key, day date, size double precision)"
     local rows = numbered(3000, function(all)
-      for n, row in ipairs(all) do row.at, row.size = "2026-11-21T10:00:00.5Z", n / 7 end
-      all[1000].at, all[1000].size = "2026-11-21 12:00:00.5+02", "1e-3"
+      for n, row in ipairs(all) do row.day, row.size = "2026-11-21", n / 7 end
+      all[1000].day, all[1000].size = "November 21, 2026", "1e-3"
     end)
     local texts = traced(function() assert.are.equal(3000, db:insert_many("many", rows)) end)
     assert.are.equal(1, runs(texts, "copy"))
-    assert.are.same({ "2026-11-21T10:00:00.500000Z" }, db:column("select distinct at from many"))
+    assert.are.same({ "2026-11-21" }, db:column("select distinct day from many"))
     assert.are.equal(0, db:value([[select count(*) from many
       where size is distinct from (case n when 1000 then 1e-3 else n / 7.0::float8 end)]]))
     for number, value in pairs { [900] = "nothing", [2000] = "nothing either" } do
       db:run("delete from many")
-      rows[number].at = value
+      rows[number].day = value
       local err = errors.expect("type", db.insert_many, db, "many", rows)
       assert.are.equal(number, err.row)
       errors.conceals(err, value)
-      rows[number].at = "2026-11-21T10:00:00.5Z"
+      rows[number].day = "2026-11-21"
     end
     rows[2000].n = 999
     assert.are.equal(2000, errors.expect("constraint", db.insert_many, db, "many", rows).row)

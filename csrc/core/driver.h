@@ -95,6 +95,7 @@ typedef enum tuff_kind {
 
 typedef struct tuff_value {
   tuff_kind kind;
+  bool assigned; /* an array of what many rows store in one column, NULLs too */
   union {
     int64_t integer;
     double real;
@@ -170,6 +171,8 @@ typedef struct tuff_dialect {
   bool backticks;           /* `name` is an identifier */
   bool dollar_quotes;       /* $tag$ … $tag$ is a string */
   bool nested_comments;
+  bool atomic_bodies; /* a routine may be BEGIN ATOMIC … END, and a trigger is not BEGIN
+                       * … END */
 } tuff_dialect;
 
 /* What the result of a statement looks like. Valid until its next step; `generation`

@@ -114,7 +114,8 @@ static tuff_value *turn(const tuff_insertion *insertion, tuff_error *err) {
   }
   tuff_value *items = lists + columns;
   for (unsigned c = 0; c < columns; c++, items += count) {
-    lists[c] = (tuff_value){.kind = TUFF_ARRAY, .items = items, .size = count};
+    lists[c] = (tuff_value){
+        .kind = TUFF_ARRAY, .assigned = true, .items = items, .size = count};
     for (unsigned r = 0; r < count; r++) items[r] = insertion->row[r][c];
   }
   return lists;

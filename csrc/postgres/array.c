@@ -4,19 +4,20 @@
 
 #include "postgres/database.h"
 
-/* Arrays of the types that have a binary form, by their numbers in pg_type.dat. */
+/* Arrays by their numbers in pg_type.dat; 0: of a type that encode.c does not know. */
 static Oid element_of(Oid array) {
   static const struct {
     Oid array, element;
-  } known[] = {{1000, PG_BOOL},        {1001, PG_BYTEA},     {1005, PG_INT2},
-               {1007, PG_INT4},        {1009, PG_TEXT},      {1014, PG_BPCHAR},
-               {1015, PG_VARCHAR},     {1016, PG_INT8},      {1021, PG_FLOAT4},
-               {1022, PG_FLOAT8},      {1115, PG_TIMESTAMP}, {1182, PG_DATE},
-               {1185, PG_TIMESTAMPTZ}, {1231, PG_NUMERIC},   {199, PG_JSON},
-               {2951, PG_UUID},        {3807, PG_JSONB}};
+  } known[] = {{1000, PG_BOOL},      {1001, PG_BYTEA},  {1002, PG_CHAR},
+               {1003, PG_NAME},      {1005, PG_INT2},   {1007, PG_INT4},
+               {1009, PG_TEXT},      {1014, PG_BPCHAR}, {1015, PG_VARCHAR},
+               {1016, PG_INT8},      {1021, PG_FLOAT4}, {1022, PG_FLOAT8},
+               {1115, PG_TIMESTAMP}, {1182, PG_DATE},   {1185, PG_TIMESTAMPTZ},
+               {1231, PG_NUMERIC},   {199, PG_JSON},    {2951, PG_UUID},
+               {3807, PG_JSONB}};
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
     if (known[i].array == array) return known[i].element;
-  return PG_UNKNOWN;
+  return 0;
 }
 
 static bool has_null(const tuff_value *list) {
@@ -41,7 +42,8 @@ static tuff_postgres_field write_binary(tuff_postgres_parameters *out, Oid eleme
   out->size += used;
   tuff_postgres_field field = FIELD_WRITTEN;
   for (size_t i = 0; i < list->size && field == FIELD_WRITTEN; i++)
-    field = tuff_postgres_write_binary(out, element, &list->items[i], err);
+    field =
+        tuff_postgres_write_binary(out, element, list->assigned, &list->items[i], err);
   return field;
 }
 
@@ -64,9 +66,10 @@ static bool write_text(tuff_postgres_parameters *out, Oid element,
     if (item->kind == TUFF_NULL)
       good = good && put(out, "NULL", 4, err);
     else
-      good = good && put(out, "\"", 1, err) &&
-             tuff_postgres_write_text(out, element, item, "\"\\", err) &&
-             put(out, "\"", 1, err);
+      good =
+          good && put(out, "\"", 1, err) &&
+          tuff_postgres_write_text(out, element, list->assigned, item, "\"\\", err) &&
+          put(out, "\"", 1, err);
   }
   return good && put(out, "}", 1, err);
 }

@@ -7,17 +7,6 @@
 
 #include "postgres/database.h"
 
-/* What every session relies on. A pooler hands out sessions that are not ours to set.
- */
-static void write_settings(const tuff_postgres_database *database, char *out,
-                           size_t room) {
-  snprintf(out, room,
-           "-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=iso_8601 "
-           "-c bytea_output=hex -c extra_float_digits=1 -c lock_timeout=%lld%s",
-           (long long)database->session_lock_ms,
-           database->readonly ? " -c default_transaction_read_only=on" : "");
-}
-
 /* The settings that the user asks for, by the URL or by the environment: a view. */
 static const char *given_settings(const PQconninfoOption *parsed) {
   for (; parsed->keyword; parsed++)
@@ -32,15 +21,24 @@ static const char *given(const PQconninfoOption *parsed, const char *keyword) {
   return "";
 }
 
+/* Ours that the user may set otherwise, his, and ours that he may not. A pooler hands
+ * out sessions that are not ours to set. */
+static char *write_settings(const tuff_postgres_database *database, const char *given) {
+  size_t room = strlen(given) + 256;
+  char *settings = tuff_postgres_host->alloc(NULL, room);
+  if (settings)
+    snprintf(settings, room,
+             "-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=iso_8601 "
+             "-c bytea_output=hex -c extra_float_digits=1 %s -c lock_timeout=%lld%s",
+             given, (long long)database->session_lock_ms,
+             database->readonly ? " -c default_transaction_read_only=on" : "");
+  return settings;
+}
+
 static PGconn *start(const tuff_postgres_database *database,
                      const PQconninfoOption *parsed) {
-  char ours[256];
-  const char *theirs = given_settings(parsed);
-  size_t room = sizeof ours + strlen(theirs) + 1;
-  char *settings = tuff_postgres_host->alloc(NULL, room);
+  char *settings = write_settings(database, given_settings(parsed));
   if (!settings) return NULL;
-  write_settings(database, ours, sizeof ours);
-  snprintf(settings, room, "%s %s", ours, theirs);
   const char *keys[] = {"dbname", "client_encoding", "fallback_application_name",
                         database->pooler ? NULL : "options", NULL};
   const char *values[] = {database->url, "UTF8", "tuff", settings, NULL};

@@ -157,8 +157,10 @@ static bool commit_told(tuff_postgres_database *database, char *id, tuff_error *
   bool done = tuff_postgres_trip_end(&trip, err);
   const PGresult *told = trip.result[0], *end = trip.result[1];
   if (told && PQntuples(told) == 1) snprintf(id, ID_ROOM, "%s", PQgetvalue(told, 0, 0));
-  if (done && tuff_postgres_trip_failed(&trip) >= 0)
+  if (done && tuff_postgres_trip_failed(&trip) >= 0) {
     done = tuff_postgres_fail(database, end ? end : told, err);
+    tuff_postgres_tell_key(database, end, err); /* one that is deferred */
+  }
   tuff_postgres_trip_clear(&trip);
   return done;
 }

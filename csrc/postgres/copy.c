@@ -203,12 +203,14 @@ static bool restart(copy *copy, bool binary, tuff_error *err) {
 static tuff_postgres_field write_field(copy *copy, unsigned column,
                                        const tuff_value *value, tuff_error *err) {
   Oid type = copy->insert->parameter[column];
-  if (copy->binary) return tuff_postgres_write_binary(&copy->out, type, value, err);
+  if (copy->binary)
+    return tuff_postgres_write_binary(&copy->out, type, true, value, err);
   bool good = column == 0 || put(copy, "\t", 1, err);
   if (value->kind == TUFF_NULL)
     good = good && put(copy, "\\N", 2, err);
   else
-    good = good && tuff_postgres_write_text(&copy->out, type, value, "\\\n\r\t", err);
+    good = good &&
+           tuff_postgres_write_text(&copy->out, type, true, value, "\\\n\r\t", err);
   return good ? FIELD_WRITTEN : FIELD_REFUSED;
 }
 

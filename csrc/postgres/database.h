@@ -188,6 +188,11 @@ bool tuff_postgres_fail(tuff_postgres_database *database, const PGresult *result
                         tuff_error *err);
 bool tuff_postgres_fail_memory(tuff_error *err);
 
+/* To be called where all results of what failed are read: finds out whether the unique
+ * key that err speaks of is the primary key. failed: the result that err is made of. */
+void tuff_postgres_tell_key(tuff_postgres_database *database, const PGresult *failed,
+                            tuff_error *err);
+
 /* The byte of the statement that the error points at, or -1. */
 int tuff_postgres_offset(const char *sql, const PGresult *result);
 
@@ -272,26 +277,38 @@ bool tuff_postgres_reads_only(const tuff_sql *sql);
 /* encode.c: writes the statement's ->values into its ->parameters. */
 bool tuff_postgres_encode(tuff_postgres_statement *statement, tuff_error *err);
 
+/* Writes one value, which is not NULL, in the binary form of a type or as text.
+ * assigned: it goes into a column. */
+bool tuff_postgres_encode_value(tuff_postgres_parameters *parameters, Oid type,
+                                bool assigned, const tuff_value *value, bool *binary,
+                                tuff_error *err);
+
+/* Whether what a parameter gives is stored in a column as it is: not a part of it, and
+ * not compared. Then the column has the type that the server infers. */
+bool tuff_postgres_is_assigned(const tuff_postgres_statement *statement,
+                               unsigned number);
+
 /* Room for so many values. */
 bool tuff_postgres_parameters_allocate(tuff_postgres_parameters *parameters,
                                        unsigned count);
 void tuff_postgres_parameters_free(tuff_postgres_parameters *parameters);
 
-/* Appends a value to ->bytes as a parameter of this type, and says in which form. */
-bool tuff_postgres_encode_value(tuff_postgres_parameters *parameters, Oid type,
-                                const tuff_value *value, bool *binary, tuff_error *err);
-
 /* Where ->size ends, with room for so many bytes; NULL: no memory. */
 char *tuff_postgres_reserve(tuff_postgres_parameters *parameters, size_t size);
 
-/* In as few digits from this number on, at most 17, as give the same float again. */
-void tuff_postgres_write_real(char *out, size_t room, double real, int digits);
+/* Puts bytes at the end. False: no memory. */
+bool tuff_postgres_append(tuff_postgres_parameters *parameters, const void *bytes,
+                          size_t size);
 
-/* array.c: the same for a list, as an array of this type. */
+/* In as few digits from this number on, at most 17, as give the same float again. */
+void tuff_postgres_print_real(char *out, size_t room, double real, int digits);
+
+/* array.c: writes a list as an array of this type. */
 bool tuff_postgres_encode_array(tuff_postgres_parameters *parameters, Oid type,
                                 const tuff_value *list, bool *binary, tuff_error *err);
 
-/* field.c: values as the parts of rows and arrays that are sent whole. */
+/* ---- field.c: values as the parts of rows and arrays that are sent whole ---- */
+
 typedef enum tuff_postgres_field {
   FIELD_WRITTEN,
   FIELD_TEXTUAL, /* only the server can read this value, from a text */
@@ -304,17 +321,21 @@ bool tuff_postgres_field_is_binary(Oid type);
 /* Appends the length of the value and its binary form; nothing, if it is not written.
  */
 tuff_postgres_field tuff_postgres_write_binary(tuff_postgres_parameters *out, Oid type,
-                                               const tuff_value *value,
+                                               bool assigned, const tuff_value *value,
                                                tuff_error *err);
 
 /* Appends the text of a value that is not NULL, with a backslash before each of these
  * characters. */
-bool tuff_postgres_write_text(tuff_postgres_parameters *out, Oid type,
+bool tuff_postgres_write_text(tuff_postgres_parameters *out, Oid type, bool assigned,
                               const tuff_value *value, const char *special,
                               tuff_error *err);
 
 /* copy.c */
 extern const tuff_bulk tuff_postgres_bulk;
+
+/* json.c: writes the numbers of the JSON that stands from `start` to the end in the
+ * form in which jsonb keeps them as they are. False: no memory. */
+bool tuff_postgres_spell_numbers(tuff_postgres_parameters *parameters, size_t start);
 
 /* decode.c */
 bool tuff_postgres_is_binary(Oid type);
@@ -348,6 +369,8 @@ enum {
   PG_JSONB = 3802,
   PG_BOOL_ARRAY = 1000,
   PG_BYTEA_ARRAY = 1001,
+  PG_INT2_ARRAY = 1005,
+  PG_INT4_ARRAY = 1007,
   PG_TEXT_ARRAY = 1009,
   PG_INT8_ARRAY = 1016,
   PG_FLOAT8_ARRAY = 1022,

@@ -19,8 +19,19 @@ static uint64_t schema(void *context) {
 }
 
 static const char *const schemes[] = {"postgres", "postgresql", NULL};
-static const char *const features[] = {"reader", "returning", "savepoint", "isolation",
-                                       "notify", "listen",    NULL};
+static const char *const features[] = {"boolean_type",
+                                       "constraint_names",
+                                       "isolation",
+                                       "listen",
+                                       "negative_zero",
+                                       "notify",
+                                       "reader",
+                                       "returning",
+                                       "rich_types",
+                                       "savepoint",
+                                       "server",
+                                       "strict_arithmetic",
+                                       NULL};
 
 /* A pooler leaves no session in which to listen. */
 static bool lacks(void *context, const char *feature) {
@@ -39,7 +50,8 @@ static const tuff_driver driver = {
                 .in_array = "= any(%)",
                 .not_in_array = "<> all(%)",
                 .dollar_quotes = true,
-                .nested_comments = true},
+                .nested_comments = true,
+                .atomic_bodies = true},
     .exclusive = true,
     .open = tuff_postgres_open,
     .close = tuff_postgres_close,

@@ -198,7 +198,7 @@ static char *put_float4(char *out, const char *text, const char *end,
 }
 
 static char *put_boolean(char *out, const tuff_value *value) {
-  if (value->kind != TUFF_BOOLEAN) return NULL;
+  if (value->kind != TUFF_BOOLEAN && value->kind != TUFF_INTEGER) return NULL;
   *out = value->integer != 0;
   return out + 1;
 }
@@ -239,10 +239,12 @@ static bool turn_text(tuff_postgres_parameters *out, size_t start, Oid type,
 }
 
 static tuff_postgres_field write_value(tuff_postgres_parameters *out, Oid type,
-                                       const tuff_value *value, tuff_error *err) {
+                                       bool assigned, const tuff_value *value,
+                                       tuff_error *err) {
   size_t start = out->size;
   bool binary;
-  if (!tuff_postgres_encode_value(out, type, value, &binary, err)) return FIELD_REFUSED;
+  if (!tuff_postgres_encode_value(out, type, assigned, value, &binary, err))
+    return FIELD_REFUSED;
   if (binary || is_textual(type)) return FIELD_WRITTEN;
   if (!tuff_postgres_reserve(out, MOST_BINARY)) {
     tuff_postgres_fail_memory(err);
@@ -252,7 +254,7 @@ static tuff_postgres_field write_value(tuff_postgres_parameters *out, Oid type,
 }
 
 tuff_postgres_field tuff_postgres_write_binary(tuff_postgres_parameters *out, Oid type,
-                                               const tuff_value *value,
+                                               bool assigned, const tuff_value *value,
                                                tuff_error *err) {
   enum { LENGTH = 4, VERSION = 1 };
   size_t at = out->size;
@@ -267,7 +269,7 @@ tuff_postgres_field tuff_postgres_write_binary(tuff_postgres_parameters *out, Oi
     return FIELD_WRITTEN;
   }
   if (type == PG_JSONB) out->bytes[out->size++] = VERSION;
-  tuff_postgres_field field = write_value(out, type, value, err);
+  tuff_postgres_field field = write_value(out, type, assigned, value, err);
   if (field == FIELD_WRITTEN)
     put32(out->bytes + at, (uint32_t)(out->size - at - LENGTH));
   else
@@ -305,7 +307,7 @@ static bool print_number(tuff_postgres_parameters *out, size_t size, Oid type) {
   if (type == PG_FLOAT8) {
     double real;
     memcpy(&real, &bits, sizeof real);
-    tuff_postgres_write_real(at, MOST_BINARY, real, ALL_DIGITS);
+    tuff_postgres_print_real(at, MOST_BINARY, real, ALL_DIGITS);
   } else {
     snprintf(at, MOST_BINARY, "%lld", (long long)bits);
   }
@@ -328,12 +330,13 @@ static bool escape(tuff_postgres_parameters *out, size_t start, const char *spec
   return true;
 }
 
-bool tuff_postgres_write_text(tuff_postgres_parameters *out, Oid type,
+bool tuff_postgres_write_text(tuff_postgres_parameters *out, Oid type, bool assigned,
                               const tuff_value *value, const char *special,
                               tuff_error *err) {
   size_t start = out->size;
   bool binary;
-  if (!tuff_postgres_encode_value(out, type, value, &binary, err)) return false;
+  if (!tuff_postgres_encode_value(out, type, assigned, value, &binary, err))
+    return false;
   size_t size = out->size - start;
   bool kept = !binary || (type == PG_BYTEA ? print_bytes(out, size)
                                            : print_number(out, size, type));

@@ -206,20 +206,10 @@ static bool prepare_with(tuff_postgres_statement *statement, const Oid *types,
 
 /* ---- types that are left to the values ---- */
 
-/* A column of type text is meant to hold text. */
-static bool is_assigned(const tuff_postgres_statement *statement, unsigned parameter) {
-  const tuff_target *targets = statement->sql.targets;
-  for (unsigned i = 0; i < statement->sql.uses; i++)
-    if (targets[i].parameter == parameter && targets[i].table.size > 0 &&
-        !targets[i].compared && !targets[i].embedded)
-      return true;
-  return false;
-}
-
-static bool is_open(const tuff_postgres_statement *statement, unsigned parameter) {
-  Oid inferred = statement->inferred[parameter];
-  return inferred == 0 || ((inferred == PG_TEXT || inferred == PG_TEXT_ARRAY) &&
-                           !is_assigned(statement, parameter));
+static bool is_open(const tuff_postgres_statement *statement, unsigned number) {
+  Oid inferred = statement->inferred[number];
+  return (inferred == 0 || inferred == PG_TEXT || inferred == PG_TEXT_ARRAY) &&
+         !tuff_postgres_is_assigned(statement, number);
 }
 
 static Oid type_of(const tuff_value *value) {
@@ -257,9 +247,10 @@ static Oid type_of_list(const tuff_value *list) {
   return array_of(common);
 }
 
-static Oid wanted_type(const tuff_postgres_statement *statement, unsigned parameter) {
-  const tuff_value *value = &statement->values[parameter];
-  if (!is_open(statement, parameter)) return statement->inferred[parameter];
+static Oid wanted_type(const tuff_postgres_statement *statement, unsigned number) {
+  const tuff_value *value = &statement->values[number];
+  bool column = value->kind == TUFF_ARRAY && value->assigned;
+  if (column || !is_open(statement, number)) return statement->inferred[number];
   return value->kind == TUFF_ARRAY ? type_of_list(value) : type_of(value);
 }
 

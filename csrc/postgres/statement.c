@@ -121,7 +121,7 @@ static bool note_stale(tuff_postgres_statement *statement, const PGresult *resul
   bool changed = state && strcmp(state, "0A000") == 0;
   bool gone = state && strcmp(state, "26000") == 0;
   if (!statement->name[0]) return false;
-  if (changed) statement->schema = UINT64_MAX;
+  if (changed) statement->database->schema++; /* who knows what else */
   if (gone) statement->epoch = 0;
   return changed || gone;
 }
@@ -136,6 +136,7 @@ static tuff_result failed(tuff_postgres_statement *statement, const PGresult *re
     if (note_stale(statement, result) && !statement->again) err->retryable = true;
   }
   if (!database->lost) tuff_postgres_drain(database, NULL);
+  tuff_postgres_tell_key(database, result, err);
   return fail_run(statement, err);
 }
 

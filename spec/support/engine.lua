@@ -36,6 +36,7 @@ end
 ---@class spec.Engine
 ---@field name string
 ---@field empty fun(): string the path of a database in which nothing is
+---@field seeds integer how many random sequences are tried on it
 ---@field words table<string, string>
 ---@field missing string? why it cannot be tested here
 local Engine = {}
@@ -67,10 +68,10 @@ local url, missing = postgres.url(tuff)
 ---@type spec.Engine[]
 return {
   setmetatable({
-    name = "SQLite", empty = new_file, words = sqlite_words, probe = ":memory:",
+    name = "SQLite", empty = new_file, words = sqlite_words, probe = ":memory:", seeds = 60,
   }, Engine),
   setmetatable({
     name = "PostgreSQL", empty = emptied_database, words = postgres_words, probe = url,
-    missing = missing,
+    seeds = 12, missing = missing,
   }, Engine),
 }

@@ -10,7 +10,7 @@
 --
 --     fixture.each_engine("a transaction", function(engine)
 --       local db
---       before_each(function() db = engine.database("create table t(id {key}, at {timestamp})") end)
+--       before_each(function() db = engine.database "create table t(id {key}, at {timestamp})" end)
 
 local busted = require "busted"
 local tuff = require "tuff"
@@ -84,6 +84,7 @@ end
 
 ---@class spec.Fixture what specs of every engine are given
 ---@field name string of the engine, for the names of tests
+---@field seeds integer how many random sequences are tried on it
 ---@field supports fun(feature: string): boolean as `db:supports`
 ---@field sql fun(text: string): string the words in braces are those of the engine
 ---@field path fun(): string of the database of the test, for tuff.open
@@ -95,7 +96,7 @@ end
 ---@return spec.Fixture
 local function fixture_of(engine)
   local path
-  local given = { name = engine.name }
+  local given = { name = engine.name, seeds = engine.seeds }
   function given.supports(feature) return engine:supports(feature) end
   function given.sql(text) return engine:sql(text) end
   function given.path() return path end

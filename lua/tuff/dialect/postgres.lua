@@ -25,9 +25,8 @@ function M.table_name(db, name)
 end
 
 --- The columns of a table, in order, without those that cannot be written. Their types as elements
---- of arrays are without their limits, to which a cast would cut, and not text, which would leave
---- the type to the values. What is an array itself, or composite, does not come out of an array as
---- it went in.
+--- of arrays are without their limits, to which a cast would cut. What is an array itself, or
+--- composite, does not come out of an array as it went in.
 ---@param db tuff.Database
 ---@param name string
 ---@return { name: string, key: integer, element: string? }[] key: position in the primary key, from
@@ -37,8 +36,7 @@ function M.columns(db, name)
     select a.attname::text as name,
       coalesce(array_position(i.indkey::int2[], a.attnum), -1) + 1 as key,
       case when t.typcategory not in ('A', 'C') and t.typarray <> 0
-        then format_type(coalesce(nullif(a.atttypid, 'text'::regtype), 'varchar'::regtype), -1)
-        end as element
+        then format_type(a.atttypid, -1) end as element
     from pg_attribute a join pg_type t on t.oid = a.atttypid
       left join pg_index i on i.indrelid = a.attrelid and i.indisprimary
     where a.attrelid = to_regclass(quote_ident(?)) and a.attnum > 0 and not a.attisdropped
