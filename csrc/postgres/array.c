@@ -4,20 +4,30 @@
 
 #include "postgres/database.h"
 
-/* Arrays by their numbers in pg_type.dat; 0: of a type that encode.c does not know. */
+/* 0: a type that encode.c does not know. */
 static Oid element_of(Oid array) {
-  static const struct {
-    Oid array, element;
-  } known[] = {{1000, PG_BOOL},      {1001, PG_BYTEA},  {1002, PG_CHAR},
-               {1003, PG_NAME},      {1005, PG_INT2},   {1007, PG_INT4},
-               {1009, PG_TEXT},      {1014, PG_BPCHAR}, {1015, PG_VARCHAR},
-               {1016, PG_INT8},      {1021, PG_FLOAT4}, {1022, PG_FLOAT8},
-               {1115, PG_TIMESTAMP}, {1182, PG_DATE},   {1185, PG_TIMESTAMPTZ},
-               {1231, PG_NUMERIC},   {199, PG_JSON},    {2951, PG_UUID},
-               {3807, PG_JSONB}};
-  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-    if (known[i].array == array) return known[i].element;
-  return 0;
+  switch (array) {
+    case PG_BOOL_ARRAY: return PG_BOOL;
+    case PG_BYTEA_ARRAY: return PG_BYTEA;
+    case PG_CHAR_ARRAY: return PG_CHAR;
+    case PG_NAME_ARRAY: return PG_NAME;
+    case PG_INT2_ARRAY: return PG_INT2;
+    case PG_INT4_ARRAY: return PG_INT4;
+    case PG_INT8_ARRAY: return PG_INT8;
+    case PG_TEXT_ARRAY: return PG_TEXT;
+    case PG_BPCHAR_ARRAY: return PG_BPCHAR;
+    case PG_VARCHAR_ARRAY: return PG_VARCHAR;
+    case PG_FLOAT4_ARRAY: return PG_FLOAT4;
+    case PG_FLOAT8_ARRAY: return PG_FLOAT8;
+    case PG_DATE_ARRAY: return PG_DATE;
+    case PG_TIMESTAMP_ARRAY: return PG_TIMESTAMP;
+    case PG_TIMESTAMPTZ_ARRAY: return PG_TIMESTAMPTZ;
+    case PG_NUMERIC_ARRAY: return PG_NUMERIC;
+    case PG_UUID_ARRAY: return PG_UUID;
+    case PG_JSON_ARRAY: return PG_JSON;
+    case PG_JSONB_ARRAY: return PG_JSONB;
+    default: return 0;
+  }
 }
 
 static bool has_null(const tuff_value *list) {
