@@ -35,6 +35,14 @@ fixture.each_engine("values", function(engine)
       db:column("select x from t where id = ?", id))
     db:run("update t set x = ? where id = ?", value, id)
     assert.are.same(read, db:value("select x from t where id = ?", id))
+    -- Many rows may go to the engine in another form; with returning, in yet another one.
+    db:insert_many("t", { { x = value }, { x = value } })
+    db:insert_many("t", { { x = value }, { x = value } }, { returning = { "id" } })
+    for _, other in ipairs(db:all("select x from t order by id desc limit 4")) do
+      assert.are.same(read, other.x)
+      assert.are.equal(math.type(read), math.type(other.x))
+    end
+    db:run("delete from t where id > ?", id)
     return read
   end
 
@@ -342,8 +350,8 @@ fixture.each_engine("values", function(engine)
       db:insert_many("t", { { x = "plain" }, { x = tuff.blob("wrapped") }, { x = every } })
       assert.are.same({ every, "plain", "wrapped", every },
         db:column("select x from t order by id"))
-      assert.are.equal(2, db:value("select id from t where x = ?", "plain"))
-      assert.are.equal(3, db:value("select id from t where x = ?", tuff.blob("wrapped")))
+      assert.are.equal("plain", db:value("select x from t where x = ?", "plain"))
+      assert.are.equal("wrapped", db:value("select x from t where x = ?", tuff.blob("wrapped")))
     end)
 
     it("that are text may be in a column of texts", function()
@@ -489,7 +497,7 @@ fixture.each_engine("values", function(engine)
     it("come back as they were", function()
       column "{uuid}"
       keeps { "00000000-0000-1e50-8000-000000000000", "123e4567-e89b-12d3-a456-426614174000" }
-      assert.are.equal(2, db:value("select id from t where x = ?",
+      assert.are.equal(1, db:value("select count(*) from t where x = ?",
         "123e4567-e89b-12d3-a456-426614174000"))
     end)
   end)
