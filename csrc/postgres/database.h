@@ -304,8 +304,7 @@ char *tuff_postgres_reserve(tuff_postgres_parameters *parameters, size_t size);
 bool tuff_postgres_append(tuff_postgres_parameters *parameters, const void *bytes,
                           size_t size);
 
-/* In as few digits from this number on, at most 17, as give the same float again. */
-void tuff_postgres_print_real(char *out, size_t room, double real, int digits);
+enum { TUFF_POSTGRES_REAL = 32 }; /* bytes of a float as text */
 
 /* array.c: writes a list as an array of this type. */
 bool tuff_postgres_encode_array(tuff_postgres_parameters *parameters, Oid type,

@@ -185,9 +185,9 @@ static char *put_numeric(char *out, const char *at, const char *end) {
 /* The server would round to it in the same way. */
 static char *put_float4(char *out, const char *text, const char *end,
                         const tuff_value *value) {
-  char *rest;
+  const char *rest;
   if (value->kind != TUFF_REAL && value->kind != TUFF_INTEGER) return NULL;
-  float real = strtof(text, &rest);
+  float real = (float)tuff_postgres_host->read_real(text, &rest, true);
   bool zero = value->kind == TUFF_REAL ? value->real == 0 : value->integer == 0;
   bool infinite = value->kind == TUFF_REAL && value->real - value->real != 0;
   if (rest != end || (real == 0 && !zero) || (real - real != 0 && !infinite))
@@ -307,7 +307,7 @@ static bool print_number(tuff_postgres_parameters *out, size_t size, Oid type) {
   if (type == PG_FLOAT8) {
     double real;
     memcpy(&real, &bits, sizeof real);
-    tuff_postgres_print_real(at, MOST_BINARY, real, ALL_DIGITS);
+    tuff_postgres_host->write_real(at, real, ALL_DIGITS);
   } else {
     snprintf(at, MOST_BINARY, "%lld", (long long)bits);
   }
