@@ -435,6 +435,8 @@ typedef struct tuff_driver {
   bool (*bind)(void *stmt, const tuff_value *values, unsigned count, tuff_error *err);
   /* Before a run: only its first row will be read. NULL: that is no help. */
   void (*expect_one)(void *stmt);
+  /* Whether the next step would wait for a server, and not for a moment only. */
+  bool (*waits)(void *stmt);
   /* Fills `row`, which has room for shape()->columns values as they were before the
    * step, with views that live until the next call on the statement. Where the shape
    * changed on this step the row is not filled: the core asks `row` for it. */
