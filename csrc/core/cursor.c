@@ -8,6 +8,7 @@
 #include "core/memory.h"
 
 #define ALL_ROWS UINT64_MAX
+
 /* ---- rows in memory ---- */
 
 static bool keep_row(tuff_cursor *cursor, const tuff_value *row, tuff_error *err) {
