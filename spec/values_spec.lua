@@ -35,6 +35,14 @@ fixture.each_engine("values", function(engine)
       db:column("select x from t where id = ?", id))
     db:run("update t set x = ? where id = ?", value, id)
     assert.are.same(read, db:value("select x from t where id = ?", id))
+    -- Many rows may go to the engine in another form; with returning, in yet another one.
+    db:insert_many("t", { { x = value }, { x = value } })
+    db:insert_many("t", { { x = value }, { x = value } }, { returning = { "id" } })
+    for _, other in ipairs(db:all("select x from t order by id desc limit 4")) do
+      assert.are.same(read, other.x)
+      assert.are.equal(math.type(read), math.type(other.x))
+    end
+    db:run("delete from t where id > ?", id)
     return read
   end
 
@@ -342,8 +350,8 @@ fixture.each_engine("values", function(engine)
       db:insert_many("t", { { x = "plain" }, { x = tuff.blob("wrapped") }, { x = every } })
       assert.are.same({ every, "plain", "wrapped", every },
         db:column("select x from t order by id"))
-      assert.are.equal(2, db:value("select id from t where x = ?", "plain"))
-      assert.are.equal(3, db:value("select id from t where x = ?", tuff.blob("wrapped")))
+      assert.are.equal("plain", db:value("select x from t where x = ?", "plain"))
+      assert.are.equal("wrapped", db:value("select x from t where x = ?", tuff.blob("wrapped")))
     end)
 
     it("that are text may be in a column of texts", function()
@@ -435,6 +443,15 @@ fixture.each_engine("values", function(engine)
         0.5, 12.0, true, tuff.blob("1"), { 1 } })
     end)
 
+    it("fit the column as it is, not as it was when the statement ran before", function()
+      for _, scale in ipairs { 0, 4 } do
+        db:exec("drop table if exists u")
+        db:exec(engine.sql("create table u(x {decimal}(8," .. scale .. "))"))
+        db:insert("u", { x = scale == 0 and "1" or "0.1234" })
+      end
+      assert.are.equal("0.1234", db:value("select x from u"))
+    end)
+
     it("are refused with a finer fraction than their column has, or rounded", function()
       column "{decimal}(10,2)"
       if engine.supports("exact_decimals") then
@@ -489,7 +506,7 @@ fixture.each_engine("values", function(engine)
     it("come back as they were", function()
       column "{uuid}"
       keeps { "00000000-0000-1e50-8000-000000000000", "123e4567-e89b-12d3-a456-426614174000" }
-      assert.are.equal(2, db:value("select id from t where x = ?",
+      assert.are.equal(1, db:value("select count(*) from t where x = ?",
         "123e4567-e89b-12d3-a456-426614174000"))
     end)
   end)

@@ -95,6 +95,7 @@ typedef enum tuff_kind {
 
 typedef struct tuff_value {
   tuff_kind kind;
+  bool assigned; /* an array of what many rows store in one column, NULLs too */
   union {
     int64_t integer;
     double real;
@@ -225,6 +226,12 @@ typedef struct tuff_host {
   bool (*valid_text)(const char *text, size_t size);
   /* Whether it is JSON that can be read back without loss. Fills err if not. */
   bool (*valid_json)(const char *text, size_t size, tuff_error *err);
+  /* Writes the shortest text, of so many digits at least (15 are always exact), that
+   * reads back as the same float and as a float, into 32 bytes, in no locale; its size.
+   */
+  size_t (*write_real)(char *out, double real, int digits);
+  /* Reads a float, of 4 bytes if `single`. *end: behind it; may be NULL. */
+  double (*read_real)(const char *text, const char **end, bool single);
   /* Sets code and message unless err already holds an error. err may be NULL. */
   void (*fail)(tuff_error *err, tuff_code code, const char *format, ...)
       TUFF_PRINTF(3, 4);
@@ -343,6 +350,24 @@ typedef struct tuff_blobs {
   bool (*close)(void *blob, tuff_error *err);
 } tuff_blobs;
 
+/* ---- many rows at once ---- */
+
+/* What a driver gives whose engine takes rows in a form of their own, faster than by
+ * an INSERT. From begin to finish nothing else is asked of the connection. */
+typedef struct tuff_bulk {
+  /* Begins it in an open transaction. insert: a prepared INSERT of one such row; copy:
+   * the text that begins it, terminated. NULL and an error on failure. */
+  void *(*begin)(void *insert, const char *copy, tuff_error *err);
+  /* Takes a copy of a row. Where err->parameter tells a value that is refused, the rows
+   * before it can still be finished. */
+  bool (*add)(void *bulk, const tuff_value *row, tuff_error *err);
+  /* The rows are in the table. err->row counts those of this bulk, from 1; 0: it is not
+   * known which one failed. */
+  bool (*finish)(void *bulk, int64_t *inserted, tuff_error *err);
+  /* Frees it. What was not finished fails, and its transaction with it. */
+  void (*end)(void *bulk);
+} tuff_bulk;
+
 /* ---- what a server says by itself ---- */
 
 /* Said while a statement ran, or between two. Texts are terminated, "" where the server
@@ -425,6 +450,9 @@ typedef struct tuff_driver {
   void (*finish)(void *stmt);
 
   /* NULL: the engine has no such thing. */
+  /* Counts what this session has done to tables: what is known of them may be of old.
+   */
+  uint64_t (*schema)(void *db);
   /* Opens another file beside the main one, with the settings of the connection; of the
    * options, the path, readonly, create and follow count. name: a plain word. */
   bool (*attach)(void *db, const tuff_options *options, const char *name,
@@ -432,6 +460,7 @@ typedef struct tuff_driver {
   bool (*detach)(void *db, const char *name, tuff_error *err);
   const tuff_functions *functions;
   const tuff_blobs *blobs;
+  const tuff_bulk *bulk;
   const tuff_messages *messages;
 } tuff_driver;
 

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/function.h"
 #include "core/host.h"
+#include "core/insertion.h"
 #include "core/memory.h"
 #include "core/message.h"
 
@@ -36,6 +37,11 @@ static void report(tuff_connection *connection, tuff_verb verb, int64_t began,
 static bool control(tuff_connection *connection, tuff_verb verb, tuff_mode mode,
                     unsigned level, tuff_error *err) {
   connection->watch.started_us = 0;
+  /* What is about to be undone need not arrive. */
+  if (verb == TUFF_ROLLBACK || verb == TUFF_ROLLBACK_TO)
+    tuff_insertion_abandon(connection);
+  else if (!tuff_insertion_settle(connection, err))
+    return false;
   if (connection->driver->exclusive && connection->cursors &&
       !tuff_cursors_settle(connection, UINT64_MAX, err))
     return false;

@@ -308,9 +308,44 @@ bool tuff_postgres_parameters_allocate(tuff_postgres_parameters *parameters,
                                        unsigned count);
 void tuff_postgres_parameters_free(tuff_postgres_parameters *parameters);
 
+/* Where ->size ends, with room for so many bytes; NULL: no memory. */
+char *tuff_postgres_reserve(tuff_postgres_parameters *parameters, size_t size);
+
 /* Puts bytes at the end. False: no memory. */
 bool tuff_postgres_append(tuff_postgres_parameters *parameters, const void *bytes,
                           size_t size);
+
+enum { TUFF_POSTGRES_REAL = 32 }; /* bytes of a float as text */
+
+/* array.c: writes a list as an array of this type. */
+bool tuff_postgres_encode_array(tuff_postgres_parameters *parameters, Oid type,
+                                const tuff_value *list, bool *binary, tuff_error *err);
+
+/* ---- field.c: values as the parts of rows and arrays that are sent whole ---- */
+
+typedef enum tuff_postgres_field {
+  FIELD_WRITTEN,
+  FIELD_TEXTUAL, /* only the server can read this value, from a text */
+  FIELD_REFUSED  /* see err */
+} tuff_postgres_field;
+
+/* Whether values of this type have a binary form here. */
+bool tuff_postgres_field_is_binary(Oid type);
+
+/* Appends the length of the value and its binary form; nothing, if it is not written.
+ */
+tuff_postgres_field tuff_postgres_write_binary(tuff_postgres_parameters *out, Oid type,
+                                               bool assigned, const tuff_value *value,
+                                               tuff_error *err);
+
+/* Appends the text of a value that is not NULL, with a backslash before each of these
+ * characters. */
+bool tuff_postgres_write_text(tuff_postgres_parameters *out, Oid type, bool assigned,
+                              const tuff_value *value, const char *special,
+                              tuff_error *err);
+
+/* copy.c */
+extern const tuff_bulk tuff_postgres_bulk;
 
 /* json.c: writes the numbers of the JSON that stands from `start` to the end in the
  * form in which jsonb keeps them as they are. False: no memory. */
@@ -346,13 +381,24 @@ enum {
   PG_VOID = 2278,
   PG_UUID = 2950,
   PG_JSONB = 3802,
+  PG_JSON_ARRAY = 199,
   PG_BOOL_ARRAY = 1000,
   PG_BYTEA_ARRAY = 1001,
+  PG_CHAR_ARRAY = 1002,
+  PG_NAME_ARRAY = 1003,
   PG_INT2_ARRAY = 1005,
   PG_INT4_ARRAY = 1007,
   PG_TEXT_ARRAY = 1009,
+  PG_BPCHAR_ARRAY = 1014,
+  PG_VARCHAR_ARRAY = 1015,
   PG_INT8_ARRAY = 1016,
+  PG_FLOAT4_ARRAY = 1021,
   PG_FLOAT8_ARRAY = 1022,
+  PG_TIMESTAMP_ARRAY = 1115,
+  PG_DATE_ARRAY = 1182,
+  PG_TIMESTAMPTZ_ARRAY = 1185,
+  PG_NUMERIC_ARRAY = 1231,
+  PG_UUID_ARRAY = 2951,
   PG_JSONB_ARRAY = 3807
 };
 

@@ -391,11 +391,11 @@ static bool decode_text(tuff_postgres_statement *statement, Oid type, const char
       return true;
     case PG_FLOAT4: /* the same as in binary form */
       value->kind = TUFF_REAL;
-      value->real = strtof(bytes, NULL);
+      value->real = tuff_postgres_host->read_real(bytes, NULL, true);
       return true;
     case PG_FLOAT8:
       value->kind = TUFF_REAL;
-      value->real = strtod(bytes, NULL);
+      value->real = tuff_postgres_host->read_real(bytes, NULL, false);
       return true;
     case PG_BYTEA: return decode_bytes(statement, bytes, size, value);
     case PG_TIMESTAMPTZ:

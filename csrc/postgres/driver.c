@@ -14,6 +14,10 @@ static void interrupt(void *context) {
   tuff_postgres_cancel(context, PATIENCE_MS);
 }
 
+static uint64_t schema(void *context) {
+  return ((tuff_postgres_database *)context)->schema;
+}
+
 static const char *const schemes[] = {"postgres", "postgresql", NULL};
 static const char *const features[] = {"boolean_type",
                                        "constraint_names",
@@ -67,6 +71,8 @@ static const tuff_driver driver = {
     .reset = tuff_postgres_reset,
     .forget = tuff_postgres_forget,
     .finish = tuff_postgres_finish,
+    .schema = schema,
+    .bulk = &tuff_postgres_bulk,
     .messages = &tuff_postgres_message_table,
 };
 

@@ -12,15 +12,20 @@
 
 enum { TEXT_FORMAT, BINARY_FORMAT };
 
-bool tuff_postgres_append(tuff_postgres_parameters *parameters, const void *bytes,
-                          size_t size) {
-  if (parameters->size + size > parameters->room) {
+char *tuff_postgres_reserve(tuff_postgres_parameters *parameters, size_t size) {
+  if (parameters->size + size >= parameters->room) {
     size_t room = (parameters->room + size) * 2 + 64;
     char *grown = tuff_postgres_host->alloc(parameters->bytes, room);
-    if (!grown) return false;
+    if (!grown) return NULL;
     parameters->bytes = grown;
     parameters->room = room;
   }
+  return parameters->bytes + parameters->size;
+}
+
+bool tuff_postgres_append(tuff_postgres_parameters *parameters, const void *bytes,
+                          size_t size) {
+  if (!tuff_postgres_reserve(parameters, size)) return false;
   if (size) memcpy(parameters->bytes + parameters->size, bytes, size);
   parameters->size += size;
   return true;
@@ -94,22 +99,11 @@ static bool check_float(const tuff_value *value, tuff_error *err) {
 }
 
 /* The shortest text that reads back as the same float, and as a float. */
-static void print_real(char *out, size_t room, double real) {
-  if (real - real != 0) {
-    snprintf(out, room, real > 0 ? "Infinity" : "-Infinity");
-    return;
-  }
-  for (int digits = 15; digits <= 17; digits++) {
-    snprintf(out, room, "%.*g", digits, real);
-    if (strtod(out, NULL) == real) break;
-  }
-  if (!strpbrk(out, ".e")) strcat(out, ".0");
-}
-
 static bool write_real(tuff_postgres_parameters *parameters, double real,
                        tuff_error *err) {
-  char text[40];
-  print_real(text, sizeof text, real);
+  enum { ALWAYS_EXACT = 15 }; /* digits that a float keeps */
+  char text[TUFF_POSTGRES_REAL];
+  tuff_postgres_host->write_real(text, real, ALWAYS_EXACT);
   return write_string(parameters, text, err);
 }
 
@@ -281,67 +275,6 @@ static bool check_assigned(Oid type, const tuff_value *value, tuff_error *err) {
   }
 }
 
-/* ---- arrays ---- */
-
-static Oid element_of(Oid type) {
-  switch (type) {
-    case PG_BYTEA_ARRAY: return PG_BYTEA;
-    case PG_INT2_ARRAY: return PG_INT2;
-    case PG_INT4_ARRAY: return PG_INT4;
-    case PG_INT8_ARRAY: return PG_INT8;
-    case PG_FLOAT8_ARRAY: return PG_FLOAT8;
-    case PG_TEXT_ARRAY: return PG_TEXT;
-    default: return 0;
-  }
-}
-
-static bool write_item(tuff_postgres_parameters *parameters, Oid type,
-                       const tuff_value *value, tuff_error *err) {
-  int64_t integer;
-  if (value->kind == TUFF_REAL && value->real != value->real)
-    return refuse(err, TUFF_RANGE, "NaN cannot be stored", NULL);
-  if (bytes_of(type) && is_integer(value, &integer))
-    return check_integer(type, integer, err) && write_integer(parameters, integer, err);
-  if (bytes_of(type) && value->kind == TUFF_REAL) return refuse_fraction(err);
-  if (type == PG_FLOAT8 && !check_float(value, err)) return false;
-  if (type == PG_BYTEA)
-    return check_bytes(value, err) && write_hex(parameters, value, err);
-  return write_text(parameters, type, value, err);
-}
-
-/* Puts a backslash before the quotes and backslashes behind `start`, from the end. */
-static bool escape(tuff_postgres_parameters *parameters, size_t start) {
-  size_t extra = 0, from = parameters->size;
-  for (size_t at = start; at < from; at++)
-    extra += parameters->bytes[at] == '"' || parameters->bytes[at] == '\\';
-  for (size_t spare = extra; spare > 0; spare--)
-    if (!tuff_postgres_append(parameters, "", 1)) return false;
-  for (size_t to = parameters->size; extra > 0; extra--) {
-    char c;
-    do {
-      c = parameters->bytes[--from];
-      parameters->bytes[--to] = c;
-    } while (c != '"' && c != '\\');
-    parameters->bytes[--to] = '\\';
-  }
-  return true;
-}
-
-/* {"1","two"}: every element in quotes, whatever its type. */
-static bool write_array(tuff_postgres_parameters *parameters, Oid type,
-                        const tuff_value *list, tuff_error *err) {
-  Oid element = element_of(type);
-  if (!write(parameters, "{", 1, err)) return false;
-  for (size_t i = 0; i < list->size; i++) {
-    if (!write_string(parameters, i ? ",\"" : "\"", err)) return false;
-    size_t start = parameters->size;
-    if (!write_item(parameters, element, &list->items[i], err)) return false;
-    if (!escape(parameters, start)) return tuff_postgres_fail_memory(err);
-    if (!write(parameters, "\"", 1, err)) return false;
-  }
-  return write(parameters, "}", 1, err);
-}
-
 /* ---- binary form ---- */
 
 static bool write_big(tuff_postgres_parameters *parameters, uint64_t bits, int bytes,
@@ -392,8 +325,8 @@ bool tuff_postgres_encode_value(tuff_postgres_parameters *parameters, Oid type,
                                 bool assigned, const tuff_value *value, bool *binary,
                                 tuff_error *err) {
   bool good = true;
-  *binary = false;
-  if (value->kind == TUFF_ARRAY) return write_array(parameters, type, value, err);
+  if (value->kind == TUFF_ARRAY)
+    return tuff_postgres_encode_array(parameters, type, value, binary, err);
   if (value->kind == TUFF_REAL && value->real != value->real)
     return refuse(err, TUFF_RANGE, "NaN cannot be stored", NULL);
   *binary = write_binary(parameters, type, value, err, &good);

@@ -321,6 +321,7 @@ static bool all_fit(const tuff_postgres_statement *statement) {
 
 static Oid wanted_type(const tuff_postgres_statement *statement, unsigned number) {
   const tuff_value *value = &statement->values[number];
+  if (value->kind == TUFF_ARRAY && value->assigned) return statement->inferred[number];
   if (statement->firm || !is_open(statement, number))
     return fitting_type(statement, number);
   return value->kind == TUFF_ARRAY ? type_of_list(value) : type_of(value);

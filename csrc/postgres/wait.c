@@ -78,6 +78,7 @@ static bool drop_until(tuff_postgres_database *database, int64_t end) {
       database->committed = true;
     PQclear(result);
     if (PQstatus(database->handle) == CONNECTION_BAD) database->lost = true;
+    if (status == PGRES_COPY_IN) PQputCopyEnd(database->handle, "given up");
     if (status == PGRES_COPY_OUT && !drop_copy(database, end)) return false;
     if (status == PGRES_SINGLE_TUPLE) database->dropped++;
     if (status == PGRES_SINGLE_TUPLE && tuff_postgres_host->now_us() >= end)

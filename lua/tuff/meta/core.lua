@@ -203,6 +203,12 @@ function core.close(db) end
 ---@return table
 function core.state(db) end
 
+--- A number that changes when this session changes tables; nil where the driver counts no such
+--- thing.
+---@param db tuff.Database
+---@return integer?
+function core.schema(db) end
+
 --- Limits for the next call on this connection alone, in milliseconds.
 ---@param db tuff.Database
 ---@param timeout number?
@@ -321,10 +327,12 @@ function core.blob_stream(db, schema, table, column, row) end
 ---@param rows table[]|fun(): table?
 ---@param first integer the number of the first row
 ---@param results table[]? takes what RETURNING gives
+---@param copy string? what begins a bulk load of such rows
+---@param batch string? the same INSERT of arrays, one for each column
 ---@return integer changes
 ---@return integer reached the number of the row it stopped at
 ---@return table? row that row; nil: there are no more
-function core.insert_rows(db, sql, columns, rows, first, results) end
+function core.insert_rows(db, sql, columns, rows, first, results, copy, batch) end
 
 --- Milliseconds of a clock that only goes forward.
 ---@return number
