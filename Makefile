@@ -117,10 +117,13 @@ $(OUT)/tuff/postgres.so: $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(wildcard csrc/post
 
 $(OUT)/obj/postgres/%.o: cppflags += $(addprefix -I,$(PGSQL_INCDIR))
 
-build/bench/raw: spec/bench/raw.c
+build/bench/raw_sqlite: libraries = -lsqlite3
+build/bench/raw_postgres: libraries = -lpq
+build/bench/raw_postgres: cppflags += $(shell pkg-config --cflags-only-I libpq 2>/dev/null)
+build/bench/raw_%: spec/bench/raw_%.c spec/bench/raw.c spec/bench/raw.h
 	$(call say,compile $<)
 	@mkdir -p $(@D)
-	$(quiet)$(CC) $(cppflags) -std=c11 $(CFLAGS) -o $@ $< -lsqlite3
+	$(quiet)$(CC) $(cppflags) -std=c11 $(CFLAGS) -o $@ $(filter %.c,$^) $(libraries)
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 
@@ -133,7 +136,11 @@ to_demo_postgres := $(to_demo_sqlite) libpq-dev postgresql
 to_test  := $(to_demo_postgres) lua-busted lua-check lua-system luarocks
 to_lint  := $(to_build) libpq-dev lua-check clang-format clang-tidy
 to_fuzz  := $(to_build) clang libclang-rt-dev
-to_bench := $(to_build) $(to_run) lua-argparse lua-sql-sqlite3 lua-dbi-sqlite3 python3
+to_bench := $(to_build) $(to_run) lua-argparse python3
+
+to_bench_sqlite   := $(to_bench) lua-sql-sqlite3 lua-dbi-sqlite3
+to_bench_postgres := $(to_bench) libpq-dev postgresql lua-system lua-sql-postgres lua-dbi-postgresql \
+                     python3-psycopg2
 
 packages = @scripts/install_packages.sh $(to_$(1))
 
@@ -200,12 +207,12 @@ lint:  ## Borders between the layers, luacheck, clang-format, clang-tidy
 
 format:  ## Rewrite the C sources in the house's format
 	$(call packages,lint)
-	@clang-format -i $(wildcard csrc/*/*.[ch] csrc/*/*/*.[ch] scripts/*.c spec/bench/*.c)
+	@clang-format -i $(wildcard csrc/*/*.[ch] csrc/*/*/*.[ch] scripts/*.c spec/bench/*.[ch])
 
-bench:  ## Compare with plain C and with every binding installed
-	$(call packages,bench)
-	$(inner) -s build build/bench/raw
-	@$(lua) spec/bench/run.lua
+bench:  ## Compare with plain C and with every binding installed (ENGINE=postgres)
+	$(call packages,bench_$(ENGINE))
+	$(inner) -s build $(filter postgres,$(ENGINE)) build/bench/raw_$(ENGINE)
+	@$(lua) spec/bench/run.lua --engine $(ENGINE)
 
 install: build  ## Install below PREFIX=/usr/local (LUADIR, LIBDIR and DESTDIR are honoured)
 	@install -D -m 755 build/tuff/core.so '$(DESTDIR)$(LIBDIR)/tuff/core.so'

@@ -27,11 +27,13 @@ fixture.each_engine("an error", function(engine)
       create table pairs(a integer, b text, "c d" text, primary key (a, b), unique (b, "c d"));
       create table children(image integer references images(id), plenty integer check (plenty > 5),
         late integer references images(id) deferrable initially deferred);
+      create table odd("""a,b" text unique);
       create table words(word text);
       create unique index words_by_length on words(length(word));
       insert into images values (1, 'a.png', 5);
       insert into pairs values (1, 'x', 'y');
       insert into words values ('x');
+      insert into odd values ('x');
       insert into children(image) values (1);
     ]]
   end)
@@ -48,6 +50,8 @@ fixture.each_engine("an error", function(engine)
         { constraint = "unique", table = "images", columns = { "path" } }, {} },
       { "values of a unique key", "insert into pairs values (2, 'x', 'y')",
         { constraint = "unique", table = "pairs", columns = { "b", "c d" } }, {} },
+      { "a value of a column whose name needs quotes", "insert into odd values ('x')",
+        { constraint = "unique", table = "odd", columns = { '"a,b' } }, {} },
       { "an entry of a unique index over an expression", "insert into words values ('y')",
         { constraint = "unique", constraint_name = "words_by_length" }, { table = "words" } },
       { "a primary key", "insert into images(id, path) values (1, 'b')",

@@ -213,12 +213,12 @@ fixture.each_engine("the isolation of a transaction", function(engine)
           local runs = 0
           db:transaction(function()
             runs = runs + 1
-            db:run("update n set n = n + 1 where id = 2")
+            db:run("update n set n = n + 1 where id = ?", runs == 1 and 2 or 1)
             if runs == 1 then
               print("locked")
               io.read("l")
             end
-            db:run("update n set n = n + 1 where id = 1")
+            db:run("update n set n = n + 1 where id = ?", runs == 1 and 1 or 2)
           end)
         ]] }
         child:expect("locked")

@@ -12,7 +12,8 @@ fixture.each_engine("lifetimes", function(engine)
   local path, db
 
   before_each(function()
-    db = engine.database("create table t(id integer primary key); insert into t values (1), (2), (3)")
+    db = engine.database(
+      "create table t(id integer primary key); insert into t values (1), (2), (3)")
     path = engine.path()
   end)
 

@@ -78,7 +78,8 @@ fixture.each_engine("a loop over rows", function(engine)
       for row in db:rows("select * from t order by id") do
         count = count + 1
         if count == 2 then
-          db:exec("alter table t rename column n to m; alter table t add column extra integer default 1;"
+          db:exec("alter table t rename column n to m; "
+            .. "alter table t add column extra integer default 1; "
             .. "create index more on t(text); drop index tn")
         end
         assert.are.same({ id = count, n = count, text = "text " .. count }, row)

@@ -288,6 +288,10 @@ bool tuff_postgres_encode_value(tuff_postgres_parameters *parameters, Oid type,
 bool tuff_postgres_is_assigned(const tuff_postgres_statement *statement,
                                unsigned number);
 
+/* Whether it is only compared with columns. */
+bool tuff_postgres_is_compared(const tuff_postgres_statement *statement,
+                               unsigned number);
+
 /* Room for so many values. */
 bool tuff_postgres_parameters_allocate(tuff_postgres_parameters *parameters,
                                        unsigned count);

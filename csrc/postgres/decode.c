@@ -385,12 +385,12 @@ bool tuff_postgres_decode(tuff_postgres_statement *statement, tuff_value *row,
   statement->scratch_size = 0;
   for (unsigned i = 0; i < statement->shape.columns; i++) {
     int column = (int)i;
-    if (PQgetisnull(result, place, column)) {
+    size_t size = (size_t)PQgetlength(result, place, column);
+    if (size == 0 && PQgetisnull(result, place, column)) {
       row[i].kind = TUFF_NULL;
       continue;
     }
     const char *bytes = PQgetvalue(result, place, column);
-    size_t size = (size_t)PQgetlength(result, place, column);
     bool good =
         statement->binary
             ? decode_binary(statement, statement->column[i], bytes, size, &row[i])

@@ -21,6 +21,7 @@ static uint64_t schema(void *context) {
 static const char *const schemes[] = {"postgres", "postgresql", NULL};
 static const char *const features[] = {"boolean_type",
                                        "constraint_names",
+                                       "decimal_sums",
                                        "isolation",
                                        "listen",
                                        "negative_zero",

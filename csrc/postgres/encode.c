@@ -64,7 +64,7 @@ static bool is_integer(const tuff_value *value, int64_t *integer) {
 }
 
 static bool refuse_fraction(tuff_error *err) {
-  return refuse(err, TUFF_TYPE, "this number is no integer, which its column holds",
+  return refuse(err, TUFF_TYPE, "this number is no integer, which is wanted here",
                 NULL);
 }
 
@@ -213,6 +213,15 @@ bool tuff_postgres_is_assigned(const tuff_postgres_statement *statement,
       return true;
   }
   return false;
+}
+
+bool tuff_postgres_is_compared(const tuff_postgres_statement *statement,
+                               unsigned number) {
+  for (unsigned i = 0; i < statement->sql.uses; i++)
+    if (statement->sql.targets[i].parameter == number &&
+        !statement->sql.targets[i].compared)
+      return false;
+  return true;
 }
 
 static bool are_digits(const char *text, size_t size) {

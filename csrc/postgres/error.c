@@ -103,11 +103,12 @@ static bool read_names(const char *at, const char *end, char *out, size_t room) 
   bool quoted = false;
   for (; at < end && room > 1; at++) {
     if (*at == '"') {
-      quoted = !quoted || at[1] == '"';
-      if (at[1] == '"')
-        at++;
-      else
+      bool doubled = quoted && at[1] == '"';
+      if (!doubled) {
+        quoted = !quoted;
         continue;
+      }
+      at++;
     } else if (!quoted && strchr("():", *at)) {
       return false;
     }

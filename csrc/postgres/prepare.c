@@ -247,10 +247,54 @@ static Oid type_of_list(const tuff_value *list) {
   return array_of(common);
 }
 
+/* The type that holds a number which this one does not. */
+static Oid wider_type(Oid type, const tuff_value *value) {
+  int64_t most = type == PG_INT2 ? INT16_MAX : type == PG_INT4 ? INT32_MAX : INT64_MAX;
+  if (value->kind == TUFF_INTEGER)
+    return value->integer > most || value->integer < -most - 1 ? PG_INT8 : type;
+  if (value->kind != TUFF_REAL) return type;
+  bool whole = value->real >= -0x1p63 && value->real < 0x1p63 &&
+               (double)(int64_t)value->real == value->real;
+  if (!whole) return PG_FLOAT8;
+  tuff_value integer = {.kind = TUFF_INTEGER, .integer = (int64_t)value->real};
+  return wider_type(type, &integer);
+}
+
+static Oid wider_array(Oid type, const tuff_value *list) {
+  Oid element = type == PG_INT2_ARRAY   ? PG_INT2
+                : type == PG_INT4_ARRAY ? PG_INT4
+                                        : PG_INT8;
+  Oid widest = element;
+  for (size_t i = 0; i < list->size; i++) {
+    Oid wider = wider_type(element, &list->items[i]);
+    if (wider != element && widest != PG_FLOAT8) widest = wider;
+  }
+  return widest == element ? type : array_of(widest);
+}
+
+/* A column of integers may be compared with any number. */
+static Oid fitting_type(const tuff_postgres_statement *statement, unsigned number) {
+  const tuff_value *value = &statement->values[number];
+  Oid type = statement->inferred[number], wider = type;
+  if (type == PG_INT2 || type == PG_INT4 || type == PG_INT8)
+    wider = wider_type(type, value);
+  else if (value->kind == TUFF_ARRAY &&
+           (type == PG_INT2_ARRAY || type == PG_INT4_ARRAY || type == PG_INT8_ARRAY))
+    wider = wider_array(type, value);
+  return wider != type && tuff_postgres_is_compared(statement, number) ? wider : type;
+}
+
+static bool all_fit(const tuff_postgres_statement *statement) {
+  for (unsigned i = 0; i < statement->sql.parameters; i++)
+    if (fitting_type(statement, i) != statement->inferred[i]) return false;
+  return true;
+}
+
 static Oid wanted_type(const tuff_postgres_statement *statement, unsigned number) {
   const tuff_value *value = &statement->values[number];
-  bool column = value->kind == TUFF_ARRAY && value->assigned;
-  if (column || !is_open(statement, number)) return statement->inferred[number];
+  if (value->kind == TUFF_ARRAY && value->assigned) return statement->inferred[number];
+  if (statement->firm || !is_open(statement, number))
+    return fitting_type(statement, number);
   return value->kind == TUFF_ARRAY ? type_of_list(value) : type_of(value);
 }
 
@@ -304,6 +348,7 @@ bool tuff_postgres_prepare_run(tuff_postgres_statement *statement, tuff_error *e
   const tuff_postgres_database *database = statement->database;
   bool stands =
       statement->epoch == database->epoch && statement->schema == database->schema;
+  if (TUFF_UNLIKELY(!statement->open && !all_fit(statement))) statement->open = true;
   if (TUFF_LIKELY(!statement->open)) return stands || prepare_inferred(statement, err);
   return (stands && types_fit(statement)) || prepare_by_values(statement, err);
 }

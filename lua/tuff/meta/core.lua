@@ -81,7 +81,8 @@ function Database:prepare(sql) end
 function Database:in_transaction() end
 
 --- Whether this engine can do it: "attach", "blobs" (streams), "functions", "listen", "notify",
---- "reader", "returning", "savepoint", "wal".
+--- "reader", "returning", "savepoint", "wal"; or in which way it does what the other one does in
+--- another way, such as "continue_after_error". doc/engines.md explains all of them.
 ---@param feature string
 ---@return boolean
 function Database:supports(feature) end
