@@ -229,7 +229,13 @@ end
 
 -- ---- the one that is shared --------------------------------------------------------------
 
-local shared
+--- It stands in the registry: busted forgets all modules between two files.
+local registry, SHARED = debug.getregistry(), "tuff.spec.postgres"
+
+local function shared()
+  registry[SHARED] = registry[SHARED] or postgres.start()
+  return registry[SHARED]
+end
 
 --- Why there is no server, or nil.
 ---@return string|nil
@@ -247,8 +253,7 @@ end
 function postgres.url()
   local reason = postgres.missing()
   if reason then return nil, reason end
-  shared = shared or postgres.start()
-  return shared:url()
+  return shared():url()
 end
 
 --- Makes an empty database on the shared server; one of that name is removed.
@@ -259,16 +264,15 @@ function postgres.create(name)
   local reason = postgres.missing()
   if reason then return nil, reason end
   postgres.drop(name)
-  shared:sql("create database " .. name)
+  shared():sql("create database " .. name)
   -- The directory as a host: what a page writes behind the name still fits.
-  return ("postgres://tester@%s/%s"):format(encoded(shared.directory), name)
+  return ("postgres://tester@%s/%s"):format(encoded(shared().directory), name)
 end
 
 --- Removes a database of the shared server, whoever is connected to it.
 ---@param name string
 function postgres.drop(name)
-  postgres.url()
-  shared:sql(("drop database if exists %s with (force)"):format(name))
+  shared():sql(("drop database if exists %s with (force)"):format(name))
 end
 
 return postgres
