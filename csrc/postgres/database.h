@@ -268,6 +268,20 @@ bool tuff_postgres_adapt(tuff_postgres_statement *statement, const PGresult *res
 
 void tuff_postgres_finish(void *statement);
 
+/* ---- infer.c ---- */
+
+/* Whether the value decides the type of a parameter. */
+bool tuff_postgres_is_open(const tuff_postgres_statement *statement, unsigned number);
+
+/* The type that a parameter should have for its value. */
+Oid tuff_postgres_wanted_type(const tuff_postgres_statement *statement,
+                              unsigned number);
+
+/* Whether all values of the run fit the types that the server infers; or those that the
+ * statement was prepared with. */
+bool tuff_postgres_all_fit(const tuff_postgres_statement *statement);
+bool tuff_postgres_types_fit(const tuff_postgres_statement *statement);
+
 /* ---- statement.c ---- */
 
 const tuff_shape *tuff_postgres_shape(void *statement);
