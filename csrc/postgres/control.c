@@ -96,6 +96,7 @@ static bool begin(tuff_postgres_database *database, tuff_mode mode, tuff_error *
   if (database->pooler) database->lock_ms = tuff_postgres_lock_ms(watch->busy_us);
   database->wrote = mode != TUFF_READ; /* also a function of a SELECT may write */
   database->schema_begun = database->schema;
+  database->unheard.code = TUFF_OK;
   return true;
 }
 
@@ -169,6 +170,20 @@ static bool end_lost(tuff_postgres_database *database, const char *id,
   return false;
 }
 
+/* The server answers to the COMMIT of a transaction that has failed by rolling it back,
+ * and calls that a success. What failed was the rest of a loop that was left, of which
+ * nobody was told. */
+static bool fail_undone(const tuff_postgres_database *database, tuff_error *err) {
+  const tuff_host *host = tuff_postgres_host;
+  if (database->unheard.code != TUFF_OK)
+    *err = database->unheard;
+  else
+    host->fail(err, TUFF_TRANSACTION_ABORTED,
+               "the transaction was rolled back: a statement of it had failed");
+  host->hint(err, "it failed in rows of a loop that was left before they were read");
+  return false;
+}
+
 /* The server tells the transaction's number before it commits: only with that can be
  * asked later what became of it. */
 static bool commit_told(tuff_postgres_database *database, char *id, tuff_error *err) {
@@ -185,6 +200,8 @@ static bool commit_told(tuff_postgres_database *database, char *id, tuff_error *
     done = tuff_postgres_fail(database, end ? end : told, err);
     tuff_postgres_tell_key(database, end, err); /* one that is deferred */
   }
+  if (done && strcmp(PQcmdStatus(trip.result[1]), "COMMIT") != 0)
+    done = fail_undone(database, err);
   tuff_postgres_trip_clear(&trip);
   return done;
 }
@@ -198,7 +215,9 @@ static bool commit(tuff_postgres_database *database, tuff_error *err) {
   char id[ID_ROOM] = "";
   database->committed = false;
   if (!tuff_postgres_ready(database, err)) return false;
-  bool told = database->wrote && tuff_postgres_state(database) == TUFF_STATE_OPEN;
+  tuff_state state = tuff_postgres_state(database);
+  if (database->wrote && state == TUFF_STATE_FAILED) return fail_undone(database, err);
+  bool told = database->wrote && state == TUFF_STATE_OPEN;
   bool done = told ? commit_told(database, id, err)
                    : tuff_postgres_exec(database, "COMMIT", err);
   if (!done && database->committed) {

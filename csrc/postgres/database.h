@@ -53,8 +53,9 @@ typedef struct tuff_postgres_database {
   bool inside;      /* a transaction is open, or was when something was sent or lost */
   bool wrote;       /* it may have written */
   int64_t heard_us; /* when the server answered last */
-  uint64_t dropped; /* rows that nobody wanted */
-  bool committed;   /* a COMMIT was completed while its wait was given up */
+  tuff_error unheard;      /* in rows that nobody read; code TUFF_OK: none */
+  uint64_t dropped;        /* rows that nobody wanted */
+  bool committed;          /* a COMMIT was completed while its wait was given up */
   int64_t session_lock_ms; /* lock_timeout as the session began */
   int64_t lock_ms;         /* as it is now; -1: not known */
   uint64_t epoch;          /* of the session: names of an older one are gone */
