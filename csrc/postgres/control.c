@@ -170,20 +170,6 @@ static bool end_lost(tuff_postgres_database *database, const char *id,
   return false;
 }
 
-/* The server answers to the COMMIT of a transaction that has failed by rolling it back,
- * and calls that a success. What failed was the rest of a loop that was left, of which
- * nobody was told. */
-static bool fail_undone(const tuff_postgres_database *database, tuff_error *err) {
-  const tuff_host *host = tuff_postgres_host;
-  if (database->unheard.code != TUFF_OK)
-    *err = database->unheard;
-  else
-    host->fail(err, TUFF_TRANSACTION_ABORTED,
-               "the transaction was rolled back: a statement of it had failed");
-  host->hint(err, "it failed in rows of a loop that was left before they were read");
-  return false;
-}
-
 /* The server tells the transaction's number before it commits: only with that can be
  * asked later what became of it. */
 static bool commit_told(tuff_postgres_database *database, char *id, tuff_error *err) {
@@ -200,8 +186,9 @@ static bool commit_told(tuff_postgres_database *database, char *id, tuff_error *
     done = tuff_postgres_fail(database, end ? end : told, err);
     tuff_postgres_tell_key(database, end, err); /* one that is deferred */
   }
+  /* The server rolls a failed transaction back, and calls that a success. */
   if (done && strcmp(PQcmdStatus(trip.result[1]), "COMMIT") != 0)
-    done = fail_undone(database, err);
+    done = tuff_postgres_fail_unheard(database, err);
   tuff_postgres_trip_clear(&trip);
   return done;
 }
@@ -216,7 +203,8 @@ static bool commit(tuff_postgres_database *database, tuff_error *err) {
   database->committed = false;
   if (!tuff_postgres_ready(database, err)) return false;
   tuff_state state = tuff_postgres_state(database);
-  if (database->wrote && state == TUFF_STATE_FAILED) return fail_undone(database, err);
+  if (database->wrote && state == TUFF_STATE_FAILED)
+    return tuff_postgres_fail_unheard(database, err);
   bool told = database->wrote && state == TUFF_STATE_OPEN;
   bool done = told ? commit_told(database, id, err)
                    : tuff_postgres_exec(database, "COMMIT", err);
@@ -262,6 +250,7 @@ bool tuff_postgres_control(void *context, tuff_verb verb, tuff_mode mode,
                        level, err);
       break;
   }
+  database->unheard.code = TUFF_OK;
   /* Settings of the transaction are gone, and tables may be as they were before. */
   database->lock_ms = verb == TUFF_ROLLBACK_TO ? -1 : database->session_lock_ms;
   if (verb != TUFF_COMMIT && database->schema != database->schema_begun)

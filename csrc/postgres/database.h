@@ -187,6 +187,9 @@ void tuff_postgres_trip_clear(tuff_postgres_trip *trip);
  * false. */
 bool tuff_postgres_fail(tuff_postgres_database *database, const PGresult *result,
                         tuff_error *err);
+/* The same for a transaction that has failed in rows which nobody read. */
+bool tuff_postgres_fail_unheard(const tuff_postgres_database *database,
+                                tuff_error *err);
 bool tuff_postgres_fail_memory(tuff_error *err);
 
 /* To be called where all results of what failed are read: finds out whether the unique
