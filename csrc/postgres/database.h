@@ -350,8 +350,7 @@ typedef enum tuff_postgres_field {
 /* Whether values of this type have a binary form here. */
 bool tuff_postgres_field_is_binary(Oid type);
 
-/* Appends the length of the value and its binary form; nothing, if it is not written.
- */
+/* Appends the length of a value and its binary form, or else nothing. */
 tuff_postgres_field tuff_postgres_write_binary(tuff_postgres_parameters *out, Oid type,
                                                bool assigned, const tuff_value *value,
                                                tuff_error *err);
