@@ -295,11 +295,25 @@ describe("values", function()
       assert.are.equal(1, db:value("select count(*) from t"))
     end)
 
-    it("keeps text that looks like a number in a column declared UUID TEXT", function()
+    it("keeps dates of ten characters", function()
+      db:exec("create table t(day DATE TEXT)")
+      db:insert("t", { day = "2024-02-29" })
+      exactly("2024-02-29", db:value("select day from t"))
+      for _, wrong in ipairs { "2026-02-29", "2026-2-1", "2026-11-21T10:00:00", "today", 20261121 } do
+        errors.expect("type", db.insert, db, "t", { day = wrong })
+      end
+      exactly("2024-02-29", db:value("select day from t where day < ?", "tomorrow"))
+    end)
+
+    it("keeps a UUID in its one form, whatever it looks like", function()
       db:exec("create table t(u UUID TEXT)")
-      local uuid = "00000000-0000-1e50-8000-000000000000"
+      local uuid = "00000000-0000-1e50-8000-00000000000a"
       db:insert("t", { u = uuid })
       exactly(uuid, db:value("select u from t"))
+      for _, wrong in ipairs { uuid:upper(), uuid .. "0", uuid:gsub("-", ""), "{" .. uuid .. "}",
+        "", 5 } do
+        errors.expect("type", db.insert, db, "t", { u = wrong })
+      end
     end)
   end)
 
