@@ -74,9 +74,9 @@ end
 ---@return tuff.schema.Column self
 function Column:check(expression, options)
   options = options_given(self, options, "check", "check")
-  if not declaration.text(self, expression, "a check") then return self end
-  return add(self, "check", {
-    expression = expression, column = self.model.name, name = options.name,
+  local trimmed = declaration.sql(self, expression, "a check")
+  return not trimmed and self or add(self, "check", {
+    expression = trimmed, column = self.model.name, name = options.name,
     on_conflict = constraint.conflict(options.on_conflict),
   })
 end
@@ -87,8 +87,9 @@ end
 function Column:index(options)
   options = options_given(self, options, "index", "index")
   return add(self, "index", {
-    parts = { { column = self.model.name } }, name = options.name, where = options.where,
+    parts = { { column = self.model.name } }, name = options.name,
     unique = options.unique or nil,
+    where = options.where and declaration.sql(self, options.where, "the option where"),
   })
 end
 
@@ -133,11 +134,10 @@ end
 function Column:generated(expression, options)
   options = declaration.options(self, options, { stored = declaration.checks.boolean },
     ":generated")
-  if declaration.text(self, expression, "what :generated computes") then
-    self.model.generated = declaration.place {
-      expression = expression, stored = options.stored or nil,
-    }
-  end
+  local trimmed = declaration.sql(self, expression, "what :generated computes")
+  self.model.generated = trimmed and declaration.place {
+    expression = trimmed, stored = options.stored or nil,
+  }
   return self
 end
 
@@ -237,8 +237,7 @@ end
 function M.column(name, declared, options)
   local column = new("other", name, options, "s.column")
   local given = declared ~= nil and declared ~= ""
-  local good = given and declaration.text(column, declared, "the type of s.column")
-  column.model.declared = good and declared or ""
+  column.model.declared = given and declaration.sql(column, declared, "the type of s.column") or ""
   return column
 end
 

@@ -70,8 +70,8 @@ local Part = declaration.class("part")
 ---@param text string
 ---@return tuff.schema.Piece
 function M.expr(text)
-  local part = declaration.piece(Part, "part", { expression = text })
-  if not declaration.text(part, text, "an expression") then part.model.expression = "null" end
+  local part = declaration.piece(Part, "part", { expression = "null" })
+  part.model.expression = declaration.sql(part, text, "an expression") or "null"
   return part
 end
 
@@ -98,7 +98,8 @@ local function path_of(given)
   end
   local steps = type(given) == "table" and { table.unpack(given, 2) } or {}
   for _, step in ipairs(steps) do
-    local fits = math.type(step) == "integer" and step >= 0 or checks.string(step)
+    local fits = math.type(step) == "integer" and step >= 0
+      or checks.string(step) and not step:find('"', 1, true) -- SQLite has no form for it
     if not fits then return nil end
   end
   return #steps > 0 and given[1] or nil, steps
@@ -216,8 +217,8 @@ function M.index(given)
   given = table_given(item, given, "s.index")
   local options = declaration.options(item, given, M.options.index, "s.index", true)
   item.model.parts = parts_of(item, given, "s.index")
-  item.model.name, item.model.where = options.name, options.where
-  item.model.unique = options.unique or nil
+  item.model.name, item.model.unique = options.name, options.unique or nil
+  item.model.where = options.where and declaration.sql(item, options.where, "the option where")
   return item
 end
 
@@ -257,8 +258,8 @@ end
 ---@param options table? name
 ---@return tuff.schema.Piece
 function M.check(expression, options)
-  local item = declaration.piece(Item, "check", { expression = expression })
-  if not declaration.text(item, expression, "a check") then item.model.expression = "true" end
+  local item = declaration.piece(Item, "check", {})
+  item.model.expression = declaration.sql(item, expression, "a check") or "true"
   options = declaration.options(item, options, M.options.check, "s.check")
   item.model.name, item.model.on_conflict = options.name, M.conflict(options.on_conflict)
   return item

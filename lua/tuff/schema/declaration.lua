@@ -2,6 +2,7 @@
 --- and what is wrong with it. Nothing is raised before the whole schema is known.
 local errors = require "tuff.error"
 local options_of = require "tuff.options"
+local sql = require "tuff.schema.sql"
 
 local M = {}
 
@@ -134,18 +135,29 @@ function M.name(piece, name, what)
   return false
 end
 
---- Whether a text is one that SQL can hold; notes the mistake if not.
+local function is_text(value)
+  return type(value) == "string" and value:find("%S") ~= nil and utf8.len(value) ~= nil
+    and not value:find("\0", 1, true)
+end
+
+--- Whether a text says something; notes the mistake if not.
 ---@param piece tuff.schema.Piece
 ---@param text any
 ---@param what string
 ---@return boolean
 function M.text(piece, text, what)
-  if type(text) == "string" and text:find("%S") and utf8.len(text)
-    and not text:find("\0", 1, true) then
-    return true
-  end
-  M.mistake(piece, ("%s must be a string of SQL, not %s"):format(what, shown(text)))
+  if is_text(text) then return true end
+  M.mistake(piece, ("%s must be a text, not %s"):format(what, shown(text)))
   return false
+end
+
+--- A piece of SQL without what surrounds it; nil, and a mistake, where it is no text.
+---@param piece tuff.schema.Piece
+---@param text any
+---@param what string
+---@return string?
+function M.sql(piece, text, what)
+  if M.text(piece, text, what) then return sql.trimmed(text) end
 end
 
 local function sorted_keys(of)
@@ -198,10 +210,7 @@ end
 local checks = { boolean = options_of.checks.boolean, one_of = options_of.checks.one_of }
 M.checks = checks
 
-function checks.string(value)
-  return type(value) == "string" and value:find("%S") ~= nil and utf8.len(value) ~= nil
-    and not value:find("\0", 1, true), "a string that is not empty"
-end
+function checks.string(value) return is_text(value), "a string that is not empty" end
 
 --- A name, or a list of names.
 function checks.names(value)

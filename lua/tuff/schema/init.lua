@@ -44,10 +44,8 @@ end
 ---@param options { columns: string[]? }? names for its columns
 ---@return tuff.schema.Piece
 function M.view(name, select, options)
-  local piece = object("view", name, { select = select })
-  if not declaration.text(piece, select, "the query of a view") then
-    piece.model.select = "select 1"
-  end
+  local piece = object("view", name, {})
+  piece.model.select = declaration.sql(piece, select, "the query of a view") or "select 1"
   options = declaration.options(piece, options, { columns = checks.names }, "s.view")
   piece.model.columns = declaration.list(options.columns)
   return piece
@@ -74,7 +72,9 @@ function M.trigger(name, given)
       of.timing, of.event, count = timing, options[option], count + 1
     end
   end
-  of.table, of.condition, of.body = options.on, options.when, options.run or of.body
+  of.table = options.on
+  of.condition = options.when and declaration.sql(piece, options.when, "the option when")
+  of.body = options.run and declaration.sql(piece, options.run, "the option run") or of.body
   of.columns = declaration.list(options.of)
   if #piece.mistakes > 0 then return piece end
   if count ~= 1 then
@@ -96,13 +96,11 @@ end
 ---@param arguments string? as they stand between the parentheses
 ---@return tuff.schema.Piece
 function M.virtual_table(name, module, arguments)
-  local piece = object("virtual table", name, { module = module, arguments = arguments })
+  local piece = object("virtual table", name, { module = module })
   if not declaration.name(piece, module, "the module of a virtual table") then
     piece.model.module = ""
   end
-  if arguments ~= nil and not declaration.text(piece, arguments, "the arguments of a module") then
-    piece.model.arguments = nil
-  end
+  piece.model.arguments = arguments and declaration.sql(piece, arguments, "what a module is given")
   return piece
 end
 
@@ -183,8 +181,9 @@ function M.define(given)
     end
   end
   for _, mistake in ipairs(validator.mistakes(model.complete(schema))) do
-    mistake.source, mistake.object = declaration.place_of(mistake.object), nil
-    mistakes[#mistakes + 1] = mistake
+    mistake.source = declaration.place_of(mistake.object)
+    mistake.object = nil
+    if mistake.message ~= validator.NO_NAME then mistakes[#mistakes + 1] = mistake end -- was noted
   end
   if #mistakes > 0 then raise(mistakes) end
   return schema

@@ -13,7 +13,8 @@ local WIDTH = 100
 local escapes = { ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t", ["\\"] = "\\\\" }
 
 local function escaped(text, quote)
-  text = text:gsub("[%c\\" .. quote .. "]", function(byte)
+  local special = "[%c\\" .. quote .. (utf8.len(text) and "]" or "\x80-\xff]")
+  text = text:gsub(special, function(byte)
     return escapes[byte] or byte == quote and "\\" .. byte or ("\\%03d"):format(byte:byte())
   end)
   return quote .. text .. quote
@@ -311,13 +312,6 @@ end
 
 -- ---- what cannot be declared -------------------------------------------------------------
 
-local function copy(value)
-  if type(value) ~= "table" then return value end
-  local result = {}
-  for key, each in pairs(value) do result[key] = copy(each) end
-  return setmetatable(result, getmetatable(value))
-end
-
 local kinds = {
   tables = "table", views = "view", triggers = "trigger", virtual_tables = "virtual table",
   uniques = "unique", foreign_keys = "foreign key", checks = "check", indexes = "index",
@@ -353,8 +347,8 @@ end
 --- A copy of the schema that can be declared, and what is not in it.
 local function declarable(schema)
   local left_out = {}
-  for _, each in ipairs(schema.unmanaged) do left_out[#left_out + 1] = copy(each) end
-  local reduced = copy(schema)
+  for _, each in ipairs(schema.unmanaged) do left_out[#left_out + 1] = model.copy(each) end
+  local reduced = model.copy(schema)
   repeat
     local taken = false
     for _, objection in ipairs(validator.mistakes(reduced)) do

@@ -90,6 +90,17 @@ function M.columns_of(parts)
   return columns
 end
 
+--- A copy of the model of a schema, or of any part of it.
+---@generic T
+---@param value T
+---@return T
+function M.copy(value)
+  if type(value) ~= "table" then return value end
+  local copy = {}
+  for key, each in pairs(value) do copy[key] = M.copy(each) end
+  return setmetatable(copy, getmetatable(value))
+end
+
 --- Calls fn(kind, object) for each constraint and index of a table, in a fixed order.
 ---@param of table
 ---@param fn fun(kind: string, object: table)
@@ -185,12 +196,12 @@ end
 local function name_it(owner, kind, object, taken)
   local derived, given = names.of[kind](owner.name, object), object.name
   object.unnamed = true -- so that the hash is not one of the name
-  if given and given ~= derived and not given:find("_%x%x%x%x%x%x%x%x$") then
-    object.unnamed = nil
-  elseif given ~= derived then
-    local hashed = names.with_hash(derived, M.canonical(object))
-    if given and given ~= hashed then object.unnamed = nil end
-    object.name = given or taken[derived:lower()] and hashed or derived
+  local function hashed() return names.with_hash(derived, M.canonical(object)) end
+  if given then
+    local may_be = given:find("_%x%x%x%x%x%x%x%x$")
+    if given ~= derived and not (may_be and given == hashed()) then object.unnamed = nil end
+  else
+    object.name = taken[derived:lower()] and hashed() or derived
     taken[object.name:lower()] = true
   end
 end

@@ -75,6 +75,34 @@ function M.trimmed(text)
   return text:sub(starts[1], starts[last] + #texts[last] - 1)
 end
 
+local closing = { ["'"] = "'", ['"'] = '"', ["`"] = "`" }
+
+--- Whether a quote at the beginning of a token is closed at its end.
+local function is_closed(token)
+  local quote = closing[token:sub(1, 1)]
+  if not quote then return true end
+  local _, count = token:gsub(quote, "")
+  return count % 2 == 0
+end
+
+--- What would make more of a text than it says, where it stands in a statement; nil: nothing.
+---@param text string
+---@param statements boolean? whether it is several statements
+---@return string? flaw
+function M.flaw(text, statements)
+  local kinds, texts = core.tokens(text, either)
+  local depth = 0
+  for i, token in ipairs(texts) do
+    local kind = kinds:byte(i)
+    if (kind == QUOTED or kind == STRING) and not is_closed(token) then return "a quote is open" end
+    depth = depth + (token == "(" and 1 or token == ")" and -1 or 0)
+    if depth < 0 then return "a parenthesis is closed that was not opened" end
+    if token == ";" and not statements then return "a semicolon ends it" end
+  end
+  if depth > 0 then return "a parenthesis is open" end
+  return #texts == 0 and "it says nothing" or nil
+end
+
 --- The items of a text between which commas stand, commas in parentheses apart.
 ---@param text string
 ---@return string[]

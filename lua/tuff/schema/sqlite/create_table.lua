@@ -85,7 +85,7 @@ local function type_text(c)
 end
 
 local function default_text(c)
-  if c.texts[c.at] == "(" then return c:group() end
+  if c.texts[c.at] == "(" then return c:expression() end
   local first = c.at
   if c.texts[c.at] == "+" or c.texts[c.at] == "-" then c.at = c.at + 1 end
   if c:is_at_end() then c:fail("a default") end
@@ -97,7 +97,7 @@ local function default_text(c)
 end
 
 local function generated(c)
-  local of = { expression = c:group() }
+  local of = { expression = c:expression() }
   if c:accept("STORED") then of.stored = true else c:accept("VIRTUAL") end
   return of
 end
@@ -137,7 +137,7 @@ end
 function column_constraints.CHECK(c, of, column, name)
   c:expect("CHECK")
   table.insert(of.checks, {
-    name = name, expression = c:group(), column = column.name, on_conflict = conflict(c),
+    name = name, expression = c:expression(), column = column.name, on_conflict = conflict(c),
   })
 end
 
@@ -179,14 +179,16 @@ end
 
 local function column(c, of)
   local definition = { name = c:name() }
+  definition.comment = comment_in(c:gap(c.at))
   definition.declared = type_text(c)
+  definition.comment = definition.comment or comment_in(c:gap(c.at))
   of.columns[#of.columns + 1] = definition
   local name = named(c)
   while column_constraints[c:word()] do
     column_constraints[c:word()](c, of, definition, name)
     name = named(c)
   end
-  definition.comment = comment_in(c:gap(c.at))
+  definition.comment = definition.comment or comment_in(c:gap(c.at))
   return definition
 end
 
@@ -215,7 +217,7 @@ end
 
 function table_constraints.CHECK(c, of, name)
   c:expect("CHECK")
-  table.insert(of.checks, { name = name, expression = c:group(), on_conflict = conflict(c) })
+  table.insert(of.checks, { name = name, expression = c:expression(), on_conflict = conflict(c) })
 end
 
 function table_constraints.FOREIGN(c, of, name)

@@ -43,6 +43,7 @@ end
 ---@return T? result
 ---@return string? reason why it is not understood
 function M.parse(text, parser)
+  if text:find("\0", 1, true) then return nil, "it holds a NUL byte" end
   local cursor = M.new(text)
   local good, result = pcall(parser, cursor)
   if good then return result end
@@ -166,6 +167,13 @@ function Cursor:group()
     self.at = self.at + 1
   end
   return self:slice(first, self.at - 2)
+end
+
+--- Passes an expression in parentheses, and these.
+---@return string
+function Cursor:expression()
+  local text = self:group()
+  return text ~= "" and text or self:fail("an expression")
 end
 
 --- Passes tokens up to one for which `stops` is true outside of parentheses, or to the end.

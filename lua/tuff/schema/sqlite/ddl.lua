@@ -101,6 +101,9 @@ function M.column(of, column)
   local function add(text)
     if text and text ~= "" then list[#list + 1] = text end
   end
+  -- SQLite forgets a comment at the end of ADD COLUMN, and takes one in front of GENERATED for a
+  -- part of the type.
+  add(comment(column.comment))
   add(types.declared(column))
   add(primary_key(of, column))
   add(column.not_null and not is_rowid(of, column)
@@ -122,7 +125,6 @@ function M.column(of, column)
       add(words(constraint(key), references(key)))
     end
   end
-  add(comment(column.comment))
   return table.concat(list, " ")
 end
 

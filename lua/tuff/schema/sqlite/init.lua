@@ -1,12 +1,14 @@
 --- Schemas in SQLite: what the model becomes here, and how it is read back.
 local core = require "tuff.core"
 local ddl = require "tuff.schema.sqlite.ddl"
+local kept = require "tuff.schema.sqlite.kept"
 local path = require "tuff.schema.sqlite.path"
 local reader = require "tuff.schema.sqlite.reader"
 
 local M = {
   ddl = ddl,
   statements = ddl.statements,
+  kept = kept.of,
   path = path.expression,
 }
 

@@ -4,6 +4,14 @@ local sql = require "tuff.schema.sql"
 
 local M = {}
 
+--- A collation that the column has anyway is none.
+---@param part table
+---@param column table? nil: the part is an expression
+function M.settle_collation(part, column)
+  local own = column and column.collate or "BINARY"
+  if part.collate and part.collate:upper() == own:upper() then part.collate = nil end
+end
+
 --- Passes ASC, DESC and NULLS …; says whether the order is descending.
 local function order(c)
   local descending = c:accept("DESC")

@@ -44,7 +44,7 @@ function M.read(expression)
   local columns, strings = sql.columns(expression), sql.strings(expression)
   if #columns ~= 1 or #strings ~= 1 or strings[1]:sub(1, 1) ~= "$" then return nil end
   local column, path = columns[1].name, read_steps(strings[1])
-  local same = path and #path > 0
+  local same = path and #path > 0 and column ~= ""
     and sql.canonical(M.expression(column, path)) == sql.canonical(expression)
   if same then return column, path end
 end

@@ -6,6 +6,7 @@ local create_table = require "tuff.schema.sqlite.create_table"
 local default = require "tuff.schema.sqlite.default"
 local model = require "tuff.schema.model"
 local objects = require "tuff.schema.sqlite.objects"
+local parts = require "tuff.schema.sqlite.parts"
 local search = require "tuff.schema.sqlite.search"
 local types = require "tuff.schema.sqlite.types"
 
@@ -86,8 +87,7 @@ local function settle_parts(of, list)
   for _, part in ipairs(list) do
     local column = part.column and find(of, part.column)
     part.column = column and column.name or part.column
-    local own = column and column.collate or "BINARY"
-    if part.collate and part.collate:upper() == own:upper() then part.collate = nil end
+    parts.settle_collation(part, column)
   end
 end
 
@@ -160,8 +160,9 @@ end
 local function settle_index(of, index, told)
   if #told ~= #index.parts then return false end
   for i, part in ipairs(index.parts) do
-    local is_column, is_path = told[i].cid >= 0, part.path and find(of, part.column)
-    if is_column then
+    local holder = part.path and find(of, part.column)
+    local is_path = holder and holder.type == "json"
+    if told[i].cid >= 0 then
       part.column, part.path, part.expression = told[i].name, nil, nil
     elseif not is_path then -- also what looks like a name: a string in double quotes, or the rowid
       part.column, part.path, part.expression = nil, nil, part.written
@@ -197,13 +198,17 @@ local function settle_shadows(schema, shadows)
   end
 end
 
---- Reads the schema, in one snapshot of the database.
----@param db tuff.Database
+---@class tuff.schema.Told
+---@field objects { type: string, name: string, tbl_name: string, rootpage: integer, sql: string }[]
+---@field columns table<string, table[]> by the name of the table
+---@field index_parts table<string, table[]> by the name of the index
+---@field shadows table<string, boolean> by the name of the table
+
+--- The schema of what SQLite has told. Raises nothing, whatever the texts are.
+---@param told tuff.schema.Told
 ---@return tuff.Schema
-function M.read(db)
-  local schema, tables = model.new(), {}
-  local columns, index_parts = columns_of(db), index_parts_of(db)
-  local shadows = shadows_of(db)
+function M.schema_of(told)
+  local schema, tables, shadows = model.new(), {}, told.shadows
 
   local function unmanaged(row, reason)
     table.insert(schema.unmanaged, {
@@ -222,22 +227,32 @@ function M.read(db)
     if row.rootpage == 0 then
       return add(schema.virtual_tables, row, objects.virtual_table(row.sql))
     end
-    tables[row.name:lower()] = add(schema.tables, row, read_table(row, columns[row.name]))
+    tables[row.name:lower()] = add(schema.tables, row, read_table(row, told.columns[row.name]))
   end
   function reading.index(row)
     if shadows[row.tbl_name] then return end
     local of = tables[row.tbl_name:lower()]
     if not of then return unmanaged(row, "its table is not managed") end
-    add(of.indexes, row, read_index(row, of, index_parts[row.name]))
+    add(of.indexes, row, read_index(row, of, told.index_parts[row.name]))
   end
   function reading.view(row) add(schema.views, row, objects.view(row.sql)) end
   function reading.trigger(row) add(schema.triggers, row, objects.trigger(row.sql)) end
 
-  for _, row in ipairs(objects_of(db)) do reading[row.type](row) end
+  for _, row in ipairs(told.objects) do reading[row.type](row) end
   settle_references(schema, tables)
   settle_shadows(schema, shadows)
   for _, of in ipairs(schema.tables) do search.read(schema, of) end
   return model.complete(schema)
+end
+
+--- Reads the schema of a database, which must not change meanwhile.
+---@param db tuff.Database
+---@return tuff.Schema
+function M.read(db)
+  return M.schema_of {
+    objects = objects_of(db), columns = columns_of(db), index_parts = index_parts_of(db),
+    shadows = shadows_of(db),
+  }
 end
 
 return M

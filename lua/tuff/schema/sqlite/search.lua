@@ -108,7 +108,9 @@ end
 ---@param of table
 function M.read(schema, of)
   local virtual = model.find(schema.virtual_tables, name_of(of))
-  if not virtual or virtual.module:lower() ~= "fts5" or not of.primary_key then return end
+  if not virtual or virtual.module:lower() ~= "fts5" or not of.primary_key or of.name == "" then
+    return
+  end
   of.search = read_arguments(virtual.arguments or "")
   for _, name in ipairs(of.search.columns) do
     if not model.find(of.columns, name) then of.search = nil return end

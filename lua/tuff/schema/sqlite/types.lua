@@ -121,8 +121,10 @@ function M.spelled(text)
   return (text:upper():gsub("%s+", " "):gsub(" ?([(),]) ?", "%1"):gsub("^ ", ""):gsub(" $", ""))
 end
 
---- Sets the type of a column that was read, as far as its declared type tells.
-local function set_type(column, text)
+--- Sets the type of a column, as far as its declared type tells.
+---@param column table
+---@param text string
+function M.settle(column, text)
   local kind = kinds[M.spelled(text)]
   column.type = kind or "other"
   column.declared = not kind and text or nil
@@ -133,13 +135,18 @@ local guess = {}
 
 function guess.length(column, expression)
   local most = math.tointeger(expression:match("<=%s*(%d+)$"))
-  if most and (column.type == "text" or column.type == "blob") then
+  local has_length = column.type == "text" or column.type == "blob"
+  if has_length and most and most >= 1 and most < 1 << 31 then
     return { type = column.type, max_length = most }
   end
 end
 
 function guess.values(column, expression)
-  local list = column.type == "text" and sql.strings(expression) or {}
+  local list, seen = column.type == "text" and sql.strings(expression) or {}, {}
+  for _, value in ipairs(list) do
+    if seen[value] then return nil end
+    seen[value] = true
+  end
   if #list > 0 then return { type = "enum", values = list } end
 end
 
@@ -153,7 +160,10 @@ function guess.range(column)
 end
 
 function guess.type(column)
-  if of_type[column.type] then return { type = column.type, checked = true } end
+  if not of_type[column.type] then return nil end
+  return {
+    type = column.type, precision = column.precision, scale = column.scale, checked = true,
+  }
 end
 
 --- What people write where a rule joins by OR.
@@ -189,7 +199,7 @@ end
 --- Takes a check into the type of its column.
 local function absorb(of, check, suffix)
   local first = check.column or (sql.columns(check.expression)[1] or {}).name
-  local column = first and model.find(of.columns, first)
+  local column = first and first ~= "" and model.find(of.columns, first)
   if not column or not may_be(check, of.name, column.name, suffix) then return false end
   local ruled = as_ruled(column, suffix, check.expression)
   if not ruled then return false end
@@ -202,7 +212,7 @@ end
 --- more.
 ---@param of table whose columns have the text of their type in `declared`
 function M.read(of)
-  for _, column in ipairs(of.columns) do set_type(column, column.declared) end
+  for _, column in ipairs(of.columns) do M.settle(column, column.declared) end
   for _, suffix in ipairs(order) do
     local left = {}
     for _, check in ipairs(of.checks) do
