@@ -73,11 +73,10 @@ end
 ---@param options { name: string? }?
 ---@return tuff.schema.Column self
 function Column:check(expression, options)
-  options = options_given(self, options, "check", "check")
+  options = declaration.options(self, options, { name = declaration.checks.string }, ":check")
   local trimmed = declaration.sql(self, expression, "a check")
   return not trimmed and self or add(self, "check", {
     expression = trimmed, column = self.model.name, name = options.name,
-    on_conflict = constraint.conflict(options.on_conflict),
   })
 end
 

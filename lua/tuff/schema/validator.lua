@@ -25,7 +25,7 @@ Check.__index = Check
 function Check:object_to(object, message, hint)
   table.insert(self.found, {
     object = object, message = message, hint = hint, table = self.table and self.table.name,
-    column = self.column,
+    column = self.column or object.type and object.name or nil, -- columns alone have a type
   })
 end
 
@@ -144,8 +144,13 @@ function Check:column_named(object, name, what, of)
   return found
 end
 
+--- Capitals count in quotes only.
 function Check:expression(object, text, what)
-  for _, each in ipairs(sql.columns(text)) do self:column_named(object, each.name, what) end
+  for _, each in ipairs(sql.columns(text)) do
+    if each.quoted or not self.folded[each.name:lower()] then
+      self:column_named(object, each.name, what)
+    end
+  end
 end
 
 function Check:no_column_twice(object, columns, what)
@@ -162,21 +167,30 @@ end
 --- decimal would take 12 for 0.12.
 local strict = { id = true, integer = true, real = true, text = true, enum = true, blob = true }
 
+function Check:generated(column)
+  self:expression(column.generated, column.generated.expression, "a generated column")
+  if column.default then
+    self:object_to(column, ("column %s is generated, and so can have no default"):format(
+      column.name))
+  end
+end
+
+function Check:default(column)
+  local named = sql.columns(column.default.expression)[1]
+  if named then
+    self:object_to(column, ("the default of column %s names %s: no column has a value yet"):format(
+      column.name, named.name))
+  end
+end
+
 function Check:columns()
   local of, plain = self.table, 0
   if #of.columns == 0 then self:object_to(of, ("table %s has no columns"):format(of.name)) end
   self:no_two(of.columns, "columns")
   for _, column in ipairs(of.columns) do
     self.column = column.name
-    if not column.generated then
-      plain = plain + 1
-    else
-      self:expression(column.generated, column.generated.expression, "a generated column")
-      if column.default then
-        self:object_to(column, ("column %s is generated, and so can have no default"):format(
-          column.name))
-      end
-    end
+    if column.generated then self:generated(column) else plain = plain + 1 end
+    if column.default and column.default.kind == "expression" then self:default(column) end
     if of.strict and not strict[column.type] and column.type ~= "other" then
       self:object_to(column, ("a strict table has no columns of type %s"):format(column.type),
         "leave strict out; checks = true makes the database check the types of all values")
@@ -333,8 +347,14 @@ function Check:search()
   end
 end
 
+--- Looks at a table, or with nil at none any more.
+function Check:enter(of)
+  self.table, self.folded = of, {}
+  for _, column in ipairs(of and of.columns or {}) do self.folded[column.name:lower()] = true end
+end
+
 function Check:one_table(of)
-  self.table = of
+  self:enter(of)
   if of.comment and of.comment:find("*/", 1, true) then
     self:object_to(of, "a comment cannot hold */")
   end
@@ -355,7 +375,7 @@ function Check:one_table(of)
     if index.where then self:expression(index, index.where, "the condition of an index") end
   end
   self:search()
-  self.table = nil
+  self:enter(nil)
 end
 
 -- ---- triggers ----------------------------------------------------------------------------
@@ -374,14 +394,14 @@ function Check:trigger(trigger)
       :format(trigger.name))
   end
   if not on then return end
-  self.table = on
+  self:enter(on)
   for _, name in ipairs(trigger.columns or {}) do
     self:column_named(trigger, name, "trigger " .. trigger.name)
   end
   if trigger.condition then
     self:expression(trigger, trigger.condition, "trigger " .. trigger.name)
   end
-  self.table = nil
+  self:enter(nil)
 end
 
 --- What is wrong with a schema.

@@ -137,7 +137,7 @@ end
 function column_constraints.CHECK(c, of, column, name)
   c:expect("CHECK")
   table.insert(of.checks, {
-    name = name, expression = c:expression(), column = column.name, on_conflict = conflict(c),
+    name = name, expression = c:expression(), column = column.name,
   })
 end
 

@@ -44,9 +44,10 @@ local function pattern(form)
   return (form:gsub("[dx]", { d = "[0-9]", x = "[0-9a-f]" }))
 end
 
-local DATE, TIME = pattern("dddd-dd-dd"), pattern("Tdd:dd:dd.ddddddZ")
+local DATE, TIME = pattern("dddd-dd-dd"), pattern("T[0-2]d:[0-5]d:[0-6]d.ddddddZ")
 
---- What the value of a column must be to be of its type.
+--- What the value of a column must be to be of its type. NULL passes, and must never make `date` or
+--- `typeof` say no. Only where SQLite computes with a date does it become one that there is.
 local of_type = {
   integer = function(name) return typeof(name, "integer") end,
   decimal = function(name) return typeof(name, "integer") end,
@@ -54,16 +55,18 @@ local of_type = {
   text = function(name) return typeof(name, "text") end,
   blob = function(name) return typeof(name, "blob") end,
   boolean = function(name) return name .. " IN (0, 1)" end,
-  json = function(name) return ("json_valid(%s)"):format(name) end,
+  json = function(name) return ("%s IS NULL OR json_valid(%s)"):format(name, name) end,
   uuid = function(name)
-    return ("%s GLOB '%s'"):format(name, pattern("xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"))
+    return ("%s GLOB '%s' AND typeof(%s) <> 'blob'"):format(name,
+      pattern("xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"), name)
   end,
   date = function(name)
-    return ("%s GLOB '%s' AND date(%s) = %s"):format(name, DATE, name, name)
+    return ("%s GLOB '%s' AND date(%s, '+0 days') IS %s"):format(name, DATE, name, name)
   end,
   timestamp = function(name)
-    return ("%s GLOB '%s%s' AND strftime('%%Y-%%m-%%dT%%H:%%M:%%S', %s) = substr(%s, 1, 19)")
-      :format(name, DATE, TIME, name, name)
+    local day = ("substr(%s, 1, 10)"):format(name)
+    return ("%s GLOB '%s%s' AND date(%s, '+0 days') IS %s AND substr(%s, 12, 2) < '24'")
+      :format(name, DATE, TIME, day, day, name)
   end,
 }
 
