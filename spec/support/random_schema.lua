@@ -7,7 +7,8 @@ local random_schema = {}
 
 local words = {
   "name", "order", "a b", 'qu"ote', "it's", "ünïcode", "Path", "key", "date", "select", "x-y",
-  "column_with_a_name_that_is_so_long_that_what_is_made_of_it_has_no_room", "tab\tstop", "[b]", "`t`",
+  "column_with_a_name_that_is_so_long_that_what_is_made_of_it_has_no_room", "tab\tstop", "[b]",
+  "`t`",
 }
 
 local function pick(random, list) return list[random(#list)] end
@@ -30,7 +31,9 @@ local options = { "none", "without_rowid", "strict", "comment", "checks" }
 local parts = { "column", "desc", "collate", "expression", "path" }
 
 random_schema.makers = {
-  { 3, function(random) return { "table", pick(random, words), pick(random, options), random(4) } end },
+  { 3, function(random)
+    return { "table", pick(random, words), pick(random, options), random(4) }
+  end },
   { 12, function(random)
     return { "column", random(5), pick(random, words), pick(random, types), pick(random, extras),
       pick(random, extras), random(1000) }
@@ -73,7 +76,8 @@ local constructors = {
 local defaults = {
   integer = { 0, -1, math.maxinteger, math.mininteger }, real = { 0.5, -1e300, 1, 0.1 },
   text = { "", "it's", 'a "b"', "two\nlines", "null", "ü" }, limited = { "a", "" },
-  boolean = { true, false }, blob = { "", "\0\xff", "text" }, json = { {}, { a = { 1, 2 }, b = "c" }, 5 },
+  boolean = { true, false }, blob = { "", "\0\xff", "text" },
+  json = { {}, { a = { 1, 2 }, b = "c" }, 5 },
   timestamp = { "2026-11-21T10:00:00.000000Z" }, date = { "2024-02-29" },
   uuid = { "0b54d5b6-6d4a-4b8e-9f5e-2f8a7c1d3e4f" }, enum = { "open" }, decimal = { 0, "0", "-0" },
   other = { 5, -2.5, "abc", true, "5" }, untyped = { "x", 1.0, false },
@@ -86,7 +90,9 @@ function apply.conflict(column) column:not_null { on_conflict = "ignore" } end
 function apply.unique(column) column:unique() end
 function apply.index(column) column:index() end
 function apply.partial(column, context)
-  column:index { unique = true, where = quoted(context.name) .. " is not null", name = context.fresh() }
+  column:index {
+    unique = true, where = quoted(context.name) .. " is not null", name = context.fresh(),
+  }
 end
 function apply.check(column, context) column:check(quoted(context.name) .. " <> ')' -- no\n") end
 apply["two checks"] = function(column, context)
@@ -131,7 +137,8 @@ local function declare_column(context, extra, another)
     column = s[context.type](context.name, another == "checked" and { checked = true } or nil)
   end
   if context.generated then
-    column:generated("'(' || " .. quoted(context.others) .. " || ')'", { stored = extra == "stored" })
+    column:generated("'(' || " .. quoted(context.others) .. " || ')'",
+      { stored = extra == "stored" })
   end
   for _, each in ipairs { extra, another } do
     if apply[each] then apply[each](column, context) end
@@ -268,7 +275,8 @@ function build.search(state, number, column, form)
   if at.type ~= "text" and at.type ~= "limited" and at.type ~= "enum" then return end
   of.searched = true
   of.items[#of.items + 1] = s.search {
-    at.name, tokenize = form == 2 and "porter unicode61" or nil, prefix = form == 3 and { 2, 3 } or nil,
+    at.name, tokenize = form == 2 and "porter unicode61" or nil,
+    prefix = form == 3 and { 2, 3 } or nil,
   }
 end
 

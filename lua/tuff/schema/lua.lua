@@ -1,8 +1,8 @@
 --- Writes a schema as the script that declares it.
+local declarable = require "tuff.schema.declarable"
 local model = require "tuff.schema.model"
 local sql = require "tuff.schema.sql"
 local types = require "tuff.schema.types"
-local validator = require "tuff.schema.validator"
 
 local M = {}
 
@@ -46,21 +46,62 @@ local function value_of(value)
   return "{ " .. table.concat(items, ", ") .. " }"
 end
 
---- `{ a, b, name = "x" }` of list items, which are texts, and options; nil where there are none.
+--- What stands in braces: texts of items, and options; nil where there are none.
 local function braces(items, options)
   local list = { table.unpack(items) }
   for _, option in ipairs(options) do
     if option[2] ~= nil then list[#list + 1] = option[1] .. " = " .. value_of(option[2]) end
   end
-  return #list > 0 and "{ " .. table.concat(list, ", ") .. " }" or nil
+  return #list > 0 and list or nil
 end
 
---- A call with these arguments, which are texts; the last ones may be nil.
+-- ---- calls -------------------------------------------------------------------------------
+
+--- A call: its name, and arguments that are texts or in braces; the last ones may be nil.
 local function call(name, ...)
   local arguments = {}
   for i = 1, select("#", ...) do arguments[#arguments + 1] = (select(i, ...)) end
-  local only = #arguments == 1 and arguments[1]:find("^{") ~= nil
-  return name .. (only and " " .. arguments[1] or "(" .. table.concat(arguments, ", ") .. ")")
+  return { name = name, arguments = arguments }
+end
+
+local function in_line(list) return "{ " .. table.concat(list, ", ") .. " }" end
+
+local function in_lines(indent)
+  return function(list)
+    return "{\n" .. indent .. "  " .. table.concat(list, ",\n" .. indent .. "  ") .. ",\n" .. indent
+      .. "}"
+  end
+end
+
+--- The text of a call.
+local function text_with(of, write_braces)
+  local texts = {}
+  for i, argument in ipairs(of.arguments) do
+    texts[i] = type(argument) == "table" and write_braces(argument) or argument
+  end
+  local only = #texts == 1 and texts[1]:find("^{")
+  return of.name .. (only and " " .. texts[1] or "(" .. table.concat(texts, ", ") .. ")")
+end
+
+local function text_in_line(of) return text_with(of, in_line) end
+
+local function fits(text) return #text <= WIDTH and not text:find("\n", 1, true) end
+
+--- Adds a call, or the calls of a chain, each of which has a line of its own where all have none.
+local function write_calls(out, indent, calls)
+  local texts = {}
+  for i, of in ipairs(calls) do texts[i] = text_in_line(of) end
+  local line = indent .. table.concat(texts, ":") .. ","
+  if not fits(line) then
+    for i, of in ipairs(calls) do
+      local deeper = i == 1 and indent or indent .. "  "
+      if not fits(deeper .. ":" .. texts[i]) then
+        texts[i] = text_with(of, in_lines(deeper))
+      end
+    end
+    line = indent .. table.concat(texts, "\n" .. indent .. "  :") .. ","
+  end
+  out[#out + 1] = line
 end
 
 local function chosen(object)
@@ -99,12 +140,11 @@ local function constructor(column, all_checked)
     { "scale", column.scale }, { "checked", not all_checked and column.checked or nil },
   }
   local name = value_of(column.name)
-  if column.type == "id" then return column.name == "id" and "s.id()" or call("s.id", name) end
+  if column.type == "id" then return call("s.id", column.name ~= "id" and name or nil) end
   local second
   if column.type == "enum" then second = value_of(column.values) end
   if column.type == "other" then
-    second = column.declared ~= "" and value_of(column.declared) or nil
-    return second and call("s.column", name, second) or call("s.column", name)
+    return call("s.column", name, column.declared ~= "" and value_of(column.declared) or nil)
   end
   local given = braces({}, options)
   if second then return call("s.enum", name, second, given) end
@@ -113,7 +153,9 @@ end
 
 local function default_of(default)
   if default.kind == "now" then return "s.now" end
-  if default.kind == "expression" then return call("s.expr", text_of(default.expression)) end
+  if default.kind == "expression" then
+    return text_in_line(call("s.expr", text_of(default.expression)))
+  end
   return value_of(default.value)
 end
 
@@ -148,7 +190,7 @@ end
 --- A column with all that is of it alone, as a list: the constructor and the calls behind it.
 local function column_calls(schema, of, column, all_checked)
   local calls = { constructor(column, all_checked) }
-  local function add(name, ...) calls[#calls + 1] = ":" .. call(name, ...) end
+  local function add(name, ...) calls[#calls + 1] = call(name, ...) end
   add_key_calls(of, column, add)
   for _, key in ipairs(of.uniques) do
     if is_own(key, column) then add("unique", braces({}, key_options(key))) end
@@ -190,14 +232,14 @@ end
 local function part_text(part)
   local text
   if part.path then
-    text = call("s.path", path_text(part))
+    text = text_in_line(call("s.path", path_text(part)))
   elseif part.column then
     text = value_of(part.column)
   else
-    text = call("s.expr", text_of(part.expression))
+    text = text_in_line(call("s.expr", text_of(part.expression)))
   end
-  if part.collate then text = call("s.collate", text, value_of(part.collate)) end
-  return part.descending and call("s.desc", text) or text
+  if part.collate then text = text_in_line(call("s.collate", text, value_of(part.collate))) end
+  return part.descending and text_in_line(call("s.desc", text)) or text
 end
 
 local function parts_of(key)
@@ -255,13 +297,6 @@ end
 
 -- ---- tables ------------------------------------------------------------------------------
 
---- One item of a table; a long one has a line for each call.
-local function write_calls(out, calls)
-  local line = "    " .. table.concat(calls) .. ","
-  if #line > WIDTH and #calls > 1 then line = "    " .. table.concat(calls, "\n      ") .. "," end
-  out[#out + 1] = line
-end
-
 --- Whether all columns are checked whose types can be.
 local function all_checked(of)
   local some = false
@@ -279,88 +314,40 @@ local function write_table(out, schema, of)
   local checked = all_checked(of)
   out[#out + 1] = ("  s.table(%s, {"):format(value_of(of.name))
   for _, column in ipairs(of.columns) do
-    write_calls(out, column_calls(schema, of, column, checked))
+    write_calls(out, "    ", column_calls(schema, of, column, checked))
   end
-  for _, item in ipairs(table_items(schema, of)) do write_calls(out, { item }) end
+  for _, item in ipairs(table_items(schema, of)) do write_calls(out, "    ", { item }) end
   for _, option in ipairs {
     { "comment", of.comment }, { "strict", of.strict }, { "without_rowid", of.without_rowid },
     { "checks", checked or nil },
   } do
-    if option[2] ~= nil then write_calls(out, { option[1] .. " = " .. value_of(option[2]) }) end
+    if option[2] ~= nil then
+      out[#out + 1] = "    " .. option[1] .. " = " .. value_of(option[2]) .. ","
+    end
   end
   out[#out + 1] = "  }),"
 end
 
 -- ---- what is no table --------------------------------------------------------------------
 
-local function view_text(view)
+local function view_call(view)
   return call("s.view", value_of(view.name), text_of(view.select),
     braces({}, { { "columns", view.columns } }))
 end
 
-local function trigger_text(trigger)
+local function trigger_call(trigger)
   return call("s.trigger", value_of(trigger.name), braces({}, {
     { trigger.timing:gsub(" ", "_"), trigger.event }, { "of", trigger.columns },
     { "on", trigger.table }, { "when", trigger.condition }, { "run", trigger.body },
   }))
 end
 
-local function virtual_text(virtual)
+local function virtual_call(virtual)
   return call("s.virtual_table", value_of(virtual.name), value_of(virtual.module),
     virtual.arguments and text_of(virtual.arguments))
 end
 
--- ---- what cannot be declared -------------------------------------------------------------
-
-local kinds = {
-  tables = "table", views = "view", triggers = "trigger", virtual_tables = "virtual table",
-  uniques = "unique", foreign_keys = "foreign key", checks = "check", indexes = "index",
-}
-
-local function take(list, object)
-  for i, each in ipairs(list) do
-    if each == object then return table.remove(list, i) end
-  end
-end
-
---- Takes an object out of the schema: itself, or the whole table where it cannot be without it.
-local function take_out(schema, objection)
-  local object = objection.object
-  for _, list in ipairs { "tables", "views", "triggers", "virtual_tables" } do
-    if take(schema[list], object) then return { kind = kinds[list], name = object.name } end
-  end
-  for _, of in ipairs(schema.tables) do
-    for _, list in pairs(model.lists) do
-      if take(of[list], object) then
-        return { kind = kinds[list], name = object.name, table = of.name }
-      end
-    end
-    if of.search == object then
-      of.search = nil
-      return { kind = "search", name = "", table = of.name }
-    end
-  end
-  local of = model.find(schema.tables, objection.table)
-  if of and take(schema.tables, of) then return { kind = "table", name = of.name } end
-end
-
---- A copy of the schema that can be declared, and what is not in it.
-local function declarable(schema)
-  local left_out = {}
-  for _, each in ipairs(schema.unmanaged) do left_out[#left_out + 1] = model.copy(each) end
-  local reduced = model.copy(schema)
-  repeat
-    local taken = false
-    for _, objection in ipairs(validator.mistakes(reduced)) do
-      local object = take_out(reduced, objection)
-      if object then
-        object.reason, taken = objection.message, true
-        left_out[#left_out + 1] = object
-      end
-    end
-  until not taken
-  return reduced, left_out
-end
+-- ---- the script ---------------------------------------------------------------------------
 
 local function write_left_out(out, left_out)
   for _, each in ipairs(left_out) do
@@ -376,15 +363,15 @@ end
 ---@return string script
 ---@return table[] left_out { kind, name, table?, reason, sql? }
 function M.write(schema)
-  local reduced, left_out = declarable(schema)
+  local reduced, left_out = declarable.of(schema)
   local out = { 'local s = require "tuff.schema"\n', "return s.define {" }
   for _, of in ipairs(reduced.tables) do write_table(out, reduced, of) end
   for _, virtual in ipairs(reduced.virtual_tables) do
-    out[#out + 1] = "  " .. virtual_text(virtual) .. ","
+    write_calls(out, "  ", { virtual_call(virtual) })
   end
-  for _, view in ipairs(reduced.views) do out[#out + 1] = "  " .. view_text(view) .. "," end
+  for _, view in ipairs(reduced.views) do write_calls(out, "  ", { view_call(view) }) end
   for _, trigger in ipairs(reduced.triggers) do
-    out[#out + 1] = "  " .. trigger_text(trigger) .. ","
+    write_calls(out, "  ", { trigger_call(trigger) })
   end
   out[#out + 1] = "}"
   write_left_out(out, left_out)

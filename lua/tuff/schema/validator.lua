@@ -3,6 +3,7 @@
 local errors = require "tuff.error"
 local model = require "tuff.schema.model"
 local sql = require "tuff.schema.sql"
+local texts = require "tuff.schema.texts"
 local types = require "tuff.schema.types"
 
 local M = {}
@@ -14,7 +15,7 @@ local M = {}
 ---@field table string?
 ---@field column string?
 
-M.NO_NAME = "a name is empty"
+M.NO_NAME = texts.NO_NAME
 
 --- Names that were refused before are "", and not spoken of again.
 local function is_given(name) return name ~= nil and name ~= "" end
@@ -70,65 +71,12 @@ function Check:relations()
   self:no_two(relations, "tables, views or indexes")
 end
 
--- ---- texts -------------------------------------------------------------------------------
-
-local sql_fields = {
-  expression = "an expression", where = "the condition of an index",
-  condition = "the condition of a trigger", select = "the query of a view",
-  body = "what a trigger runs", arguments = "what a module is given", declared = "a type",
-}
-local fields = {
-  "name", "expression", "where", "condition", "select", "body", "arguments", "declared", "collate",
-  "comment", "table", "column", "module", "match", "tokenize", "language",
-}
-local nested = { "default", "generated", "parts", "columns", "references", "path", "values" }
-
---- Texts that may say nothing.
-local may_be_empty = { declared = true, values = true }
-
-function Check:text(holder, text, field)
-  if not utf8.len(text) or text:find("\0", 1, true) then
-    self:object_to(holder, "a text is no valid UTF-8, or holds a NUL byte")
-  elseif text == "" then
-    if not may_be_empty[field] then self:object_to(holder, M.NO_NAME) end
-  elseif sql_fields[field] then
-    local flaw = sql.flaw(text, field == "body")
-    if flaw then self:object_to(holder, ("%s is not whole: %s"):format(sql_fields[field], flaw)) end
-  end
-end
-
---- The texts of an object; what is wrong is wrong with its holder.
-function Check:texts(object, holder)
-  for _, field in ipairs(fields) do
-    if object[field] then self:text(holder, object[field], field) end
-  end
-  for _, list in ipairs(nested) do
-    if object[list] then
-      self:texts(object[list], holder)
-      for _, item in ipairs(object[list]) do
-        if type(item) == "string" then self:text(holder, item, list) end
-        if type(item) == "table" then self:texts(item, holder) end
-      end
-    end
-  end
-end
-
+--- Texts that nothing can be made of.
 function Check:all_texts()
-  local schema = self.schema
-  for _, list in ipairs { schema.views, schema.triggers, schema.virtual_tables } do
-    for _, object in ipairs(list) do self:texts(object, object) end
-  end
-  for _, of in ipairs(schema.tables) do
+  texts.each_flaw(self.schema, function(holder, flaw, of)
     self.table = of
-    self:texts({ name = of.name, comment = of.comment }, of)
-    for _, column in ipairs(of.columns) do
-      self.column = column.name
-      self:texts(column, column)
-    end
-    self.column = nil
-    model.each_constraint(of, function(_, object) self:texts(object, object) end)
-    if of.search then self:texts(of.search, of.search) end
-  end
+    self:object_to(holder, flaw)
+  end)
   self.table = nil
 end
 
