@@ -18,8 +18,9 @@ local function comment_in(gap)
   return text ~= "" and text or nil
 end
 
---- The comment that follows the comma behind a definition in the same line.
-local function comment_behind_comma(gap)
+--- The comment that follows in the same line: the comma behind a definition, or the parenthesis
+--- before the first one.
+local function comment_in_line(gap)
   local line = gap:match("^[ \t]*(%-%-[^\n]*)") or gap:match("^[ \t]*(/%*.-%*/)[ \t]*\r?\n")
   return line and comment_in(line)
 end
@@ -256,7 +257,7 @@ local function definitions(c, of)
   repeat
     local last = column(c, of)
     if c.texts[c.at] == "," then
-      last.comment = last.comment or comment_behind_comma(c:gap(c.at + 1))
+      last.comment = last.comment or comment_in_line(c:gap(c.at + 1))
     end
     local more = c:accept_char(",")
   until not more or c:is("CONSTRAINT") or table_constraints[c:word()]
@@ -275,7 +276,7 @@ function M.parse(text)
     c:expect("TABLE")
     c:accept("IF", "NOT", "EXISTS")
     local of = model.new_table(c:table_name())
-    of.comment = comment_in(c:gap(c.at))
+    of.comment = comment_in(c:gap(c.at)) or comment_in_line(c:gap(c.at + 1))
     definitions(c, of)
     options(c, of)
     if not c:is_at_end() then c:fail("the end") end

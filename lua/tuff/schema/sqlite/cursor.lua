@@ -151,6 +151,7 @@ end
 ---@param at integer
 ---@return string
 function Cursor:gap(at)
+  if at > #self.texts + 1 then return "" end
   local from = at > 1 and self.starts[at - 1] + #self.texts[at - 1] or 1
   return self.text:sub(from, (self.starts[at] or #self.text + 1) - 1)
 end
