@@ -289,6 +289,10 @@ describe("the schema that is read", function()
     assert.are.equal("t_search", read_again.virtual_tables[1].name)
     assert.are.equal(2, #read_again.triggers)
     assert.is_false(read_again == schema)
+    local other = read [[create table t(id integer primary key, a integer);
+      create virtual table t_search using fts5(a, content=t, content_rowid=id)]]
+    assert.is_nil(other:table("t").search)
+    assert.are.equal(1, #other.virtual_tables)
   end)
 
   it("keeps as text what it does not understand, and says why", function()

@@ -84,6 +84,12 @@ describe("a schema", function()
       assert.are.equal("b_day_check", schema.tables[2].checks[1].name)
     end)
 
+    it("takes an expression that is a column for that column", function()
+      local schema = s.define { s.table("t", { s.text("a b"), s.index { s.expr '"a b"' } }) }
+      assert.are.same({ { column = "a b" } }, schema.tables[1].indexes[1].parts)
+      assert.is_true(schema == s.define { s.table("t", { s.text("a b"), s.index { "a b" } }) })
+    end)
+
     it("keeps a piece of SQL without what surrounds it", function()
       local schema = s.define {
         s.table("t", { s.integer("a"):check(" a > 0 -- comment") }),
@@ -263,6 +269,8 @@ describe("a schema", function()
       refused("consists of columns", s.text("b"), s.unique { s.expr "lower(b)" })
       refused("needs a column", s.text("b"), s.unique {})
       refused("takes a table", s.text("b"), s.unique "b")
+      refused("not empty, not 5", s.text("b"), s.unique { 5 })
+      refused("options of s.json_index must be a table", s.json("b"), s.json_index("b.x", "y"))
       refused("takes a table", s.text("b"), s.index(s.desc "b"))
       refused("one primary key", s.id(), s.text("b"):primary_key())
       refused("which holds no JSON", s.text("b"), s.json_index("b.x"))
@@ -304,6 +312,10 @@ describe("a schema", function()
       refers('"cascade", "restrict"', s.integer("r"):references("parent", { on_delete = "casade" }))
       refers('did you mean "set null"?',
         s.integer("r"):references("parent", { on_update = "set nul" }))
+      assert.is_truthy(s.define {
+        s.table("p", { s.id(), s.text("a"), s.index { "a", unique = true } }),
+        s.table("c", { s.text("a"):references("p", { columns = "a" }) }),
+      })
       assert.is_truthy(s.define {
         s.table("self", { s.id(), s.integer("other"):references("self") }),
       })
@@ -348,6 +360,7 @@ describe("a schema", function()
         s.trigger("X", { after = "insert", on = "t", run = run }))
       object("is no table, view or trigger", s.text("a"))
       object("is no table, view or trigger", 5)
+      object("the module of a virtual table", s.virtual_table("x"))
       object("begin with sqlite_ are taken", s.view("SQLITE_x", "select 1"))
       object("begin with tuff_ are taken", s.virtual_table("tuff_x", "rtree", "a, b, c"))
     end)
@@ -369,6 +382,10 @@ describe("a schema", function()
       of("one s.search", { s.id(), s.text("a"), s.search { "a" }, s.search { "a" } })
       of("holds no text", { s.id(), s.real("a"), s.search { "a" } })
       of("needs a primary key that is one integer", { s.text("a"), s.search { "a" } })
+      of("cannot hold */", { s.id(), comment = "*/" })
+      errors.mentions(errors.expect("schema", s.define, { s.table("t", { s.id() }), tables = {} }),
+        "s.define has no option tables")
+      errors.expect("misuse", s.define, 5)
       of("cannot be named rank", { s.id(), s.text("rank"), s.search { "rank" } })
     end)
 

@@ -28,10 +28,6 @@ local function take_out(schema, objection)
         return { kind = kinds[list], name = object.name, table = of.name }
       end
     end
-    if of.search == object then
-      of.search = nil
-      return { kind = "search", name = "", table = of.name }
-    end
   end
   local of = model.find(schema.tables, objection.table)
   if of and take(schema.tables, of) then return { kind = "table", name = of.name } end

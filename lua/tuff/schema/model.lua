@@ -30,7 +30,6 @@
 --
 -- Constraints and indexes always have a name. `unnamed` says that it was derived from what they
 -- are about (tuff.schema.names), and does not count where two of them are compared.
-local errors = require "tuff.error"
 local names = require "tuff.schema.names"
 local sql = require "tuff.schema.sql"
 
@@ -268,9 +267,16 @@ function Schema:fingerprint()
   return ("%016x"):format(names.hash(M.canonical(self)))
 end
 
+--- Whether a value is a schema.
+---@param value any
+---@return boolean
+function M.is_schema(value)
+  return getmetatable(value) == Schema
+end
+
 --- Whether two schemas are the same, whatever the order of what they hold, but for columns.
 function Schema.__eq(a, b)
-  return getmetatable(a) == Schema and getmetatable(b) == Schema and M.equal(a, b)
+  return M.is_schema(a) and M.is_schema(b) and M.equal(a, b)
 end
 
 --- A declaration in Lua: a script that returns this schema.
@@ -285,15 +291,6 @@ end
 ---@return string
 function Schema:to_mermaid()
   return require("tuff.schema.mermaid").write(self)
-end
-
---- Raises `misuse` unless it is a schema.
----@param schema any
----@param what string
-function M.check(schema, what)
-  if getmetatable(schema) ~= Schema then
-    errors.raise("misuse", what .. " must be a schema, such as s.define returns")
-  end
 end
 
 return M

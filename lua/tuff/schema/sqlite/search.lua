@@ -4,6 +4,7 @@ local identifier = require "tuff.identifier"
 local model = require "tuff.schema.model"
 local names = require "tuff.schema.names"
 local sql = require "tuff.schema.sql"
+local types = require "tuff.schema.types"
 
 local M = {}
 
@@ -102,28 +103,46 @@ local function remove(list, object)
   end
 end
 
+--- Whether a declaration could say this search.
+local function is_declarable(of, search)
+  local key = of.primary_key and model.columns_of(of.primary_key.parts) or {}
+  local id = #key == 1 and model.find(of.columns, key[1])
+  if not id or types.family(id) ~= "integer" or #search.columns == 0 then return false end
+  for _, name in ipairs(search.columns) do
+    local column = model.find(of.columns, name)
+    if not column or not types.types[column.type].textual then return false end
+  end
+  return of.name ~= ""
+end
+
+--- The triggers of a schema that are these; nil: one of them is not there, or is another one.
+local function find_triggers(schema, wanted)
+  local found = {}
+  for i, trigger in ipairs(wanted) do
+    found[i] = model.find(schema.triggers, trigger.name)
+    if not found[i] or not model.equal(found[i], trigger) then return nil end
+  end
+  return found
+end
+
 --- Takes the search of a table, if that is what stands there, out of the virtual tables and
 --- triggers that were read.
 ---@param schema tuff.Schema
 ---@param of table
 function M.read(schema, of)
   local virtual = model.find(schema.virtual_tables, name_of(of))
-  if not virtual or virtual.module:lower() ~= "fts5" or not of.primary_key or of.name == "" then
-    return
-  end
-  of.search = read_arguments(virtual.arguments or "")
-  for _, name in ipairs(of.search.columns) do
-    if not model.find(of.columns, name) then of.search = nil return end
-  end
+  if not virtual or virtual.module:lower() ~= "fts5" then return end
+  local search = read_arguments(virtual.arguments or "")
+  if not is_declarable(of, search) then return end
+  of.search = search
   local wanted, wanted_triggers = M.objects(of)
-  local same, found = model.equal(virtual, wanted), {}
-  for i, trigger in ipairs(wanted_triggers) do
-    found[i] = model.find(schema.triggers, trigger.name)
-    same = same and found[i] ~= nil and model.equal(found[i], trigger)
+  local triggers = model.equal(virtual, wanted) and find_triggers(schema, wanted_triggers)
+  if triggers then
+    remove(schema.virtual_tables, virtual)
+    for _, trigger in ipairs(triggers) do remove(schema.triggers, trigger) end
+  else
+    of.search = nil
   end
-  if not same then of.search = nil return end
-  remove(schema.virtual_tables, virtual)
-  for _, trigger in ipairs(found) do remove(schema.triggers, trigger) end
 end
 
 return M
