@@ -26,6 +26,15 @@ local function read_table(script)
   return assert(schema:table("t"))
 end
 
+--- Lets the collector go its usual pace: much is computed here, and little of it is the core's.
+local function usual_pace()
+  local pause, multiplier = collectgarbage("setpause", 200), collectgarbage("setstepmul", 100)
+  finally(function()
+    collectgarbage("setpause", pause)
+    collectgarbage("setstepmul", multiplier)
+  end)
+end
+
 local function loaded(script)
   return assert(load(script, "=schema.lua"))()
 end
@@ -329,6 +338,7 @@ describe("the schema that is read", function()
   -- ---- round trips -----------------------------------------------------------------------
 
   it("declared, made and read again stays the same, whatever it is", function()
+    usual_pace()
     local function play(operations)
       local db <close> = tuff.open(":memory:")
       local schema = random_schema.of(operations)
@@ -344,7 +354,7 @@ describe("the schema that is read", function()
       if not found:to_mermaid():find("^erDiagram\n") then return "not drawn" end
     end
     property.check {
-      seeds = soak and 3000 or 100, count = 40, makers = random_schema.makers,
+      seeds = soak and 1000 or 100, count = 40, makers = random_schema.makers,
       run = function(operations)
         local good, reason = pcall(play, operations)
         return not good and tostring(reason) or reason
@@ -393,6 +403,7 @@ describe("the schema that is read", function()
   end
 
   it("raises nothing and ends soon, whatever texts stand in the database", function()
+    usual_pace()
     local random = property.random(1)
     for _ = 1, soak and 100000 or 5000 do
       local text = odd_schemas.mutated(random)
@@ -407,6 +418,7 @@ describe("the schema that is read", function()
   end)
 
   it("ends soon for a text that is long, or deep", function()
+    usual_pace()
     for _, text in ipairs {
       "CREATE TABLE t(a CHECK" .. ("("):rep(200000),
       "CREATE TABLE t(a CHECK(" .. ("("):rep(200000) .. ")",

@@ -386,6 +386,7 @@ describe("a schema", function()
       errors.mentions(errors.expect("schema", s.define, { s.table("t", { s.id() }), tables = {} }),
         "s.define has no option tables")
       errors.expect("misuse", s.define, 5)
+      errors.expect("misuse", s.define, s.table("t", { s.id() }))
       of("cannot be named rank", { s.id(), s.text("rank"), s.search { "rank" } })
     end)
 

@@ -8,8 +8,27 @@ local model = require "tuff.schema.model"
 local table_of = require "tuff.schema.table"
 local validator = require "tuff.schema.validator"
 
+---@alias tuff.schema.Checked { checked: boolean? } the database checks the type of each value
+---@alias tuff.schema.Digits { precision: integer, scale: integer?, checked: boolean? }
+---@alias tuff.schema.Limited { max_length: integer?, checked: boolean? }
+
+---@class tuff.schema
+---@field now any the time at which a row is inserted, as the default of a timestamp or a date
+---@field id fun(name: string?): tuff.schema.Column an integer that is given, and never again
+---@field integer fun(name: string, options: tuff.schema.Checked?): tuff.schema.Column of 64 bits
+---@field real fun(name: string, options: tuff.schema.Checked?): tuff.schema.Column a float
+---@field decimal fun(name: string, options: tuff.schema.Digits): tuff.schema.Column exact
+---@field text fun(name: string, options: tuff.schema.Limited?): tuff.schema.Column
+---@field boolean fun(name: string, options: tuff.schema.Checked?): tuff.schema.Column
+---@field blob fun(name: string, options: tuff.schema.Limited?): tuff.schema.Column bytes
+---@field json fun(name: string, options: tuff.schema.Checked?): tuff.schema.Column
+---@field timestamp fun(name: string, options: tuff.schema.Checked?): tuff.schema.Column in UTC
+---@field date fun(name: string, options: tuff.schema.Checked?): tuff.schema.Column a day
+---@field uuid fun(name: string, options: tuff.schema.Checked?): tuff.schema.Column in lower case
+---@field enum fun(name: string, values: string[]): tuff.schema.Column one of these texts
+---@field column fun(name: string, declared: string?): tuff.schema.Column of a type of the engine
 local M = {
-  now = column.now, ---@type any the time at which a row is inserted: a default
+  now = column.now,
   table = table_of.new,
   expr = constraint.expr, path = constraint.path, desc = constraint.desc,
   collate = constraint.collate,
@@ -169,6 +188,9 @@ end
 ---@return tuff.Schema
 function M.define(given)
   errors.check(given, "table", "the schema given to s.define")
+  if declaration.is_piece(given) then
+    errors.raise("misuse", "s.define takes a list, { s.table(…), … }")
+  end
   local schema, mistakes = model.new(), {}
   for number = 1, declaration.last(given) do
     add_item(schema, given[number], number, mistakes)

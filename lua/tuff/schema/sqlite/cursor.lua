@@ -12,8 +12,8 @@ local dialect = { brackets = true, backticks = true }
 --- Words that are no name of a column or a type unless they are quoted, because the grammar of a
 --- definition goes on with them.
 local reserved = {}
-for word in ([[AS CHECK COLLATE CONSTRAINT DEFAULT FOREIGN NOT NULL PRIMARY REFERENCES UNIQUE]])
-  :gmatch("%S+") do
+for word in ([[AS CHECK COLLATE CONSTRAINT DEFAULT DEFERRABLE FOREIGN NOT NULL PRIMARY
+  REFERENCES UNIQUE]]):gmatch("%S+") do
   reserved[word] = true
 end
 
