@@ -147,13 +147,15 @@ function Cursor:slice(first, last)
   return self.text:sub(self.starts[first], self.starts[last] + #self.texts[last] - 1)
 end
 
---- White space and comments in front of a token, which may be the end.
+--- White space and comments in front of a token, which may be the end; nothing where there is no
+--- room for a comment.
 ---@param at integer
 ---@return string
 function Cursor:gap(at)
-  if at > #self.texts + 1 then return "" end
-  local from = at > 1 and self.starts[at - 1] + #self.texts[at - 1] or 1
-  return self.text:sub(from, (self.starts[at] or #self.text + 1) - 1)
+  local before = self.texts[at - 1]
+  if not before then return "" end
+  local from, behind = self.starts[at - 1] + #before, self.starts[at] or #self.text + 1
+  return behind - from > 2 and self.text:sub(from, behind - 1) or ""
 end
 
 --- Passes what stands in parentheses, and these.
