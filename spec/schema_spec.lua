@@ -84,6 +84,16 @@ describe("a schema", function()
       assert.are.equal("b_day_check", schema.tables[2].checks[1].name)
     end)
 
+    it("may use a part in several indexes", function()
+      local part = s.expr "lower(a)"
+      local schema = s.define { s.table("t", {
+        s.text("a"), s.index { part }, s.index { s.desc(part) }, s.index { s.collate(part, "nocase") },
+      }) }
+      assert.are.same({ { expression = "lower(a)" } }, schema.tables[1].indexes[1].parts)
+      assert.are.same({ { expression = "lower(a)", descending = true } },
+        schema.tables[1].indexes[2].parts)
+    end)
+
     it("takes an expression that is a column for that column", function()
       local schema = s.define { s.table("t", { s.text("a b"), s.index { s.expr '"a b"' } }) }
       assert.are.same({ { column = "a b" } }, schema.tables[1].indexes[1].parts)
@@ -277,6 +287,9 @@ describe("a schema", function()
       refused("what leads to the value", s.json("b"), s.json_index("b"))
       refused("what leads to the value", s.json("b"), s.json_index("b.x[y]"))
       refused("what leads to the value", s.json("b"), s.json_index { "b", 'a"b' })
+      refused("what leads to the value", s.json("b"), s.json_index 'b.a"b')
+      refused("what leads to the value", s.json("b"), s.json_index { "b", -1 })
+      refused("what leads to the value", s.json("b"), s.json_index(5))
       refused('"rollback", "abort"', s.text("b"):unique { on_conflict = "ignored" })
       refused('did you mean "ignore"?', s.text("b"):unique { on_conflict = "ignored" })
       refused("two tables, views or indexes named i", s.text("b"):index { name = "i" },

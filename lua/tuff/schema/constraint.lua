@@ -75,7 +75,7 @@ function M.expr(text)
   return part
 end
 
---- The steps of a path: "nodes[0].type" is { "nodes", 0, "type" }; nil: it is none.
+--- The steps of a path: ".nodes[0].type" is { "nodes", 0, "type" }; nil: it is none.
 local function steps_of(text)
   local steps, at = {}, 1
   while at <= #text do
@@ -87,22 +87,29 @@ local function steps_of(text)
     if not key then return nil end
     steps[#steps + 1], at = key, behind
   end
-  return #steps > 0 and steps or nil
+  return steps
 end
 
---- The column and the steps of a path, given as text or as a list.
+local function is_step(value)
+  return math.type(value) == "integer" and value >= 0
+    or checks.string(value) and not value:find('"', 1, true) -- SQLite has no form for it
+end
+
+--- The column and the steps of a path, given as text or as a list; nil: it is none.
 local function path_of(given)
+  local column, steps
   if type(given) == "string" then
-    local column, rest = given:match("^([^.%[%]]+)(.*)$")
-    return column, column and steps_of(rest)
+    local rest
+    column, rest = given:match("^([^.%[%]]+)(.*)$")
+    steps = column and steps_of(rest)
+  elseif type(given) == "table" then
+    column, steps = given[1], { table.unpack(given, 2) }
   end
-  local steps = type(given) == "table" and { table.unpack(given, 2) } or {}
+  if not checks.string(column) or not steps or #steps == 0 then return nil end
   for _, step in ipairs(steps) do
-    local fits = math.type(step) == "integer" and step >= 0
-      or checks.string(step) and not step:find('"', 1, true) -- SQLite has no form for it
-    if not fits then return nil end
+    if not is_step(step) then return nil end
   end
-  return #steps > 0 and given[1] or nil, steps
+  return column, steps
 end
 
 --- A value in a column of JSON: "workflow.nodes[0].type". A key that holds a dot or a bracket
@@ -112,7 +119,7 @@ end
 function M.path(given)
   local part = declaration.piece(Part, "part", { expression = "null" })
   local column, steps = path_of(given)
-  if checks.string(column) and steps then
+  if column then
     part.model = declaration.place { column = column, path = steps }
   else
     declaration.mistake(part, "s.path needs a column and what leads to the value",
@@ -121,9 +128,9 @@ function M.path(given)
   return part
 end
 
---- A piece for a part: a column by its name, or what s.expr and the like made.
+--- A piece for a part: a column by its name, or a copy of what s.expr and the like made.
 local function part_of(given)
-  if declaration.is_piece(given, "part") then return given end
+  if declaration.is_piece(given, "part") then return declaration.copy(given) end
   local part = declaration.piece(Part, "part", { column = given })
   if not declaration.name(part, given, "a column of a key or an index") then
     part.model.column = ""
