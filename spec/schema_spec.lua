@@ -87,7 +87,8 @@ describe("a schema", function()
     it("may use a part in several indexes", function()
       local part = s.expr "lower(a)"
       local schema = s.define { s.table("t", {
-        s.text("a"), s.index { part }, s.index { s.desc(part) }, s.index { s.collate(part, "nocase") },
+        s.text("a"), s.index { part }, s.index { s.desc(part) },
+        s.index { s.collate(part, "nocase") },
       }) }
       assert.are.same({ { expression = "lower(a)" } }, schema.tables[1].indexes[1].parts)
       assert.are.same({ { expression = "lower(a)", descending = true } },
