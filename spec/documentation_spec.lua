@@ -23,7 +23,10 @@ describe("the documentation", function()
 
   for _, name in ipairs(pages()) do
     it(name .. " runs, prints what it says, and leads to what there is", function()
-      local problems = documentation.problems(name, temporary.read(name), makefile)
+      local text = temporary.read(name)
+      local missing = documentation.missing(text)
+      if missing then return pending("is left out: " .. missing) end
+      local problems = documentation.problems(name, text, makefile)
       assert.are.equal("", table.concat(problems, "\n"))
     end)
   end
@@ -40,9 +43,31 @@ describe("the documentation", function()
     end
   end)
 
+  it("doc/engines.md tells which engine has which feature", function()
+    local told = { sqlite = {}, postgres = {} }
+    for name, sqlite, postgres in temporary.read("doc/engines.md")
+      :gmatch("\n| `([%l_]+)` | (%l*) ?| (%l*) ?|") do
+      if sqlite == "yes" then table.insert(told.sqlite, name) end
+      if postgres == "yes" then table.insert(told.postgres, name) end
+      assert.is_true(sqlite == "yes" or postgres == "yes", name .. " is a feature of no engine")
+    end
+    for engine, names in pairs(told) do
+      local driver = temporary.read(("csrc/%s/driver.c"):format(engine))
+      local features = {}
+      for name in driver:match("features%[%] = (%b{})"):gmatch('"([%l_]+)"') do
+        features[#features + 1] = name
+      end
+      table.sort(names)
+      table.sort(features)
+      assert.are.same(features, names)
+    end
+  end)
+
   it("CONTRIBUTING.md says of every source file where it belongs", function()
     local text = temporary.read("CONTRIBUTING.md")
-    for _, folder in ipairs { "csrc/core", "csrc/sqlite", "csrc/binding", "lua/tuff" } do
+    for _, folder in ipairs {
+      "csrc/core", "csrc/sqlite", "csrc/postgres", "csrc/binding", "lua/tuff",
+    } do
       local row = {}
       for line in text:gmatch("| (`" .. folder:gsub("%p", "%%%0") .. "/[^\n]*)") do
         row[#row + 1] = line:match("^[^|]*")
@@ -110,6 +135,19 @@ describe("a page", function()
     fails(1, "not \"\"", "```", "x", "```")
     fails(1, "not \"python\"", "python:", "x", ".")
     fails(1, "not closed", "lua:", "print(1)  --> 1")
+  end)
+
+  it("finds an empty database where it opens one of a server", function()
+    local opening = "local db <close> = require('tuff').open('postgres://localhost/shop"
+    local missing = documentation.missing("```lua\n" .. opening .. "')\n```\n")
+    if missing then return pending("is left out: " .. missing) end
+    for _ = 1, 2 do
+      passes("lua:", opening .. "?application_name=page')", "db:exec('create table t(x int)')",
+        "print(db:value('select current_database()'))  --> shop",
+        "print(db:value('show application_name'))  --> page", ".")
+    end
+    fails(3, "does not exist", "lua:", opening .. "')", "db:run('delete from t')", ".")
+    assert.is_nil(documentation.missing("Not run: " .. opening))
   end)
 
   it("fails when a link leads nowhere", function()

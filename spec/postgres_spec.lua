@@ -4,7 +4,7 @@ local errors = require "spec.support.errors"
 local postgres = require "spec.support.postgres"
 local temporary = require "spec.support.temporary"
 
-local url, reason = postgres.url(tuff)
+local url, reason = postgres.url()
 
 describe("PostgreSQL", function()
   if not url then
@@ -215,6 +215,13 @@ describe("PostgreSQL", function()
       if good then many[#many + 1] = opened else err = opened end
     until err or #many == 40
     for _, one in ipairs(many) do one:close() end
+    repeat -- the server takes its time to forget them
+      local free = pcall(function()
+        local last <close> = tuff.open(url)
+        assert(last:value("select count(*) from pg_stat_activity "
+          .. "where backend_type = 'client backend'") < 5)
+      end)
+    until free
     assert.are.equal("connection", err.code)
     errors.mentions(err, "connection")
   end)
@@ -239,6 +246,34 @@ describe("PostgreSQL", function()
     assert.is_nil(tostring(err):find("secret", 1, true))
     err = errors.expect("not_found", tuff.open, (url:gsub("/postgres%?", "/nothing?")))
     errors.mentions(err, "nothing")
+  end)
+
+  it("gives rows without columns, which are rows", function()
+    local nothing = "select from generate_series(1, 3)"
+    assert.are.same({ {}, {}, {} }, db:all(nothing))
+    assert.are.same({ tuff.null, tuff.null, tuff.null }, db:column(nothing))
+    assert.is_nil(db:value(nothing))
+    assert.is_true(db:exists(nothing))
+    for _, loop in ipairs { "rows", "tuples" } do
+      local count = 0
+      for _ in db[loop](db, nothing) do
+        count = count + 1
+        db:run("insert into books(title) values (?)", loop .. count) -- reads the rest ahead
+      end
+      assert.are.equal(3, count)
+    end
+  end)
+
+  it("refuses COPY by hand, and goes on", function()
+    local copies = { "copy books from stdin", "copy (select generate_series(1, 9999)) to stdout" }
+    for i = 1, 50 do
+      for _, sql in ipairs(copies) do
+        errors.expect("unsupported", db.run, db, sql)
+        assert.are.equal(i, db:value("select ?", i)) -- not an answer to something else
+        errors.expect("unsupported", db.transaction, db, function() db:run(sql) end)
+        assert.are.equal(i, db:value("select ?", i))
+      end
+    end
   end)
 
   it("says what it cannot do", function()

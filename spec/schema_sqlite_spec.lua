@@ -106,6 +106,21 @@ CREATE TABLE "tags" (
     assert.are.equal("float", math.type(read.real))
   end)
 
+  it("takes dates and UUIDs in their one form only", function()
+    local db = made(s.id(), s.date("day"), s.uuid("uuid"))
+    local uuid = "00000000-0000-1e50-8000-00000000000a"
+    db:insert("t", { day = "2024-02-29", uuid = uuid })
+    for _, wrong in ipairs { "2026-02-29", "2026-2-1", "2026-11-21T10:00:00", "today", 5 } do
+      errors.expect("type", db.insert, db, "t", { day = wrong })
+    end
+    for _, wrong in ipairs { uuid:upper(), uuid .. "0", (uuid:gsub("-", "")), "{" .. uuid .. "}",
+      "", 5 } do
+      errors.expect("type", db.insert, db, "t", { uuid = wrong })
+    end
+    assert.are.equal("2024-02-29", db:value("select day from t where day < ?", "tomorrow"))
+    assert.is_nil(db:value("select id from t where uuid = ?", uuid:upper()))
+  end)
+
   it("gives defaults of every type", function()
     local db = made(s.id(), s.integer("i"):default(math.mininteger), s.real("r"):default(0.1),
       s.text("t"):default("it's \"x\"\n"), s.boolean("b"):default(true),

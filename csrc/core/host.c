@@ -9,6 +9,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/memory.h"
+#include "core/number.h"
 #include "core/text.h"
 
 int64_t tuff_now_us(void) {
@@ -68,6 +69,8 @@ static void prepare_host(void) {
                      .stop = tuff_watch_stop,
                      .valid_text = tuff_text_is_valid,
                      .valid_json = tuff_json_check,
+                     .write_real = tuff_real_write,
+                     .read_real = tuff_real_read,
                      .fail = tuff_fail,
                      .hint = tuff_error_hint,
                      .context = tuff_error_context,

@@ -160,6 +160,35 @@ static bool load_columns(tuff_postgres_statement *statement, tuff_error *err) {
   return true;
 }
 
+bool tuff_postgres_fits(const tuff_postgres_statement *statement,
+                        const PGresult *result) {
+  unsigned columns = (unsigned)PQnfields(result);
+  if (columns != statement->shape.columns) return false;
+  for (unsigned i = 0; i < columns; i++)
+    if (PQftype(result, (int)i) != statement->column[i] ||
+        strcmp(PQfname(result, (int)i), statement->names[i]) != 0)
+      return false;
+  return true;
+}
+
+bool tuff_postgres_adapt(tuff_postgres_statement *statement, const PGresult *result,
+                         tuff_error *err) {
+  PGresult *description = PQcopyResult(result, PG_COPYRES_ATTRS);
+  if (!description) return tuff_postgres_fail_memory(err);
+  PQclear(statement->description);
+  statement->description = description;
+  statement->epoch = 0; /* it is described anew before the next run */
+  bool asked = statement->binary;
+  if (!load_columns(statement, err)) return false;
+  bool readable = statement->binary || !asked;
+  statement->binary = asked;
+  if (readable) return true;
+  tuff_postgres_host->fail(err, TUFF_SERIALIZATION,
+                           "a table was changed since the statement was prepared");
+  if (err) err->retryable = statement->shape.readonly || statement->database->inside;
+  return false;
+}
+
 /* Gives it the name that it has with the types in ->parameter. What stands there
  * already, because of a twin, is the same, unless tables have changed since. */
 static how take_name(tuff_postgres_statement *statement) {
@@ -204,59 +233,7 @@ static bool prepare_with(tuff_postgres_statement *statement, const Oid *types,
   return true;
 }
 
-/* ---- types that are left to the values ---- */
-
-static bool is_open(Oid inferred) {
-  return inferred == 0 || inferred == PG_TEXT || inferred == PG_TEXT_ARRAY;
-}
-
-static Oid type_of(const tuff_value *value) {
-  switch (value->kind) {
-    case TUFF_BOOLEAN: return PG_BOOL;
-    case TUFF_INTEGER: return PG_INT8;
-    case TUFF_REAL: return PG_FLOAT8;
-    case TUFF_BLOB: return PG_BYTEA;
-    case TUFF_JSON: return PG_JSONB;
-    default: return PG_TEXT;
-  }
-}
-
-static Oid array_of(Oid type) {
-  switch (type) {
-    case PG_BOOL: return PG_BOOL_ARRAY;
-    case PG_INT8: return PG_INT8_ARRAY;
-    case PG_FLOAT8: return PG_FLOAT8_ARRAY;
-    case PG_BYTEA: return PG_BYTEA_ARRAY;
-    case PG_JSONB: return PG_JSONB_ARRAY;
-    default: return PG_TEXT_ARRAY;
-  }
-}
-
-/* Numbers of both kinds are floats, other mixtures text. */
-static Oid type_of_list(const tuff_value *list) {
-  Oid common = list->size > 0 ? type_of(&list->items[0]) : PG_TEXT;
-  for (size_t i = 1; i < list->size; i++) {
-    Oid type = type_of(&list->items[i]);
-    bool numbers = (type == PG_INT8 && common == PG_FLOAT8) ||
-                   (type == PG_FLOAT8 && common == PG_INT8);
-    if (type != common) common = numbers ? PG_FLOAT8 : PG_TEXT;
-    if (common == PG_TEXT) break;
-  }
-  return array_of(common);
-}
-
-static Oid wanted_type(Oid inferred, const tuff_value *value) {
-  if (!is_open(inferred)) return inferred;
-  return value->kind == TUFF_ARRAY ? type_of_list(value) : type_of(value);
-}
-
-static bool types_fit(const tuff_postgres_statement *statement) {
-  for (unsigned i = 0; i < statement->sql.parameters; i++)
-    if (statement->parameter[i] !=
-        wanted_type(statement->inferred[i], &statement->values[i]))
-      return false;
-  return true;
-}
+/* ---- with the types of the server, or those of the values ---- */
 
 /* The server could not tell the type of a parameter, or which operator is meant. */
 static bool cannot_tell(const tuff_error *err) {
@@ -280,7 +257,7 @@ static bool prepare_inferred(tuff_postgres_statement *statement, tuff_error *err
   }
   for (unsigned i = 0; i < parameters; i++) {
     statement->inferred[i] = PQparamtype(statement->description, (int)i);
-    if (!statement->firm && is_open(statement->inferred[i])) statement->open = true;
+    if (!statement->firm && tuff_postgres_is_open(statement, i)) statement->open = true;
   }
   memcpy(statement->parameter, statement->inferred, parameters * sizeof(Oid));
   return true;
@@ -289,8 +266,7 @@ static bool prepare_inferred(tuff_postgres_statement *statement, tuff_error *err
 static bool prepare_by_values(tuff_postgres_statement *statement, tuff_error *err) {
   bool failed, guessed = statement->inferred[0] == 0 && !statement->description;
   for (unsigned i = 0; i < statement->sql.parameters; i++)
-    statement->parameter[i] =
-        wanted_type(statement->inferred[i], &statement->values[i]);
+    statement->parameter[i] = tuff_postgres_wanted_type(statement, i);
   if (prepare_with(statement, statement->parameter, &failed, err)) return true;
   if (!failed || guessed) return false;
   err->code = TUFF_OK;
@@ -303,8 +279,11 @@ bool tuff_postgres_prepare_run(tuff_postgres_statement *statement, tuff_error *e
   const tuff_postgres_database *database = statement->database;
   bool stands =
       statement->epoch == database->epoch && statement->schema == database->schema;
+  if (TUFF_UNLIKELY(!statement->open && !tuff_postgres_all_fit(statement)))
+    statement->open = true;
   if (TUFF_LIKELY(!statement->open)) return stands || prepare_inferred(statement, err);
-  return (stands && types_fit(statement)) || prepare_by_values(statement, err);
+  return (stands && tuff_postgres_types_fit(statement)) ||
+         prepare_by_values(statement, err);
 }
 
 /* ---- life of a statement ---- */
@@ -349,10 +328,11 @@ void *tuff_postgres_prepare(void *context, const tuff_sql *sql, unsigned flags,
   *statement = (tuff_postgres_statement){
       .database = context, .sql = *sql, .once = flags & TUFF_PREPARE_ONCE};
   link_statement(statement);
-  statement->shape.readonly = tuff_postgres_reads_only(sql->text);
+  statement->shape.readonly = tuff_postgres_reads_only(sql);
   statement->shape.parameters = sql->parameters;
+  /* Parsing waits for locks of the tables, too. */
   if (allocate(statement, err) && tuff_postgres_ready(context, err) &&
-      prepare_inferred(statement, err))
+      tuff_postgres_limit_locks(context, err) && prepare_inferred(statement, err))
     return statement;
   tuff_postgres_finish(statement);
   return NULL;

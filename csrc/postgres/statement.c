@@ -1,4 +1,5 @@
 /* statement.c: running prepared statements, and their rows one by one. */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,8 @@ const tuff_shape *tuff_postgres_shape(void *context) {
 }
 
 /* ---- what a text tells ---- */
+
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"
 
 static bool is_word(const char *at, size_t size, const char *word) {
   size_t same = 0;
@@ -23,25 +26,14 @@ static bool is_one_of(const char *at, size_t size, const char *const *words) {
   return false;
 }
 
-/* A `with` may hold what writes at any place; a word in quotes or in a comment does no
- * harm: then the statement only counts as one that writes. */
-bool tuff_postgres_reads_only(const char *text) {
-  static const char letters[] =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+/* A `with` may hold what writes at any place. */
+bool tuff_postgres_reads_only(const tuff_sql *sql) {
   static const char *const reading[] = {"select", "values",  "table",
                                         "show",   "explain", NULL};
-  static const char *const writing[] = {"insert", "update", "delete", "merge", NULL};
-  text += strspn(text, " \t\r\n(");
-  size_t size = strspn(text, letters);
-  if (is_one_of(text, size, reading)) return true;
-  if (!is_word(text, size, "with")) return false;
-  while (*text) {
-    text += strcspn(text, letters);
-    size = strspn(text, letters);
-    if (is_one_of(text, size, writing)) return false;
-    text += size;
-  }
-  return true;
+  const char *text = sql->text + strspn(sql->text, " \t\r\n(");
+  size_t size = strspn(text, LETTERS);
+  return is_one_of(text, size, reading) ||
+         (is_word(text, size, "with") && !sql->modifies);
 }
 
 /* What a statement, now done, has changed beside rows. */
@@ -95,7 +87,6 @@ static int send_name(tuff_postgres_statement *statement) {
 static bool send(tuff_postgres_statement *statement, tuff_error *err) {
   tuff_postgres_database *database = statement->database;
   if (!statement->ready && !make_ready(statement, err)) return false;
-  database->wrote = database->wrote || !statement->shape.readonly;
   /* One result is cheaper than one for the row and one for its end; but who knows how
    * many rows there are? */
   bool whole = statement->one && statement->few;
@@ -112,10 +103,19 @@ static tuff_result end(tuff_postgres_statement *statement, tuff_result result) {
   return result;
 }
 
-/* A session that is lost outside of a transaction may have done what it was sent. */
+/* A COMMIT that the script has written itself. */
+static bool commits(const char *text) {
+  static const char *const words[] = {"commit", "end", "prepare", NULL};
+  text += strspn(text, " \t\r\n");
+  return is_one_of(text, strspn(text, LETTERS), words);
+}
+
+/* A session that is lost outside of a transaction may have done what it was sent, and
+ * so may one that was told to commit. */
 static tuff_result fail_run(tuff_postgres_statement *statement, tuff_error *err) {
   const tuff_postgres_database *database = statement->database;
-  if (err && database->lost && !database->inside && !statement->shape.readonly &&
+  bool kept = !database->inside || commits(statement->sql.text);
+  if (err && database->lost && kept && !statement->shape.readonly &&
       statement->running) {
     err->unknown = true;
     err->retryable = false;
@@ -130,7 +130,7 @@ static bool note_stale(tuff_postgres_statement *statement, const PGresult *resul
   bool changed = state && strcmp(state, "0A000") == 0;
   bool gone = state && strcmp(state, "26000") == 0;
   if (!statement->name[0]) return false;
-  if (changed) statement->schema = UINT64_MAX;
+  if (changed) statement->database->schema++; /* who knows what else */
   if (gone) statement->epoch = 0;
   return changed || gone;
 }
@@ -145,6 +145,7 @@ static tuff_result failed(tuff_postgres_statement *statement, const PGresult *re
     if (note_stale(statement, result) && !statement->again) err->retryable = true;
   }
   if (!database->lost) tuff_postgres_drain(database, NULL);
+  tuff_postgres_tell_key(database, result, err);
   return fail_run(statement, err);
 }
 
@@ -155,18 +156,36 @@ static tuff_result finish_run(tuff_postgres_statement *statement,
   bool rows = !statement->shape.readonly && strncmp(tag, "SELECT", 6) != 0;
   statement->changed = rows ? strtoll(changed, NULL, 10) : 0;
   note_tag(statement->database, tag);
-  bool drained = tuff_postgres_drain(statement->database, err);
-  return end(statement, drained ? TUFF_DONE : TUFF_FAILED);
+  if (!tuff_postgres_drain(statement->database, err)) return fail_run(statement, err);
+  return end(statement, TUFF_DONE);
+}
+
+/* Tells the server that no rows will come. What was sent ends twice then, once behind
+ * the statement and once behind its rows, and the server passes over the first end
+ * while it waits for rows. Had it failed by itself before, an answer too many would
+ * come, which the next statement would take for its own: such a session is given up. */
+static void refuse_rows(tuff_postgres_database *database) {
+  static const char reason[] = "tuff sends no rows";
+  tuff_error answer;
+  answer.code = TUFF_OK;
+  bool sent = PQputCopyEnd(database->handle, reason) == 1;
+  bool drained = sent && tuff_postgres_flush(database, &answer) &&
+                 tuff_postgres_drain(database, &answer);
+  if (drained || answer.code == TUFF_OK || !strstr(answer.message, reason))
+    database->lost = true;
 }
 
 /* COPY wants to talk about its rows. */
-static tuff_result refuse_copy(tuff_postgres_statement *statement, tuff_error *err) {
+static tuff_result refuse_copy(tuff_postgres_statement *statement, bool in,
+                               tuff_error *err) {
   tuff_postgres_database *database = statement->database;
   const tuff_host *host = tuff_postgres_host;
   host->fail(err, TUFF_UNSUPPORTED, "COPY from or to the client is not for statements");
   host->hint(err, "db:insert_many writes by COPY, db:rows reads row by row");
-  PQputCopyEnd(database->handle, "refused");
-  tuff_postgres_give_up(database);
+  if (in)
+    refuse_rows(database);
+  else
+    tuff_postgres_give_up(database);
   return fail_run(statement, err);
 }
 
@@ -201,9 +220,9 @@ static tuff_result take_result(tuff_postgres_statement *statement, PGresult *res
       if (PQntuples(result) == 0 || outcome == TUFF_FAILED) break;
       statement->row = result; /* a whole result */
       return TUFF_ROW;
-    case PGRES_COPY_IN:
+    case PGRES_COPY_IN: outcome = refuse_copy(statement, true, err); break;
     case PGRES_COPY_OUT:
-    case PGRES_COPY_BOTH: outcome = refuse_copy(statement, err); break;
+    case PGRES_COPY_BOTH: outcome = refuse_copy(statement, false, err); break;
     default: outcome = failed(statement, result, err); break;
   }
   PQclear(result);
@@ -230,7 +249,22 @@ tuff_result tuff_postgres_step(void *context, tuff_value *row, tuff_error *err) 
   } while (PQresultStatus(result) == PGRES_FATAL_ERROR && try_again(statement, result));
   tuff_result outcome = take_result(statement, result, err);
   if (outcome != TUFF_ROW) return outcome;
+  bool first = statement->rows == 0 && !statement->name[0];
+  if (TUFF_UNLIKELY(first) && !tuff_postgres_fits(statement, statement->row) &&
+      !tuff_postgres_adapt(statement, statement->row, err))
+    return TUFF_FAILED;
   return give_row(statement, statement->shape.generation == generation, row, err);
+}
+
+bool tuff_postgres_waits(void *context) {
+  enum { MOMENT_MS = 1 };
+  const tuff_postgres_statement *statement = context;
+  PGconn *handle = statement->database->handle;
+  bool here = statement->row && statement->at + 1 < PQntuples(statement->row);
+  if (here || !statement->running || !PQisBusy(handle)) return false;
+  struct pollfd poller = {.fd = PQsocket(handle), .events = POLLIN};
+  return poll(&poller, 1, MOMENT_MS) <= 0 ||
+         (PQconsumeInput(handle) && PQisBusy(handle));
 }
 
 void tuff_postgres_expect_one(void *context) {

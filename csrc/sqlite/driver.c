@@ -24,7 +24,10 @@ static void interrupt(void *context) {
 const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
   static const char *const schemes[] = {NULL};
   static const char *const features[] = {
-      "attach", "blobs", "functions", "reader", "returning", "savepoint", "wal", NULL};
+      "any_key",        "attach",         "blobs",     "continue_after_error",
+      "exact_decimals", "flexible_types", "functions", "greater_keys",
+      "json_text",      "reader",         "returning", "row_ids",
+      "savepoint",      "single_writer",  "wal",       NULL};
   static const tuff_driver driver = {
       .abi = TUFF_ABI,
       .size = sizeof driver,

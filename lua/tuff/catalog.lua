@@ -17,7 +17,7 @@ function M.tables(db)
   return dialect_of(db, "tables").tables(db)
 end
 
---- Whether there is such a table. SQLite takes no notice of capitals.
+--- Whether there is such a table, as SQL would find it: SQLite takes no notice of capitals.
 ---@param db tuff.Database
 ---@param name string
 ---@return boolean

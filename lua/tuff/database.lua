@@ -7,6 +7,7 @@ local functions = require "tuff.functions"
 local hooks = require "tuff.hooks"
 local identifier = require "tuff.identifier"
 local insert = require "tuff.insert"
+local messages = require "tuff.messages"
 local options_of = require "tuff.options"
 local transaction = require "tuff.transaction"
 
@@ -21,10 +22,18 @@ local M = {}
 --- Modules that bring the driver of a URL's scheme: each is a library and a rock of its own.
 local drivers = { postgres = "postgres", postgresql = "postgres" }
 
+--- Refuses what was meant to name a server, and would name a file that shows a password.
+local function check_file(path)
+  local keywords = path:find("^%s*%l+%s*=") and path:find("%f[%w]password%s*=")
+  if not keywords and not path:find("^postgres%l*:") then return end
+  errors.raise("misuse", "the path given to tuff.open is neither a file nor a URL",
+    { hint = "a server is named by postgres://user:password@host:port/database" })
+end
+
 --- The library of the driver for this path; nil: it is a file of SQLite.
 local function driver_of(path)
   local scheme = path:match("^(%a[%w+.-]+)://")
-  if not scheme then return nil end
+  if not scheme then return check_file(path) end
   local name = drivers[scheme]
   local library = name and package.searchpath("tuff." .. name, package.cpath)
   if library then return library end
@@ -39,9 +48,12 @@ function M.open(options)
   local given = options_of.for_core(options)
   given.driver = driver_of(options.path)
   local db = core.open(given)
+  -- A second connection finds a file where this one did, and needs a URL with its secrets.
+  if not given.driver then options.path, options.follow = db.path, nil end
   local state = core.state(db)
   state.options, state.retry, state.path = options, options.retry, db.path
   state.dialect = require("tuff.dialect." .. db.engine)
+  hooks.on_notice(db, nil)
   return db
 end
 
@@ -51,15 +63,13 @@ end
 function Database:reader()
   errors.check_self(self, "tuff.connection", "reader")
   self:in_transaction() -- raises `closed`
-  local path = self.path
-  if path == ":memory:" then
+  if self.path == ":memory:" then
     errors.raise("unsupported", "a database in memory has one connection only")
   end
   local options = { readonly = true, create = false }
   for name, value in pairs(core.state(self).options) do
     if options[name] == nil then options[name] = value end
   end
-  options.path, options.follow = path, nil
   return M.open(options)
 end
 
@@ -127,8 +137,12 @@ Database.define_collation = functions.define_collation
 Database.load_extension = functions.load_extension
 Database.trace = hooks.trace
 Database.progress = hooks.progress
+Database.on_notice = hooks.on_notice
 Database.on_warning = hooks.on_warning
 Database.warn = hooks.warn
+Database.listen = messages.listen
+Database.notify = messages.notify
+Database.poll = messages.poll
 Database.close = transaction.close
 Database.transaction = transaction.transaction
 Database.read = transaction.read

@@ -80,10 +80,11 @@ function Database:prepare(sql) end
 ---@return boolean
 function Database:in_transaction() end
 
---- Whether this engine can do it: "attach", "blobs" (streams), "functions", "reader", "returning",
---- "savepoint", "wal".
+--- Whether this connection can do it: "attach", "blobs" (streams), "functions", "listen", "notify",
+--- "reader", "returning", "savepoint", "wal"; or in which way its engine does what the other one
+--- does in another way, such as "continue_after_error". doc/engines.md has all of them.
 ---@param feature string
----@return boolean
+---@return boolean false also for a name that there is not
 function Database:supports(feature) end
 
 ---@class tuff.Stats
@@ -92,7 +93,7 @@ function Database:supports(feature) end
 ---@field changes integer rows changed
 ---@field transactions integer begun, without nested ones
 ---@field cache_hits integer statements that were prepared already
----@field waits integer how often a lock was waited for
+---@field waits integer how often a lock was waited for; 0 on PostgreSQL
 ---@field time number seconds spent in statements, estimated from one of sixteen
 
 --- What this connection has done.
@@ -202,6 +203,12 @@ function core.close(db) end
 ---@return table
 function core.state(db) end
 
+--- A number that changes when this session changes tables; nil where the driver counts no such
+--- thing.
+---@param db tuff.Database
+---@return integer?
+function core.schema(db) end
+
 --- Limits for the next call on this connection alone, in milliseconds.
 ---@param db tuff.Database
 ---@param timeout number?
@@ -280,6 +287,31 @@ function core.define_collation(db, name, fn) end
 ---@param entry string? the function that the library begins with
 function core.load_extension(db, path, entry) end
 
+--- Sets the function that is told of notices of the server; it must not raise.
+---@param db tuff.Database
+---@param fn fun(notice: tuff.Notice)
+---@param all boolean false: of warnings alone
+function core.notice(db, fn, all) end
+
+--- Begins to listen to a channel, or ends it.
+---@param db tuff.Database
+---@param channel string
+---@param on boolean
+function core.listen(db, channel, on) end
+
+--- Waits until there is a notification.
+---@param db tuff.Database
+---@param ms number at most so many milliseconds
+---@return integer count how many there are
+function core.wait(db, ms) end
+
+--- Takes the oldest notification, if there is one.
+---@param db tuff.Database
+---@return string? channel
+---@return string? payload
+---@return integer? pid
+function core.notification(db) end
+
 ---@param db tuff.Database
 ---@param schema string? nil: the main one
 ---@param table string
@@ -295,10 +327,12 @@ function core.blob_stream(db, schema, table, column, row) end
 ---@param rows table[]|fun(): table?
 ---@param first integer the number of the first row
 ---@param results table[]? takes what RETURNING gives
+---@param copy string? what begins a bulk load of such rows
+---@param batch string? the same INSERT of arrays, one for each column
 ---@return integer changes
 ---@return integer reached the number of the row it stopped at
 ---@return table? row that row; nil: there are no more
-function core.insert_rows(db, sql, columns, rows, first, results) end
+function core.insert_rows(db, sql, columns, rows, first, results, copy, batch) end
 
 --- Cuts SQL into tokens, without white space and comments. It never fails: an unclosed quote
 --- reaches to the end.
