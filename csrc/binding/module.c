@@ -85,6 +85,7 @@ int luaopen_tuff_core(lua_State *L) {
                                        {"blob", binding_blob_new},
                                        {"insert_rows", binding_insert_rows},
                                        {"blob_stream", binding_stream_new},
+                                       {"tokens", binding_tokens},
                                        {NULL, NULL}};
   try_for(L);
   new_type(L, BINDING_CONNECTION_TYPE);

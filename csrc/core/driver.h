@@ -116,6 +116,8 @@ typedef enum tuff_declared {
   TUFF_AS_BOOLEAN,
   TUFF_AS_BLOB,
   TUFF_AS_TIMESTAMP,
+  TUFF_AS_DATE,
+  TUFF_AS_UUID,
   TUFF_AS_JSON,
   TUFF_AS_REAL,
   TUFF_AS_TEXT,

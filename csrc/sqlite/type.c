@@ -41,13 +41,18 @@ tuff_type tuff_sqlite_type_of(const char *declaration) {
   if (take_word(&at, "blob")) return (tuff_type){TUFF_AS_BLOB, false, 0, 0};
   if (take_word(&at, "timestamp") && take_word(&at, "text"))
     return (tuff_type){TUFF_AS_TIMESTAMP, true, 0, 0};
+  if (take_word(&at, "date") && take_word(&at, "text"))
+    return (tuff_type){TUFF_AS_DATE, true, 0, 0};
+  if (take_word(&at, "uuid"))
+    return take_word(&at, "text") ? (tuff_type){TUFF_AS_UUID, true, 0, 0}
+                                  : (tuff_type){TUFF_AS_TEXT, false, 0, 0};
   if (take_word(&at, "json") && take_word(&at, "text"))
     return (tuff_type){TUFF_AS_JSON, true, 0, 0};
   if (take_word(&at, "real") || take_word(&at, "float") || take_word(&at, "double"))
     return (tuff_type){TUFF_AS_REAL, false, 0, 0};
   if (take_word(&at, "decimal") && take_word(&at, "integer")) return decimal_type(at);
   if (take_word(&at, "text") || take_word(&at, "varchar") || take_word(&at, "char") ||
-      take_word(&at, "clob") || take_word(&at, "nvarchar") || take_word(&at, "uuid"))
+      take_word(&at, "clob") || take_word(&at, "nvarchar"))
     return (tuff_type){TUFF_AS_TEXT, false, 0, 0};
   return stored;
 }
@@ -80,15 +85,29 @@ static bool is_date(int year, int month, int day) {
   return day <= days[month - 1] + (leap && month == 2);
 }
 
-/* YYYY-MM-DDTHH:MM:SS.ffffffZ */
-static bool is_timestamp(const tuff_value *value) {
-  static const char form[] = "dddd-dd-ddTdd:dd:dd.ddddddZ";
-  if (value->kind != TUFF_TEXT || value->size != sizeof form - 1) return false;
-  const char *text = value->bytes;
+static bool fits_place(char form, char c) {
+  switch (form) {
+    case 'd': return isdigit((unsigned char)c) != 0;
+    case 'x': return isdigit((unsigned char)c) || (c >= 'a' && c <= 'f');
+    default: return c == form;
+  }
+}
+
+/* Whether it is a text of this form: d stands for a digit, x for one of base 16. */
+static bool has_form(const tuff_value *value, const char *form) {
+  if (value->kind != TUFF_TEXT || value->size != strlen(form)) return false;
   for (size_t i = 0; i < value->size; i++)
-    if (form[i] == 'd' ? !isdigit((unsigned char)text[i]) : form[i] != text[i])
-      return false;
-  return is_date(number(text, 4), number(text + 5, 2), number(text + 8, 2)) &&
+    if (!fits_place(form[i], value->bytes[i])) return false;
+  return true;
+}
+
+static bool begins_with_date(const char *text) {
+  return is_date(number(text, 4), number(text + 5, 2), number(text + 8, 2));
+}
+
+static bool is_timestamp(const tuff_value *value) {
+  const char *text = value->bytes;
+  return has_form(value, "dddd-dd-ddTdd:dd:dd.ddddddZ") && begins_with_date(text) &&
          number(text + 11, 2) <= 23 && number(text + 14, 2) <= 59 &&
          number(text + 17, 2) <= 60;
 }
@@ -208,6 +227,15 @@ bool tuff_sqlite_store(const tuff_type *type, tuff_value *value, char *text,
       return refuse(err, TUFF_TYPE,
                     "this column holds timestamps in UTC of 27 characters",
                     "write it like \"2026-11-21T10:00:00.000000Z\"");
+    case TUFF_AS_DATE:
+      if (has_form(value, "dddd-dd-dd") && begins_with_date(value->bytes)) return true;
+      return refuse(err, TUFF_TYPE, "this column holds dates",
+                    "write it like \"2026-11-21\"");
+    case TUFF_AS_UUID:
+      if (has_form(value, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx")) return true;
+      return refuse(err, TUFF_TYPE, "this column holds UUIDs of 36 characters",
+                    "write it in lower case, like "
+                    "\"0b54d5b6-6d4a-4b8e-9f5e-2f8a7c1d3e4f\"");
     case TUFF_AS_JSON: return store_json(value, text, err);
     case TUFF_AS_TEXT:
       /* SQLite itself would print fifteen digits. */

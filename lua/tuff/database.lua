@@ -1,6 +1,7 @@
 --- The methods of a connection that are choices rather than mechanism. The C core brings
 --- the rest: see meta/core.lua.
 local core = require "tuff.core"
+local catalog = require "tuff.catalog"
 local errors = require "tuff.error"
 local functions = require "tuff.functions"
 local hooks = require "tuff.hooks"
@@ -125,6 +126,9 @@ end
 
 -- ---- methods of other modules -------------------------------------------------------------
 
+Database.schema = catalog.schema
+Database.tables = catalog.tables
+Database.has_table = catalog.has_table
 Database.insert = insert.one
 Database.insert_many = insert.many
 Database.define = functions.define

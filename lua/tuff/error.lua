@@ -66,7 +66,8 @@ local own_code = debug.getinfo(1, "S").source:match("^(.*)error%.lua$") or "@tuf
 core.own_code(own_code)
 
 --- The innermost line that is no code of tuff.
-local function source()
+---@return string? source "script.lua:12"
+function M.source()
   for level = 2, math.huge do
     local info = debug.getinfo(level, "Sl")
     if not info then return nil end
@@ -83,7 +84,7 @@ end
 ---@return tuff.Error
 function M.new(code, message, fields)
   local err = fields or {}
-  err.code, err.message, err.source = code, message, source()
+  err.code, err.message, err.source = code, message, M.source()
   err.retryable = err.retryable or false
   return setmetatable(err, Error)
 end

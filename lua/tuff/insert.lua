@@ -41,7 +41,7 @@ local function describe(db, name)
   end
   if #known.names == 0 then
     errors.raise("not_found", ("no such table: %s"):format(errors.shown(name)),
-      { table = name, hint = errors.did_you_mean(name, dialect.tables(db)) })
+      { table = name, hint = errors.did_you_mean(name, dialect.relations(db)) })
   end
   if #known.key == 0 then known.key[1] = dialect.row_id end
   state.tables[name] = known

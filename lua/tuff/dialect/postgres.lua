@@ -81,14 +81,27 @@ M.row_id = nil
 --- Sends a text to a channel.
 M.notify = "select pg_notify(?, ?)"
 
---- Names of the tables a script may mean.
+--- Names of the tables and views a script may mean.
 ---@param db tuff.Database
 ---@return string[]
-function M.tables(db)
+function M.relations(db)
   return db:column([[
     select relname::text from pg_class
     where relkind in ('r', 'p', 'v', 'f') and pg_table_is_visible(oid)
       and relnamespace <> 'pg_catalog'::regnamespace and relname not like 'tuff\_%']])
+end
+
+--- Names of the tables of the schema in which tables are made.
+---@param db tuff.Database
+---@param name string? only the table that this name means, see M.table_name
+---@return string[]
+function M.tables(db, name)
+  return db:column([[
+    select relname::text from pg_class
+    where relkind in ('r', 'p', 'f') and relnamespace = current_schema()::regnamespace
+      and relname not like 'tuff\_%' and (cast(:name as text) is null or relname = :name
+        or relname = lower(:name collate "C"))
+    order by relname collate "C"]], { name = name or core.null })
 end
 
 return M

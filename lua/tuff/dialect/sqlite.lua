@@ -40,12 +40,34 @@ M.row_id = "rowid"
 --- Nobody is there to pass a text on.
 M.notify = nil
 
---- Names of the tables a script may mean.
+--- Names of the tables and views a script may mean.
 ---@param db tuff.Database
 ---@return string[]
-function M.tables(db)
+function M.relations(db)
   return ask(db, "column", "select name from pragma_table_list where schema <> 'temp' "
     .. "and name not like 'sqlite\\_%' escape '\\' and name not like 'tuff\\_%' escape '\\'")
+end
+
+--- Names of the tables of the main database, without those that virtual tables keep their rows in,
+--- and those of the full-text search of others.
+---@param db tuff.Database
+---@param name string? only the table of this name
+---@return string[]
+function M.tables(db, name)
+  return ask(db, "column", [[
+    select l.name from pragma_table_list l
+    where l.schema = 'main' and l.type in ('table', 'virtual')
+      and l.name not like 'sqlite\_%' escape '\' and l.name not like 'tuff\_%' escape '\'
+      and (l.type <> 'virtual' or not exists (
+        select 1 from main.sqlite_schema m where m.type = 'table' and l.name = m.name || '_search'))
+      and (:name is null or l.name = :name collate nocase)
+    order by l.name]], { name = name or core.null })
+end
+
+--- What makes and reads schemas here.
+---@return table
+function M.schema()
+  return require "tuff.schema.sqlite"
 end
 
 return M

@@ -334,6 +334,16 @@ function core.blob_stream(db, schema, table, column, row) end
 ---@return table? row that row; nil: there are no more
 function core.insert_rows(db, sql, columns, rows, first, results, copy, batch) end
 
+--- Cuts SQL into tokens, without white space and comments. It never fails: an unclosed quote
+--- reaches to the end.
+---@param sql string
+---@param dialect table<string, boolean> what is a quote: `brackets` for [name], `backticks` for
+---  `name`, `dollar_quotes` for $$text$$; `nested_comments`
+---@return string kinds a letter for each token: w word, q quoted name, s string, n number, p other
+---@return string[] texts
+---@return integer[] starts bytes of the text, from 1
+function core.tokens(sql, dialect) end
+
 --- Milliseconds of a clock that only goes forward.
 ---@return number
 function core.now() end

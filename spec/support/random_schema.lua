@@ -1,0 +1,332 @@
+--- Random schemas: operations that property.generate makes, and what they declare together. Every
+--- operation finds its way whatever was declared before it, so that any of them can be left out.
+
+local s = require "tuff.schema"
+
+local random_schema = {}
+
+local words = {
+  "name", "order", "a b", 'qu"ote', "it's", "ünïcode", "Path", "key", "date", "select", "x-y",
+  "column_with_a_name_that_is_so_long_that_what_is_made_of_it_has_no_room", "tab\tstop", "[b]",
+  "`t`",
+}
+
+local function pick(random, list) return list[random(#list)] end
+
+-- ---- what operations are made of ---------------------------------------------------------
+
+--- Texts, so that a failing sequence can be read and pasted.
+local types = {
+  "integer", "real", "text", "limited", "boolean", "blob", "json", "timestamp", "date", "uuid",
+  "enum", "decimal", "other", "untyped", "short blob",
+}
+
+local extras = {
+  "plain", "not_null", "default", "unique", "index", "check", "collate", "comment", "generated",
+  "stored", "checked", "now", "expression", "conflict", "refers", "partial", "two checks",
+}
+
+local options = { "none", "without_rowid", "strict", "comment", "checks" }
+
+local parts = { "column", "desc", "collate", "expression", "path" }
+
+random_schema.makers = {
+  { 3, function(random)
+    return { "table", pick(random, words), pick(random, options), random(4) }
+  end },
+  { 12, function(random)
+    return { "column", random(5), pick(random, words), pick(random, types), pick(random, extras),
+      pick(random, extras), random(1000) }
+  end },
+  { 3, function(random)
+    return { "index", random(5), pick(random, parts), random(9), pick(random, parts), random(9),
+      random(4) }
+  end },
+  { 2, function(random) return { "unique", random(5), random(9), random(9), random(4) } end },
+  { 1, function(random) return { "check", random(5), random(9), random(3) } end },
+  { 1, function(random) return { "foreign_key", random(5), random(5), random(6), random(3) } end },
+  { 1, function(random) return { "search", random(5), random(9), random(4) } end },
+  { 1, function(random) return { "view", pick(random, words), random(5), random(3) } end },
+  { 1, function(random) return { "trigger", pick(random, words), random(5), random(9) } end },
+  { 1, function(random) return { "virtual", pick(random, words) } end },
+}
+
+-- ---- columns -----------------------------------------------------------------------------
+
+local function quoted(name) return '"' .. name:gsub('"', '""') .. '"' end
+
+local constructors = {
+  limited = function(name, seed) return s.text(name, { max_length = seed }) end,
+  ["short blob"] = function(name, seed) return s.blob(name, { max_length = seed }) end,
+  enum = function(name, seed)
+    local values = { "open", "it's done", 'say "x"', "", "ü" }
+    return s.enum(name, { table.unpack(values, 1, seed % #values + 1) })
+  end,
+  decimal = function(name, seed)
+    local precision = seed % 18 + 1
+    return s.decimal(name, { precision = precision, scale = seed % (precision + 1) })
+  end,
+  other = function(name, seed)
+    local declared = { "VARCHAR(30)", "INT", "NUMERIC(10, 2)", "double precision", "DATETIME" }
+    return s.column(name, declared[seed % #declared + 1])
+  end,
+  untyped = function(name) return s.column(name) end,
+}
+
+local defaults = {
+  integer = { 0, -1, math.maxinteger, math.mininteger }, real = { 0.5, -1e300, 1, 0.1 },
+  text = { "", "it's", 'a "b"', "two\nlines", "null", "ü" }, limited = { "a", "" },
+  boolean = { true, false }, blob = { "", "\0\xff", "text" },
+  json = { {}, { a = { 1, 2 }, b = "c" }, 5 },
+  timestamp = { "2026-11-21T10:00:00.000000Z" }, date = { "2024-02-29" },
+  uuid = { "0b54d5b6-6d4a-4b8e-9f5e-2f8a7c1d3e4f" }, enum = { "open" }, decimal = { 0, "0", "-0" },
+  other = { 5, -2.5, "abc", true, "5" }, untyped = { "x", 1.0, false },
+}
+
+local apply = {}
+
+function apply.not_null(column) column:not_null() end
+function apply.conflict(column) column:not_null { on_conflict = "ignore" } end
+function apply.unique(column) column:unique() end
+function apply.index(column) column:index() end
+function apply.partial(column, context)
+  column:index {
+    unique = true, where = quoted(context.name) .. " is not null", name = context.fresh(),
+  }
+end
+function apply.check(column, context) column:check(quoted(context.name) .. " <> ')' -- no\n") end
+apply["two checks"] = function(column, context)
+  column:check("length(" .. quoted(context.name) .. ") < 5")
+  column:check(quoted(context.name) .. " in ('(', 'x')", { name = context.fresh() })
+end
+function apply.collate(column, context)
+  column:collate(context.seed % 2 == 0 and "nocase" or "RTRIM")
+end
+function apply.comment(column, context)
+  column:comment(context.seed % 2 == 0 and "What it's for, -- really" or "two\nlines")
+end
+function apply.refers(column, context)
+  local other = context.target("integer")
+  if context.type == "integer" and other then
+    column:references(other.name, {
+      on_delete = ({ "cascade", "set null", "restrict", "no action" })[context.seed % 4 + 1],
+      deferrable = ({ true, false, "immediate" })[context.seed % 3 + 1],
+    })
+  end
+end
+function apply.default(column, context)
+  local list = defaults[context.type]
+  if list and not context.generated then column:default(list[context.seed % #list + 1]) end
+end
+function apply.now(column, context)
+  if context.generated then return end
+  if context.type == "timestamp" or context.type == "date" then column:default(s.now) end
+end
+function apply.expression(column, context)
+  if not context.generated then column:default(s.expr "abs(-5) /* five */ + (1)") end
+end
+
+local function declare_column(context, extra, another)
+  local make = constructors[context.type]
+  local generated = extra == "generated" or extra == "stored"
+  context.generated = generated and context.others
+  local column
+  if make then
+    column = make(context.name, context.seed)
+  else
+    column = s[context.type](context.name, another == "checked" and { checked = true } or nil)
+  end
+  if context.generated then
+    column:generated("'(' || " .. quoted(context.others) .. " || ')'",
+      { stored = extra == "stored" })
+  end
+  for _, each in ipairs { extra, another } do
+    if apply[each] then apply[each](column, context) end
+  end
+  return column
+end
+
+-- ---- tables ------------------------------------------------------------------------------
+
+local strict = {
+  integer = true, real = true, text = true, limited = true, blob = true, enum = true,
+  ["short blob"] = true,
+}
+
+local build = {}
+
+--- What is known while the operations are gone through.
+local function new_state()
+  local state = { tables = {}, objects = {}, names = {}, count = 0 }
+  function state.fresh(word)
+    state.count = state.count + 1
+    return (word or "named") .. state.count
+  end
+  return state
+end
+
+function build.table(state, word, option, key)
+  local of = { name = state.fresh(word), columns = {}, items = {}, option = option }
+  if option == "without_rowid" then
+    of.items[1] = s.text("code"):primary_key()
+    of.items[2] = s.integer("part")
+    of.columns = { { name = "code", type = "text" }, { name = "part", type = "integer" } }
+    of.items.without_rowid = true
+  elseif key == 1 then
+    of.items[1] = s.integer("id"):primary_key()
+  elseif key == 2 then
+    of.items[1] = s.text("id")
+    of.items[2] = s.integer("second"):nullable()
+    of.items[3] = s.primary_key { s.desc "id", "second", name = state.fresh() }
+    of.columns = { { name = "id", type = "text" } }
+  else
+    of.items[1] = s.id()
+  end
+  of.integer_key = option ~= "without_rowid" and key ~= 2
+  if #of.columns == 0 then of.columns = { { name = "id", type = "integer" } } end
+  if option == "strict" then of.items.strict = true end
+  if option == "checks" then of.items.checks = true end
+  if option == "comment" then of.items.comment = "All of them, /* and more" end
+  state.tables[#state.tables + 1] = of
+end
+
+local function table_at(state, number)
+  return #state.tables > 0 and state.tables[(number - 1) % #state.tables + 1] or nil
+end
+
+local function column_at(of, number) return of.columns[(number - 1) % #of.columns + 1] end
+
+function build.column(state, number, word, kind, extra, another, seed)
+  local of = table_at(state, number)
+  if not of or of.option == "strict" and not strict[kind] then return end
+  local context = {
+    name = state.fresh(word), type = kind, seed = seed, others = of.columns[1].name,
+    fresh = state.fresh,
+    target = function()
+      local other = table_at(state, seed)
+      return other.integer_key and other or nil
+    end,
+  }
+  of.items[#of.items + 1] = declare_column(context, extra, another)
+  of.columns[#of.columns + 1] = { name = context.name, type = kind, generated = context.generated }
+end
+
+local function part_of(of, kind, number)
+  local column = column_at(of, number)
+  if kind == "desc" then return s.desc(column.name) end
+  if kind == "collate" then return s.collate(column.name, "nocase") end
+  if kind == "expression" then return s.expr("lower(" .. quoted(column.name) .. ") || 'x,)'") end
+  if kind == "path" and column.type == "json" then return s.path { column.name, "a b", 0, "c" } end
+  return column.name
+end
+
+function build.index(state, number, kind, first, other_kind, second, form)
+  local of = table_at(state, number)
+  if not of then return end
+  of.items[#of.items + 1] = s.index {
+    part_of(of, kind, first), form % 2 == 0 and part_of(of, other_kind, second) or nil,
+    unique = form == 3, where = form == 4 and quoted(of.columns[1].name) .. " > 0" or nil,
+    name = form < 4 and state.fresh() or state.fresh("index of the long name that has no end, "
+      .. "which goes on and on"),
+  }
+end
+
+function build.unique(state, number, first, second, form)
+  local of = table_at(state, number)
+  if not of then return end
+  local a, b = column_at(of, first), column_at(of, second)
+  if a == b then return end
+  of.items[#of.items + 1] = s.unique {
+    form == 2 and s.collate(a.name, "rtrim") or a.name, b.name,
+    name = form == 3 and state.fresh() or nil, on_conflict = form == 4 and "replace" or nil,
+  }
+end
+
+function build.check(state, number, column, form)
+  local of = table_at(state, number)
+  if not of then return end
+  local text = quoted(column_at(of, column).name) .. " is not 'a;b' /* never */"
+  of.items[#of.items + 1] = s.check(text, form == 1 and { name = state.fresh() } or nil)
+end
+
+function build.foreign_key(state, number, other, action, form)
+  local of, to = table_at(state, number), table_at(state, other)
+  if not of or of.option == "strict" then return end
+  local columns = { state.fresh "first", state.fresh "second" }
+  local targets = { state.fresh "target", state.fresh "target" }
+  for i = 1, 2 do
+    of.items[#of.items + 1] = s.date(columns[i])
+    to.items[#to.items + 1] = s.date(targets[i])
+    if to.option == "strict" then table.remove(to.items) end
+  end
+  if to.option == "strict" then return end
+  to.items[#to.items + 1] = s.unique(targets)
+  local actions = { "cascade", "restrict", "set null", "set default", "no action" }
+  of.items[#of.items + 1] = s.foreign_key {
+    columns[1], columns[2], references = to.name, columns = targets, on_update = actions[action],
+    deferrable = ({ true, "immediate" })[form], match = form == 3 and "full" or nil,
+  }
+end
+
+function build.search(state, number, column, form)
+  local of = table_at(state, number)
+  if not of or of.searched or not of.integer_key then return end
+  local at = column_at(of, column)
+  if at.type ~= "text" and at.type ~= "limited" and at.type ~= "enum" then return end
+  of.searched = true
+  of.items[#of.items + 1] = s.search {
+    at.name, tokenize = form == 2 and "porter unicode61" or nil,
+    prefix = form == 3 and { 2, 3 } or nil,
+  }
+end
+
+function build.view(state, word, number, form)
+  local of = table_at(state, number)
+  if not of then return end
+  local name = state.fresh(word)
+  local query = "select " .. quoted(of.columns[1].name) .. " as \"A;b\" /* one */ from "
+    .. quoted(of.name) .. " -- all\n where 1"
+  state.objects[#state.objects + 1] = s.view(name, query, form == 2 and { columns = "x y" } or nil)
+  state.view = name
+end
+
+function build.trigger(state, word, number, form)
+  local of = table_at(state, number)
+  if not of then return end
+  local plain = column_at(of, form)
+  local given = {
+    on = of.name, when = form % 2 == 0 and "new." .. quoted(plain.name) .. " is not ';'" or nil,
+    run = "select case when 1 then ';end;' end; select 2;",
+  }
+  if form == 1 and state.view then
+    given.on, given.instead_of, given.when = state.view, "insert", nil
+  elseif form < 5 then
+    given.after, given.of = "update", plain.name
+  elseif form < 8 then
+    given.before = "insert"
+  else
+    given.after, given.when = "delete", nil
+  end
+  state.objects[#state.objects + 1] = s.trigger(state.fresh(word), given)
+end
+
+function build.virtual(state, word)
+  state.objects[#state.objects + 1] =
+    s.virtual_table(state.fresh(word), "rtree", "id, low, high /* inch */")
+end
+
+--- What operations declare.
+---@param operations table[]
+---@return tuff.Schema
+function random_schema.of(operations)
+  local state = new_state()
+  for _, operation in ipairs(operations) do
+    build[operation[1]](state, table.unpack(operation, 2))
+  end
+  local items = {}
+  for i, of in ipairs(state.tables) do items[i] = s.table(of.name, of.items) end
+  table.move(state.objects, 1, #state.objects, #items + 1, items)
+  return s.define(items)
+end
+
+return random_schema
