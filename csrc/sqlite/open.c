@@ -77,7 +77,7 @@ static int open_handle(tuff_sqlite_database *database, const char *name) {
 /* A log cannot be shared in a directory that we may not write to. Where there is none,
  * nothing has to be shared, as long as nobody changes the file. */
 static bool is_settled(const tuff_sqlite_database *database) {
-  char log[TUFF_SQLITE_PATH + 8];
+  char log[TUFF_PATH + 8];
   struct stat status;
   snprintf(log, sizeof log, "%s-wal", database->main.path);
   return stat(log, &status) != 0 || status.st_size == 0;
@@ -150,7 +150,7 @@ static tuff_sqlite_database *allocate(const char *path, tuff_watch *watch,
 
 void *tuff_sqlite_open(const tuff_options *options, tuff_watch *watch,
                        tuff_error *err) {
-  char path[TUFF_SQLITE_PATH];
+  char path[TUFF_PATH];
   if (!tuff_sqlite_path_or_memory(tuff_sqlite_host, options, path, err)) return NULL;
   tuff_sqlite_database *database = allocate(path, watch, err);
   if (database) {

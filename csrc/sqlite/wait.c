@@ -40,7 +40,7 @@ static bool give_up(tuff_sqlite_database *database) {
 
 /* Where no file can be made beside the database, everybody polls for himself. */
 static bool join_queue(tuff_sqlite_database *database, int flags) {
-  char path[TUFF_SQLITE_PATH + 8];
+  char path[TUFF_PATH + 8];
   int size = snprintf(path, sizeof path, "%s-queue", database->main.path);
   if (size < 0 || (size_t)size >= sizeof path) return false;
   database->queue = tuff_sqlite_host->files->open(path, O_RDWR | flags, 0600);
