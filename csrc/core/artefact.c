@@ -26,8 +26,8 @@ static char *append(char **end, const char *text, size_t size, const char *endin
 
 static bool keep_names(tuff_artefact *artefact, const char *path, tuff_error *err) {
   size_t size = strlen(path);
-  char *end = tuff_alloc(
-      NULL, 4 * (size + 1) + sizeof temporary_ending + sizeof guard_ending);
+  char *end =
+      tuff_alloc(NULL, 4 * (size + 1) + sizeof temporary_ending + sizeof guard_ending);
   if (!end) return tuff_fail_memory(err);
   const char *slash = strrchr(path, '/');
   size_t directory = slash == path ? 1 : (size_t)(slash - path);
@@ -43,16 +43,19 @@ static bool refuse(tuff_error *err, const char *reason) {
   return false;
 }
 
+static bool refuse_taken(tuff_error *err) {
+  refuse(err, "there is such a file already");
+  tuff_error_hint(err, "choose another name, or give replace = true");
+  return false;
+}
+
 static bool check_place(const char *path, bool replace, tuff_error *err) {
   struct stat status;
   if (lstat(path, &status) != 0) return errno == ENOENT || tuff_fail_errno(err, errno);
   if (S_ISLNK(status.st_mode)) return refuse(err, "it is a symbolic link");
   if (S_ISDIR(status.st_mode)) return refuse(err, "it is a directory");
   if (!S_ISREG(status.st_mode)) return refuse(err, "it is not a regular file");
-  if (replace) return true;
-  refuse(err, "there is such a file already");
-  tuff_error_hint(err, "choose another name, or give replace = true");
-  return false;
+  return replace || refuse_taken(err);
 }
 
 bool tuff_artefact_begin(tuff_artefact *artefact, const tuff_options *where,
@@ -71,7 +74,8 @@ static bool lock(tuff_artefact *artefact, tuff_error *err) {
   for (;;) {
     int file = files->open(artefact->guard, O_RDWR | O_CREAT, 0600);
     if (file < 0) return tuff_fail_errno(err, errno);
-    int got = files->lock(file), same = got == 1 ? files->same(file, artefact->guard) : 0;
+    int got = files->lock(file),
+        same = got == 1 ? files->same(file, artefact->guard) : 0;
     int reason = errno;
     if (same == 1) {
       artefact->lock = file;
@@ -119,8 +123,7 @@ static bool rename_made(tuff_artefact *artefact, tuff_error *err) {
     return true;
   }
   /* Somebody was faster, with another file. */
-  if (errno == EEXIST) return check_place(artefact->path, false, err);
-  return tuff_fail_errno(err, errno);
+  return errno == EEXIST ? refuse_taken(err) : tuff_fail_errno(err, errno);
 }
 
 bool tuff_artefact_publish(tuff_artefact *artefact, tuff_error *err) {

@@ -14,8 +14,8 @@ typedef struct tuff_artefact {
   char *directory;
   bool replace; /* what has the path already */
   bool made;    /* there is a temporary file, which is ours */
-  int file;     /* of the temporary; open since it was empty, so that a sync hears of every
-                 * error */
+  int file; /* of the temporary; open since it was empty, so that a sync hears of every
+             * error */
   int lock, folder; /* of the guard and of the directory */
 } tuff_artefact;
 

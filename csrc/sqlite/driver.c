@@ -23,8 +23,9 @@ static void interrupt(void *context) {
 
 const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
   static const char *const schemes[] = {NULL};
-  static const char *const features[] = {
-      "attach", "blobs", "functions", "reader", "returning", "savepoint", "wal", NULL};
+  static const char *const features[] = {"attach",    "backup", "blobs",
+                                         "functions", "reader", "returning",
+                                         "savepoint", "wal",    NULL};
   static const tuff_driver driver = {
       .abi = TUFF_ABI,
       .size = sizeof driver,
@@ -57,6 +58,7 @@ const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
       .detach = tuff_sqlite_detach,
       .functions = &tuff_sqlite_functions,
       .blobs = &tuff_sqlite_blobs,
+      .copying = &tuff_sqlite_copying,
   };
   /* The same for every caller; but threads may open their first database at once. */
   static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;

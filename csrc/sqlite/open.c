@@ -83,9 +83,16 @@ static bool is_settled(const tuff_sqlite_database *database) {
   return stat(log, &status) != 0 || status.st_size == 0;
 }
 
+/* Reading would make the log that it is marked to have. */
+static bool would_touch(const tuff_sqlite_database *database) {
+  return !tuff_sqlite_path_has_beside(database->main.path, "-wal") &&
+         tuff_sqlite_file_has_log(database->handle);
+}
+
 static bool reopen_immutable(tuff_sqlite_database *database,
                              const tuff_options *options, tuff_error *err) {
   char name[TUFF_SQLITE_URI];
+  database->at_rest = true;
   tuff_sqlite_path_uri(database->main.path, "immutable=1", name);
   tuff_sqlite_control_close(database);
   sqlite3_close_v2(database->handle);
@@ -99,6 +106,8 @@ static bool open_file(tuff_sqlite_database *database, const tuff_options *option
                       tuff_error *err) {
   int result = open_handle(database, database->main.path);
   if (result != SQLITE_OK) return tuff_sqlite_fail(database, result, err);
+  if (options->untouched && would_touch(database))
+    return reopen_immutable(database, options, err);
   if (!database->readonly && sqlite3_db_readonly(database->handle, "main") == 1) {
     tuff_sqlite_host->fail(err, TUFF_IO, "this process may not write to the file");
     tuff_sqlite_host->hint(
