@@ -1,6 +1,7 @@
 /* verify.c: whether a file is a sound database. It is only read, and whoever else uses
  * it need not know: nothing is made beside it that was not there before. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -9,28 +10,42 @@
 
 /* ---- asking ---- */
 
+typedef struct answer {
+  int64_t number;
+  char text[400]; /* only one of them is wanted: a text is not read off a number */
+} answer;
+
+static bool read_answer(sqlite3_stmt *statement, answer *answer, tuff_error *err) {
+  if (sqlite3_column_type(statement, 0) == SQLITE_INTEGER) {
+    answer->number = sqlite3_column_int64(statement, 0);
+    return true;
+  }
+  const unsigned char *text = sqlite3_column_text(statement, 0);
+  if (!text) return tuff_sqlite_fail_memory(err);
+  snprintf(answer->text, sizeof answer->text, "%s", (const char *)text);
+  return true;
+}
+
 /* What the first column of the first row says. Unlike our other statements, these can
  * be long: the watch may stop them. */
-static bool ask(tuff_sqlite_database *database, const char *sql, int64_t *number,
-                char *text, size_t room, tuff_error *err) {
+static bool ask(tuff_sqlite_database *database, const char *sql, answer *answer,
+                tuff_error *err) {
   sqlite3_stmt *statement = NULL;
   int result = sqlite3_prepare_v2(database->handle, sql, -1, &statement, NULL);
   if (result == SQLITE_OK) result = sqlite3_step(statement);
-  if (result == SQLITE_ROW) {
-    const unsigned char *answer = sqlite3_column_text(statement, 0);
-    if (number) *number = sqlite3_column_int64(statement, 0);
-    if (text) snprintf(text, room, "%s", answer ? (const char *)answer : "");
-  } else {
-    tuff_sqlite_fail(database, result, err);
-  }
+  bool answered = result == SQLITE_ROW ? read_answer(statement, answer, err)
+                                       : tuff_sqlite_fail(database, result, err);
   sqlite3_finalize(statement);
   tuff_sqlite_wait_done(database);
-  return result == SQLITE_ROW;
+  return answered;
 }
 
 static bool count(tuff_sqlite_database *database, const char *sql, int64_t *number,
                   tuff_error *err) {
-  return ask(database, sql, number, NULL, 0, err);
+  answer answer;
+  if (!ask(database, sql, &answer, err)) return false;
+  *number = answer.number;
+  return true;
 }
 
 /* ---- what only the program that made it defines ---- */
@@ -75,21 +90,34 @@ static bool stand_in_function(sqlite3 *handle, const tuff_error *err) {
 
 /* ---- checks ---- */
 
-static bool pass(const char *answer, tuff_error *err) {
+/* A page that cannot be had, for want of memory or because the disk fails, is reported
+ * like one that is damaged: "Page 7: unable to get the page. error code=10". */
+static int reason_in(const char *text) {
+  static const char what[] = "error code";
+  const char *code = strstr(text, what);
+  if (!code) return SQLITE_CORRUPT;
+  return (int)strtol(code + sizeof what, NULL, 10); /* one character lies between */
+}
+
+static bool pass(tuff_sqlite_database *database, const answer *answer,
+                 tuff_error *err) {
   static const char title[] = "*** in database main ***\n";
-  if (strcmp(answer, "ok") == 0) return true;
-  if (strncmp(answer, title, sizeof title - 1) == 0) answer += sizeof title - 1;
-  tuff_sqlite_host->fail(err, TUFF_CORRUPT, "the database is damaged: %.300s", answer);
+  const char *text = answer->text;
+  if (strcmp(text, "ok") == 0) return true;
+  if (strncmp(text, title, sizeof title - 1) == 0) text += sizeof title - 1;
+  int reason = reason_in(text);
+  if ((reason & 0xFF) != SQLITE_CORRUPT) return tuff_sqlite_fail(database, reason, err);
+  tuff_sqlite_host->fail(err, TUFF_CORRUPT, "the database is damaged: %.300s", text);
   return false;
 }
 
 static bool check_quickly(tuff_sqlite_database *database, tuff_error *err) {
   enum { MOST_FUNCTIONS = 1000 };
-  char answer[400];
+  answer answer;
   sqlite3_collation_needed(database->handle, NULL, stand_in_collation);
   for (int i = 0; i < MOST_FUNCTIONS; i++) {
-    if (ask(database, "PRAGMA quick_check(1)", NULL, answer, sizeof answer, err))
-      return pass(answer, err);
+    if (ask(database, "PRAGMA quick_check(1)", &answer, err))
+      return pass(database, &answer, err);
     if (!stand_in_function(database->handle, err)) return false;
     err->code = TUFF_OK;
   }
@@ -101,9 +129,9 @@ static bool is_of_sql(const tuff_error *err) {
 }
 
 static bool check_indexes(tuff_sqlite_database *database, tuff_error *err) {
-  char answer[400];
-  if (ask(database, "PRAGMA integrity_check(1)", NULL, answer, sizeof answer, err))
-    return pass(answer, err);
+  answer answer;
+  if (ask(database, "PRAGMA integrity_check(1)", &answer, err))
+    return pass(database, &answer, err);
   if (!is_of_sql(err)) return false;
   err->code = TUFF_UNSUPPORTED;
   tuff_sqlite_host->context(err, "its indexes cannot be checked here: ");

@@ -66,7 +66,8 @@ static bool take_baton(tuff_sqlite_database *database, int flags) {
 
 /* SQLite calls this each time that a lock is not to be had. Whoever is writing already
  * waits for readers to leave, not for the write lock: it must not queue behind those
- * who wait for it. */
+ * who wait for it. Nor does whoever only reads, and makes no file beside the database.
+ */
 static int on_busy(void *context, int tries) {
   tuff_sqlite_database *database = context;
   if (database->never_wait || database->watch->busy_us == 0) return 0;
@@ -75,7 +76,8 @@ static int on_busy(void *context, int tries) {
     if (!queued) begin_wait(database);
     count_wait(database);
     bool writing = sqlite3_txn_state(database->handle, NULL) == SQLITE_TXN_WRITE;
-    if (!writing && !queued) return take_baton(database, O_CREAT);
+    if (!writing && !queued && !database->readonly)
+      return take_baton(database, O_CREAT);
   }
   if (give_up(database)) return 0;
   tuff_sqlite_host->sleep_us(database->baton ? POLL_LOCK_US : POLL_ALONE_US);

@@ -14,6 +14,7 @@ typedef enum disk_fault {
   DISK_ENOSPC, /* only of what needs space; anything else passes */
   DISK_SHORT,  /* half of what was to be read or written; anything else passes */
   DISK_EINTR,
+  DISK_KILL, /* the process ends there and then */
   DISK_FAULTS /* how many there are */
 } disk_fault;
 
