@@ -9,6 +9,8 @@ WERROR  ?= -Werror
 LUA_INCDIR    ?= $(patsubst -I%,%,$(shell pkg-config --cflags-only-I lua5.4 2>/dev/null))
 LUA_LIBS      ?= $(shell pkg-config --libs lua5.4 2>/dev/null)
 SQLITE_INCDIR ?= $(patsubst -I%,%,$(shell pkg-config --cflags-only-I sqlite3 2>/dev/null))
+PGSQL_INCDIR  ?= $(patsubst -I%,%,$(shell pkg-config --cflags-only-I libpq 2>/dev/null))
+PGSQL_LIBDIR  ?=
 
 PREFIX ?= /usr/local
 LUADIR ?= $(PREFIX)/share/lua/5.4
@@ -17,6 +19,7 @@ LIBDIR ?= $(PREFIX)/lib/lua/5.4
 # ---- What a user may set -------------------------------------------------------------
 
 DIR          ?= /usr/share/icons/Adwaita
+ENGINE       ?= sqlite
 FUZZ_SECONDS ?= 60
 
 # ---- Variants: the same rules, other flags, a tree of their own ----------------------
@@ -109,14 +112,18 @@ $(OUT)/test/fuzz_%: $(OUT)/obj/test/fuzz_%.o $(engine)
 $(OUT)/tuff/postgres.so: $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(wildcard csrc/postgres/*.c))
 	$(call say,link $@)
 	@mkdir -p $(@D)
-	$(quiet)$(CC) $(LIBFLAG) $(ldflags) $(if $(VARIANT),,-Wl,--no-undefined) -Wl,-z,nodelete -o $@ $^ -lpq
+	$(quiet)$(CC) $(LIBFLAG) $(ldflags) $(if $(VARIANT),,-Wl,--no-undefined) -Wl,-z,nodelete -o $@ $^ \
+	  $(addprefix -L,$(PGSQL_LIBDIR)) -lpq
 
-$(OUT)/obj/postgres/%.o: cppflags += $(shell pkg-config --cflags-only-I libpq 2>/dev/null)
+$(OUT)/obj/postgres/%.o: cppflags += $(addprefix -I,$(PGSQL_INCDIR))
 
-build/bench/raw: spec/bench/raw.c
+build/bench/raw_sqlite: libraries = -lsqlite3
+build/bench/raw_postgres: libraries = -lpq
+build/bench/raw_postgres: cppflags += $(shell pkg-config --cflags-only-I libpq 2>/dev/null)
+build/bench/raw_%: spec/bench/raw_%.c spec/bench/raw.c spec/bench/raw.h
 	$(call say,compile $<)
 	@mkdir -p $(@D)
-	$(quiet)$(CC) $(cppflags) -std=c11 $(CFLAGS) -o $@ $< -lsqlite3
+	$(quiet)$(CC) $(cppflags) -std=c11 $(CFLAGS) -o $@ $(filter %.c,$^) $(libraries)
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 
@@ -124,11 +131,16 @@ build/bench/raw: spec/bench/raw.c
 
 to_build := gcc libc6-dev pkg-config liblua5.4-dev libsqlite3-dev
 to_run   := lua5.4 lua-filesystem lua-cjson
-to_demo  := $(to_build) $(to_run) lua-argparse adwaita-icon-theme
-to_test  := $(to_demo) libpq-dev postgresql lua-busted lua-check lua-system luarocks
+to_demo_sqlite   := $(to_build) $(to_run) lua-argparse adwaita-icon-theme
+to_demo_postgres := $(to_demo_sqlite) libpq-dev postgresql
+to_test  := $(to_demo_postgres) lua-busted lua-check lua-system luarocks
 to_lint  := $(to_build) libpq-dev lua-check clang-format clang-tidy
 to_fuzz  := $(to_build) clang libclang-rt-dev
-to_bench := $(to_build) $(to_run) lua-argparse lua-sql-sqlite3 lua-dbi-sqlite3 python3
+to_bench := $(to_build) $(to_run) lua-argparse python3
+
+to_bench_sqlite   := $(to_bench) lua-sql-sqlite3 lua-dbi-sqlite3
+to_bench_postgres := $(to_bench) libpq-dev postgresql lua-system lua-sql-postgres lua-dbi-postgresql \
+                     python3-psycopg2
 
 packages = @scripts/install_packages.sh $(to_$(1))
 
@@ -144,12 +156,17 @@ lua_path  = $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;
 lua_cpath = $(CURDIR)/build/?.so;;
 unexport LUA_INIT LUA_INIT_5_4 LUA_PATH_5_4 LUA_CPATH_5_4
 
+image_library = $(lua) examples/image_library/main.lua "$$DIR" --database
+demo_sqlite   = $(image_library) build/demo/image_library.db
+demo_postgres = scripts/with_postgres.sh build/demo/postgres env $(image_library)
+
 demo: export DIR := $(DIR)
-demo:  ## Catalogue a tree of images (DIR=…), installing what that needs
-	$(call packages,demo)
-	$(inner) build
+demo:  ## Catalogue a tree of images (DIR=…, ENGINE=postgres), installing what that needs
+	$(if $(demo_$(ENGINE)),,$(error ENGINE=$(ENGINE): the demo runs on sqlite or on postgres))
+	$(call packages,demo_$(ENGINE))
+	$(inner) build $(filter postgres,$(ENGINE))
 	@mkdir -p build/demo
-	@$(lua) examples/image_library/main.lua "$$DIR" --database build/demo/image_library.db
+	@$(demo_$(ENGINE))
 
 test:  ## Run every suite, installing what that needs
 	$(call packages,test)
@@ -185,25 +202,28 @@ fuzz:  ## Run each fuzz target for FUZZ_SECONDS=60
 
 lint:  ## Borders between the layers, luacheck, clang-format, clang-tidy
 	$(call packages,lint)
-	$(call tree,) build
+	$(call tree,) build postgres
 	$(suite) borders luacheck format tidy
 
 format:  ## Rewrite the C sources in the house's format
 	$(call packages,lint)
-	@clang-format -i $(wildcard csrc/*/*.[ch] csrc/*/*/*.[ch] scripts/*.c spec/bench/*.c)
+	@clang-format -i $(wildcard csrc/*/*.[ch] csrc/*/*/*.[ch] scripts/*.c spec/bench/*.[ch])
 
-bench:  ## Compare with plain C and with every binding installed
-	$(call packages,bench)
-	$(inner) -s build build/bench/raw
-	@$(lua) spec/bench/run.lua
+bench:  ## Compare with plain C and with every binding installed (ENGINE=postgres)
+	$(call packages,bench_$(ENGINE))
+	$(inner) -s build $(filter postgres,$(ENGINE)) build/bench/raw_$(ENGINE)
+	@$(lua) spec/bench/run.lua --engine $(ENGINE)
 
 install: build  ## Install below PREFIX=/usr/local (LUADIR, LIBDIR and DESTDIR are honoured)
 	@install -D -m 755 build/tuff/core.so '$(DESTDIR)$(LIBDIR)/tuff/core.so'
 	@for module in $(modules:lua/%=%); do \
 	  install -D -m 644 "lua/$$module" "$(DESTDIR)$(LUADIR)/$$module"; done
 
-uninstall:  ## Remove what install put there
-	@rm -f '$(DESTDIR)$(LIBDIR)/tuff/core.so' $(modules:lua/%='$(DESTDIR)$(LUADIR)/%')
+install-postgres: postgres  ## Install the driver for PostgreSQL beside it
+	@install -D -m 755 build/tuff/postgres.so '$(DESTDIR)$(LIBDIR)/tuff/postgres.so'
+
+uninstall:  ## Remove what these have put there
+	@rm -f $(patsubst %,'$(DESTDIR)$(LIBDIR)/tuff/%.so',core postgres) $(modules:lua/%='$(DESTDIR)$(LUADIR)/%')
 	@find '$(DESTDIR)$(LIBDIR)/tuff' '$(DESTDIR)$(LUADIR)/tuff' -type d -empty -delete 2>/dev/null || :
 
 clean:  ## Remove build/
@@ -214,7 +234,7 @@ env:  ## Print what lets lua5.4 use the built tree: eval "$(make -s env)"
 	@echo "export LUA_CPATH='$(lua_cpath)'"
 
 help:  ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
 programs: $(programs) fuzzers disk
 fuzzers: $(fuzzers)
@@ -222,5 +242,5 @@ disk: $(disk)
 postgres: $(OUT)/tuff/postgres.so  ## Build the driver for PostgreSQL, which needs libpq
 	@:
 
-.PHONY: build programs fuzzers disk postgres demo test soak asan tsan coverage fuzz lint format bench install uninstall \
-        clean env help
+.PHONY: build programs fuzzers disk postgres demo test soak asan tsan coverage fuzz lint format bench install \
+        install-postgres uninstall clean env help

@@ -41,6 +41,8 @@ done
 
 check "the module exports luaopen_* only" \
   "$(nm -D --defined-only build/tuff/core.so | awk '$3 !~ /^luaopen_/')"
+check "a driver exports tuff_driver_v1 only" \
+  "$(nm -D --defined-only build/tuff/postgres.so | awk '$3 != "tuff_driver_v1"')"
 
 check "no file has more than 800 lines" \
   "$(find csrc lua -name '*.[ch]' -o -name '*.lua' | while read -r file; do

@@ -103,6 +103,11 @@ for word in "$@"; do
         program=$(basename "$source" .c)
         suite "$program" "$variant" "$built/$program"
       done
+      [ "$kind" = programs ] || continue
+      data=$(mktemp -d)
+      suite 'test_lua_allocation on PostgreSQL' "$variant" scripts/with_postgres.sh "$data/data" \
+        "$built/test_lua_allocation" csrc/test/postgres_allocation.lua
+      rm -rf "$data"
       ;;
     corpus)
       for source in csrc/test/fuzz_*.c; do

@@ -1,12 +1,10 @@
-local tuff = require "tuff"
 local errors = require "spec.support.errors"
 local fixture = require "spec.support.fixture"
 
-describe("the end of a transaction", function()
-  local db, other, path
+fixture.each_engine("the end of a transaction", function(engine)
+  local db, other
 
-  before_each(function() db, other, path = fixture.pair() end)
-  fixture.clean_up()
+  before_each(function() db, other = engine.pair() end)
 
   local function put(id) db:run("insert into t(id) values (?)", id) end
 
@@ -107,7 +105,7 @@ describe("the end of a transaction", function()
         end,
       } do
         local order = {}
-        local closed = tuff.open(path)
+        local closed = engine.open()
         local tx = closed:begin()
         closed:after_commit(function() order[#order + 1] = "never" end)
         closed:after_rollback(function()
@@ -134,7 +132,7 @@ describe("the end of a transaction", function()
 
     it("calls what waits for a rollback once when the function closes the connection", function()
       local called = 0
-      local closed = tuff.open(path)
+      local closed = engine.open()
       errors.expect("closed", closed.transaction, closed, function()
         closed:after_rollback(function() called = called + 1 end)
         closed:close()

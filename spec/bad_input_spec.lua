@@ -6,41 +6,16 @@ local fixture = require "spec.support.fixture"
 local process = require "spec.support.process"
 local temporary = require "spec.support.temporary"
 
-describe("bad input", function()
-  local directory, path, db
-
-  before_each(function()
-    directory = temporary.directory()
-    path = directory .. "/library.db"
-    db = fixture.open(path)
-    db:exec [[
-      create table t(id integer primary key, name text not null, score real);
-      create table log(line text);
-      insert into t values (1, 'a', 1.5), (2, 'b', 2.5);
-      create trigger no_evil before insert on t when new.name = 'evil' begin
-        insert into log values ('tried');
-        select raise(rollback, 'no evil');
-      end;
-    ]]
-  end)
-  fixture.clean_up()
-
-  local function content(connection)
-    return {
-      t = connection:all("select * from t order by id"),
-      log = connection:all("select * from log"),
-      schema = connection:all("select name, sql from sqlite_master order by name"),
-    }
-  end
-
-  --- Makes a call that must fail, and checks that nothing changed and everything works.
-  local function harmless(codes, fn, ...)
+--- Makes a function that makes a call which must fail, and checks that nothing changed and that
+-- everything works: content(connection) tells what there is, open() gives another connection.
+local function harmless_on(db, content, open)
+  return function(codes, fn, ...)
     local before = content(db)
     local err = errors.expect(codes, fn, ...)
     assert.is_false(db:in_transaction())
     assert.are.same(before, content(db))
     do
-      local other <close> = tuff.open(path)
+      local other <close> = open()
       assert.are.same(before, content(other))
       other:run("insert into t values (1000, 'other', 0)")
     end
@@ -48,13 +23,27 @@ describe("bad input", function()
     db:transaction(function() db:run("update t set score = score") end)
     return err
   end
+end
+
+fixture.each_engine("bad input", function(engine)
+  local db, harmless
+
+  before_each(function()
+    db = engine.database [[
+      create table t(id integer primary key, name text not null, score {real});
+      insert into t values (1, 'a', 1.5), (2, 'b', 2.5);
+    ]]
+    harmless = harmless_on(db, function(connection)
+      return connection:all("select * from t order by id")
+    end, engine.open)
+  end)
 
   describe("in SQL", function()
     it("as a syntax error has a line, a column and a caret", function()
       local err = harmless("syntax", db.run, db, "update t\nset name = 'x'\n whree id = 1")
       assert.are.same({ 3, 2 }, { err.sql_line, err.sql_column })
       assert.is_truthy(tostring(err):find("\n%s*%^"))
-      harmless("syntax", db.exec, db, "delete from t; delte from log")
+      harmless("syntax", db.exec, db, "delete from t; delte from t")
       harmless("syntax", db.all, db, "select (")
       harmless(nil, db.all, db, "delete from t where name = 'x")
     end)
@@ -80,8 +69,9 @@ describe("bad input", function()
     local function store(codes, value)
       harmless(codes, db.run, db, "update t set name = ?", value)
       harmless(codes, db.run, db, "update t set name = :v", { v = value })
-      harmless(codes, db.insert, db, "t", { name = value })
-      harmless(codes, db.insert_many, db, "t", { { name = "good" }, { name = value } })
+      harmless(codes, db.insert, db, "t", { id = 3, name = value })
+      harmless(codes, db.insert_many, db, "t",
+        { { id = 3, name = "good" }, { id = 4, name = value } })
     end
 
     it("of a type that no column holds is a type error", function()
@@ -109,6 +99,167 @@ describe("bad input", function()
       harmless("type", db.run, db, "insert into t values (?, 'x', 0)", 1e300)
     end)
   end)
+
+  describe("to a closed handle", function()
+    it("is the error closed, for statements, transactions and connections", function()
+      local stmt, tx = db:prepare("update t set score = 0"), db:begin()
+      stmt:close()
+      tx:rollback()
+      harmless("closed", stmt.run, stmt)
+      harmless("closed", tx.commit, tx)
+      local own = engine.open()
+      own:close()
+      harmless("closed", own.run, own, "update t set score = 0")
+    end)
+  end)
+
+  if not engine.supports("continue_after_error") then
+    describe("at depth 3 of a transaction", function()
+      it("ends that depth alone, and is raised by its end where it was caught", function()
+        local first, second, inner, middle
+        db:transaction(function()
+          db:run("insert into t values (10, 'outer', 0)")
+          middle = errors.expect("constraint", db.transaction, db, function()
+            db:run("insert into t values (11, 'middle', 0)")
+            inner = errors.expect("constraint", db.transaction, db, function()
+              db:run("insert into t values (12, 'inner', 0)")
+              local _
+              _, first = pcall(db.run, db, "insert into t values (1, 'again', 0)")
+              second = errors.expect("transaction_aborted", db.run, db, "delete from t")
+              errors.expect("transaction_aborted", db.exec, db, "delete from t")
+              errors.expect("transaction_aborted", db.insert, db, "t", { id = 20, name = "x" })
+              errors.expect("transaction_aborted", db.value, db, "select 1")
+            end)
+            db:run("insert into t values (13, 'middle', 0)")
+            error(inner)
+          end)
+          db:run("insert into t values (14, 'outer', 0)")
+        end)
+        assert.is_true(rawequal(first, inner))
+        assert.is_true(rawequal(first, middle))
+        assert.is_true(rawequal(first, second.cause))
+        assert.are.same({ 1, 2, 10, 14 }, db:column("select id from t order by id"))
+      end)
+
+      it("is raised at the end of all where no depth lets it out", function()
+        local first
+        local err = harmless("constraint", db.transaction, db, function()
+          local _
+          _, first = pcall(db.run, db, "insert into t values (1, 'again', 0)")
+          pcall(db.transaction, db, function() db:run("delete from t") end)
+          pcall(db.run, db, "delete from t")
+        end)
+        assert.is_true(rawequal(first, err))
+      end)
+
+      it("is not tried again, and calls what was asked for a rollback", function()
+        local runs, rolled, committed = 0, 0, 0
+        harmless("constraint", db.transaction, db, { retry = 5 }, function()
+          runs = runs + 1
+          db:after_rollback(function() rolled = rolled + 1 end)
+          db:after_commit(function() committed = committed + 1 end)
+          db:transaction(function()
+            db:transaction(function() db:run("insert into t values (1, 'again', 0)") end)
+          end)
+        end)
+        assert.are.same({ 1, 1, 0 }, { runs, rolled, committed })
+      end)
+
+      it("closes the loops that were open in it, and no others", function()
+        local seen = 0
+        db:transaction(function()
+          for _ in db:rows("select id from t") do
+            seen = seen + 1
+            errors.expect("closed", db.transaction, db, function()
+              for _ in db:rows("select id from t") do
+                pcall(db.run, db, "insert into t values (1, 'again', 0)")
+              end
+            end)
+          end
+        end)
+        assert.are.equal(2, seen)
+      end)
+    end)
+  end
+
+  describe("as an argument", function()
+    it("of a wrong type is misuse, in every function that takes a table", function()
+      harmless("misuse", db.insert, db)
+      harmless("misuse", db.insert, db, 5, { id = 1 })
+      harmless("misuse", db.insert, db, "t")
+      harmless("misuse", db.insert, db, "t", "row")
+      harmless({ "misuse", "not_found" }, db.insert, db, "t", { "by position" })
+      harmless("misuse", db.insert_many, db, "t", 5)
+      harmless("misuse", db.insert_many, db, "t", { { id = 5, name = "x" }, 5 })
+      harmless("misuse", db.using, db, "fast")
+      harmless("misuse", db.run, db, nil)
+    end)
+
+    it("with a name of any length or bytes makes a short message that shows it", function()
+      local long, nul = ("é"):rep(5000), "a\0b"
+      local cut = ("é"):rep(50) .. "..."
+      local function refused(code, name, shown, ...)
+        local err = harmless(code, ...)
+        errors.mentions(err, shown)
+        assert.is_true(#err.message < 250)
+        assert.is_nil(err.message:find(name, 1, true))
+        assert.is_truthy(utf8.len(err.message))
+      end
+      for name, shown in pairs { [long] = cut, ["x" .. long] = "x" .. ("é"):rep(49) .. "...",
+        [nul] = "a\\0b" } do
+        refused("misuse", name, shown, db.row, db, "select :a", { [name] = 1 })
+        refused("not_found", name, shown, db.insert, db, "t", { [name] = 1 })
+        if name ~= nul then refused("not_found", name, shown, db.insert, db, name, {}) end
+        refused("not_found", name, shown, db.insert_many, db, "t", {}, { returning = name })
+        refused("misuse", name, shown, db.using, db, { [name] = 1 })
+      end
+    end)
+
+    it("of a method called with a dot is misuse, which names that method", function()
+      local tx = db:begin()
+      for object, methods in pairs {
+        [db] = { "reader", "insert", "insert_many", "transaction", "read", "begin", "using",
+          "after_commit", "after_rollback", "close" },
+        [tx] = { "commit", "rollback", "is_open" },
+        [db:using {}] = { "all", "run" },
+      } do
+        for _, method in ipairs(methods) do
+          for _, wrong in ipairs { false, "t", {}, function() end } do
+            local err = errors.expect("misuse", object[method], wrong, "t", {})
+            errors.mentions(err, method .. " is a method of", "colon")
+          end
+        end
+      end
+      tx:rollback()
+    end)
+  end)
+end)
+
+describe("bad input to a file", function()
+  local directory, path, db, harmless
+
+  before_each(function()
+    directory = temporary.directory()
+    path = directory .. "/library.db"
+    db = fixture.open(path)
+    db:exec [[
+      create table t(id integer primary key, name text not null, score real);
+      create table log(line text);
+      insert into t values (1, 'a', 1.5), (2, 'b', 2.5);
+      create trigger no_evil before insert on t when new.name = 'evil' begin
+        insert into log values ('tried');
+        select raise(rollback, 'no evil');
+      end;
+    ]]
+    harmless = harmless_on(db, function(connection)
+      return {
+        t = connection:all("select * from t order by id"),
+        log = connection:all("select * from log"),
+        schema = connection:all("select name, sql from sqlite_master order by name"),
+      }
+    end, function() return tuff.open(path) end)
+  end)
+  fixture.clean_up()
 
   describe("as a file", function()
     it("that is missing is not found when it may not be created", function()
@@ -225,19 +376,6 @@ describe("bad input", function()
     end)
   end)
 
-  describe("to a closed handle", function()
-    it("is the error closed, for statements, transactions and connections", function()
-      local stmt, tx = db:prepare("update t set score = 0"), db:begin()
-      stmt:close()
-      tx:rollback()
-      harmless("closed", stmt.run, stmt)
-      harmless("closed", tx.commit, tx)
-      local own = tuff.open(path)
-      own:close()
-      harmless("closed", own.run, own, "update t set score = 0")
-    end)
-  end)
-
   describe("that makes the engine roll back at depth 3", function()
     local function deep(statement, ...)
       local arguments = table.pack(...)
@@ -318,58 +456,6 @@ describe("bad input", function()
           end)
         end
       end)
-    end)
-  end)
-
-  describe("as an argument", function()
-    it("of a wrong type is misuse, in every function that takes a table", function()
-      harmless("misuse", db.insert, db)
-      harmless("misuse", db.insert, db, 5, { id = 1 })
-      harmless("misuse", db.insert, db, "t")
-      harmless("misuse", db.insert, db, "t", "row")
-      harmless({ "misuse", "not_found" }, db.insert, db, "t", { "by position" })
-      harmless("misuse", db.insert_many, db, "t", 5)
-      harmless("misuse", db.insert_many, db, "t", { { id = 5, name = "x" }, 5 })
-      harmless("misuse", db.using, db, "fast")
-      harmless("misuse", db.run, db, nil)
-    end)
-
-    it("with a name of any length or bytes makes a short message that shows it", function()
-      local long, nul = ("é"):rep(5000), "a\0b"
-      local cut = ("é"):rep(50) .. "..."
-      local function refused(code, name, shown, ...)
-        local err = harmless(code, ...)
-        errors.mentions(err, shown)
-        assert.is_true(#err.message < 250)
-        assert.is_nil(err.message:find(name, 1, true))
-        assert.is_truthy(utf8.len(err.message))
-      end
-      for name, shown in pairs { [long] = cut, ["x" .. long] = "x" .. ("é"):rep(49) .. "...",
-        [nul] = "a\\0b" } do
-        refused("misuse", name, shown, db.row, db, "select :a", { [name] = 1 })
-        refused("not_found", name, shown, db.insert, db, "t", { [name] = 1 })
-        if name ~= nul then refused("not_found", name, shown, db.insert, db, name, {}) end
-        refused("not_found", name, shown, db.insert_many, db, "t", {}, { returning = name })
-        refused("misuse", name, shown, db.using, db, { [name] = 1 })
-      end
-    end)
-
-    it("of a method called with a dot is misuse, which names that method", function()
-      local tx = db:begin()
-      for object, methods in pairs {
-        [db] = { "reader", "insert", "insert_many", "transaction", "read", "begin", "using",
-          "after_commit", "after_rollback", "close" },
-        [tx] = { "commit", "rollback", "is_open" },
-        [db:using {}] = { "all", "run" },
-      } do
-        for _, method in ipairs(methods) do
-          for _, wrong in ipairs { false, "t", {}, function() end } do
-            local err = errors.expect("misuse", object[method], wrong, "t", {})
-            errors.mentions(err, method .. " is a method of", "colon")
-          end
-        end
-      end
-      tx:rollback()
     end)
   end)
 end)

@@ -8,14 +8,14 @@ local function resume(thread, ...)
   return value
 end
 
-describe("coroutines", function()
+fixture.each_engine("coroutines", function(engine)
   local path, db
 
   before_each(function()
-    path, db = fixture.database(
+    db = engine.database(
       "create table t(id integer primary key); insert into t values (1), (2), (3)")
+    path = engine.path()
   end)
-  fixture.clean_up()
 
   local function ids(connection)
     return (connection or db):column("select id from t order by id")
@@ -147,7 +147,7 @@ describe("coroutines", function()
       local other <close> = tuff.open(path, { busy_timeout = 20 })
       local thread = asleep()
       assert.are.same({ 1, 2, 3 }, ids(other))
-      errors.expect("busy", other.run, other, "insert into t values (5)")
+      errors.expect("busy", other.run, other, "insert into t values (4)")
       resume(thread)
       assert.are.same({ 1, 2, 3, 4 }, ids(other))
     end)

@@ -23,7 +23,10 @@ describe("the documentation", function()
 
   for _, name in ipairs(pages()) do
     it(name .. " runs, prints what it says, and leads to what there is", function()
-      local problems = documentation.problems(name, temporary.read(name), makefile)
+      local text = temporary.read(name)
+      local missing = documentation.missing(text)
+      if missing then return pending("is left out: " .. missing) end
+      local problems = documentation.problems(name, text, makefile)
       assert.are.equal("", table.concat(problems, "\n"))
     end)
   end
@@ -110,6 +113,19 @@ describe("a page", function()
     fails(1, "not \"\"", "```", "x", "```")
     fails(1, "not \"python\"", "python:", "x", ".")
     fails(1, "not closed", "lua:", "print(1)  --> 1")
+  end)
+
+  it("finds an empty database where it opens one of a server", function()
+    local opening = "local db <close> = require('tuff').open('postgres://localhost/shop"
+    local missing = documentation.missing("```lua\n" .. opening .. "')\n```\n")
+    if missing then return pending("is left out: " .. missing) end
+    for _ = 1, 2 do
+      passes("lua:", opening .. "?application_name=page')", "db:exec('create table t(x int)')",
+        "print(db:value('select current_database()'))  --> shop",
+        "print(db:value('show application_name'))  --> page", ".")
+    end
+    fails(3, "does not exist", "lua:", opening .. "')", "db:run('delete from t')", ".")
+    assert.is_nil(documentation.missing("Not run: " .. opening))
   end)
 
   it("fails when a link leads nowhere", function()

@@ -8,14 +8,14 @@ local function collect()
   for _ = 1, 4 do collectgarbage() end
 end
 
-describe("lifetimes", function()
+fixture.each_engine("lifetimes", function(engine)
   local path, db
 
   before_each(function()
-    path, db = fixture.database(
+    db = engine.database(
       "create table t(id integer primary key); insert into t values (1), (2), (3)")
+    path = engine.path()
   end)
-  fixture.clean_up()
 
   local function ids(connection)
     return (connection or db):column("select id from t order by id")

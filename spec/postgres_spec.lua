@@ -215,6 +215,13 @@ describe("PostgreSQL", function()
       if good then many[#many + 1] = opened else err = opened end
     until err or #many == 40
     for _, one in ipairs(many) do one:close() end
+    repeat -- the server takes its time to forget them
+      local free = pcall(function()
+        local last <close> = tuff.open(url)
+        assert(last:value("select count(*) from pg_stat_activity "
+          .. "where backend_type = 'client backend'") < 5)
+      end)
+    until free
     assert.are.equal("connection", err.code)
     errors.mentions(err, "connection")
   end)

@@ -1,11 +1,10 @@
 local errors = require "spec.support.errors"
 local fixture = require "spec.support.fixture"
 
-describe("a transaction", function()
+fixture.each_engine("a transaction", function(engine)
   local db, other
 
-  before_each(function() db, other = fixture.pair() end)
-  fixture.clean_up()
+  before_each(function() db, other = engine.pair() end)
 
   local function put(id) db:run("insert into t(id) values (?)", id) end
 
@@ -40,14 +39,40 @@ describe("a transaction", function()
       assert.are.same({ 1 }, committed())
     end)
 
-    it("lets nobody write between a read and the write that follows it", function()
+    it("keeps others from writing what it has written, who wait as long as they may", function()
+      put(1)
       db:transaction(function()
-        db:value("select count(*) from t")
-        errors.expect("busy", other.run, other, "insert into t values (9, null)")
-        put(1)
+        db:run("update t set name = 'mine'")
+        local err = errors.expect("busy", other.run, other, "update t set name = 'theirs'")
+        errors.mentions(err, "busy_timeout")
+        errors.expect("busy", other.transaction, other, function()
+          other:run("delete from t")
+        end)
+        errors.expect("busy", function()
+          other:using({ busy_timeout = 0 }):run("delete from t")
+        end)
       end)
-      assert.are.same({ 1 }, committed())
+      assert.are.equal("mine", other:value("select name from t"))
     end)
+
+    if engine.supports("single_writer") then
+      it("lets nobody write anything between a read and the write that follows it", function()
+        db:transaction(function()
+          db:value("select count(*) from t")
+          errors.expect("busy", other.run, other, "insert into t values (9, null)")
+          put(1)
+        end)
+        assert.are.same({ 1 }, committed())
+      end)
+    else
+      it("writes while others write elsewhere", function()
+        db:transaction(function()
+          put(1)
+          other:run("insert into t(id) values (2)")
+        end)
+        assert.are.same({ 1, 2 }, committed())
+      end)
+    end
 
     it("rolls back on an error, and raises that same error", function()
       local mine = setmetatable({}, { __tostring = function() return "mine" end })
@@ -80,11 +105,44 @@ describe("a transaction", function()
       assert.are.same({}, committed())
     end)
 
-    it("goes on after a failed statement whose error was caught", function()
+    it("goes on after a statement that could not be begun, and whose error was caught", function()
       db:transaction(function()
         put(1)
-        errors.expect("constraint", put, 1)
         errors.expect("not_found", db.run, db, "insert into nowhere values (1)")
+        errors.expect("not_found", db.value, db, "select nowhat from t")
+        errors.expect("syntax", db.run, db, "delete form t")
+        errors.expect("misuse", db.run, db, "delete from t where id = ?")
+        errors.expect("type", db.run, db, "insert into t(name) values (?)", "\0")
+        errors.expect("range", db.run, db, "insert into t(name) values (?)", 0 / 0)
+        put(2)
+      end)
+      assert.are.same({ 1, 2 }, committed())
+    end)
+
+    it("goes on after a statement that failed, where the engine can", function()
+      local ok, err = pcall(db.transaction, db, function()
+        put(1)
+        errors.expect("constraint", put, 1)
+        put(2)
+      end)
+      if engine.supports("continue_after_error") then
+        assert.is_true(ok)
+        assert.are.same({ 1, 2 }, committed())
+      else
+        assert.are.equal("transaction_aborted", err.code)
+        assert.are.equal("constraint", err.cause.code)
+        errors.mentions(err, "nest db:transaction")
+        assert.are.same({}, committed())
+      end
+    end)
+
+    it("goes on after a nested transaction that failed", function()
+      db:transaction(function()
+        put(1)
+        errors.expect("constraint", db.transaction, db, function() put(1) end)
+        errors.expect("constraint", db.insert_many, db, "t", { { id = 3 }, { id = 1 } })
+        errors.expect("constraint", db.exec, db,
+          "insert into t(id) values (4); insert into t(id) values (1)")
         put(2)
       end)
       assert.are.same({ 1, 2 }, committed())
@@ -266,9 +324,14 @@ describe("a transaction", function()
   end)
 
   describe("in SQL", function()
+    --- What only some engines know.
+    local other_words = engine.supports("isolation") and { "start transaction", "abort" }
+      or { "begin immediate" }
+
     it("is refused inside a transaction of ours, which goes on", function()
-      for _, sql in ipairs { "begin", "BEGIN immediate", "commit", "end", "rollback",
-        "savepoint s", "release s", "rollback to s", " -- c\n commit" } do
+      for _, sql in ipairs { "begin", "BEGIN transaction", "commit", "end", "rollback",
+        "savepoint s", "release s", "rollback to s", " -- c\n commit",
+        table.unpack(other_words) } do
         db:transaction(function()
           errors.expect("misuse", db.run, db, sql)
           assert.is_true(db:in_transaction())
@@ -326,13 +389,16 @@ describe("a transaction", function()
   end)
 
   describe("that the engine rolled back", function()
+    local break_off = engine.supports("continue_after_error")
+      and "insert or rollback into t(id) values (1)" or "insert into t(id) values (1)"
+
     it("runs nothing more, and raises the first error", function()
       put(1)
       local first, second
       local err = errors.expect("constraint", db.transaction, db, function()
         put(2)
         local _
-        _, first = pcall(db.run, db, "insert or rollback into t(id) values (1)")
+        _, first = pcall(db.run, db, break_off)
         second = errors.expect("transaction_aborted", put, 3)
         errors.expect("transaction_aborted", db.value, db, "select 1")
         local third = errors.expect("transaction_aborted", db.transaction, db, function() end)
@@ -350,7 +416,7 @@ describe("a transaction", function()
     it("refuses to commit by hand, and is over after its rollback", function()
       put(1)
       local tx = db:begin()
-      errors.expect("constraint", db.run, db, "insert or rollback into t(id) values (1)")
+      errors.expect("constraint", db.run, db, break_off)
       errors.expect({ "transaction_aborted", "constraint" }, tx.commit, tx)
       tx = nil -- luacheck: ignore 311
       collectgarbage()

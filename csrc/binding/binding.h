@@ -40,6 +40,7 @@ enum {
   BINDING_RAISED,     /* what one has raised */
   BINDING_TRACE,      /* the function that is told of every run */
   BINDING_PROGRESS,   /* the one that may stop them */
+  BINDING_NOTICE,     /* the one that hears what the server says */
   BINDING_FUNCTION    /* from here on those that SQL calls */
 };
 
@@ -378,6 +379,7 @@ void binding_query_install(lua_State *L);
 void binding_transaction_install(lua_State *L);
 void binding_function_install(lua_State *L);
 void binding_hook_install(lua_State *L);
+void binding_message_install(lua_State *L);
 void binding_stream_install(lua_State *L);
 void binding_backup_install(lua_State *L);
 

@@ -217,13 +217,15 @@ static int stats(lua_State *L) {
 
 static int supports(lua_State *L) {
   const binding_connection *box = binding_enter(L, 1);
+  const tuff_driver *driver = box->core.driver;
   if (lua_type(L, 2) != LUA_TSTRING)
     return binding_argument(L, 2, "the name of a feature");
   const char *wanted = lua_tostring(L, 2);
   bool found = false;
-  for (const char *const *feature = box->core.driver->features; *feature; feature++)
+  for (const char *const *feature = driver->features; *feature; feature++)
     found = found || strcmp(*feature, wanted) == 0;
-  lua_pushboolean(L, found);
+  bool lacking = found && driver->lacks && driver->lacks(box->core.native, wanted);
+  lua_pushboolean(L, found && !lacking);
   return 1;
 }
 
@@ -292,6 +294,15 @@ static int own(lua_State *L) {
   return 0;
 }
 
+/* core.schema(db): a number that changes when this session changes tables; nil where
+ * the driver does not count that. */
+static int schema(lua_State *L) {
+  const binding_connection *box = binding_enter(L, 1);
+  if (!box->core.driver->schema) return 0;
+  lua_pushinteger(L, (lua_Integer)box->core.driver->schema(box->core.native));
+  return 1;
+}
+
 /* core.state(db): a table that the Lua layer keeps things of this connection in. */
 static int state(lua_State *L) {
   if (!binding_test(L, 1, BINDING_CONNECTION))
@@ -336,11 +347,15 @@ static int describe(lua_State *L) {
 }
 
 void binding_connection_install(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"open", open_connection}, {"close", close_function},
-      {"limit", limit},          {"own", own},
-      {"attach", attach},        {"detach", detach},
-      {"state", state},          {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"open", open_connection},
+                                       {"close", close_function},
+                                       {"limit", limit},
+                                       {"own", own},
+                                       {"attach", attach},
+                                       {"detach", detach},
+                                       {"state", state},
+                                       {"schema", schema},
+                                       {NULL, NULL}};
   static const luaL_Reg metamethods[] = {{"__gc", collect},
                                          {"__close", close_scope},
                                          {"__tostring", describe},

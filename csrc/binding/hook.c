@@ -1,7 +1,8 @@
 /* hook.c: functions of the script that are told what goes on: of every run of a
- * statement, and of one that takes long. */
+ * statement, of one that takes long, and of what the server says about it. */
 #include "binding/binding.h"
 #include "core/host.h"
+#include "core/message.h"
 
 /* Indexes on the stack of a function that is called back. */
 enum { ANCHOR = 1, ARGUMENT, CONNECTION, FUNCTIONS };
@@ -108,8 +109,51 @@ static int set_progress(lua_State *L) {
   return 0;
 }
 
+/* ---- notices ---- */
+
+typedef struct noticed {
+  const binding_connection *box;
+  const tuff_notice *notice;
+} noticed;
+
+static void set_text(lua_State *L, const char *field, const char *text) {
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, field);
+}
+
+static int call_notice(lua_State *L) {
+  const noticed *noticed = lua_touserdata(L, ARGUMENT);
+  const tuff_notice *notice = noticed->notice;
+  push_hook(L, noticed->box, BINDING_NOTICE);
+  lua_createtable(L, 0, 5);
+  set_text(L, "severity", notice->severity);
+  set_text(L, "message", notice->message);
+  if (notice->detail[0]) set_text(L, "detail", notice->detail);
+  if (notice->hint[0]) set_text(L, "hint", notice->hint);
+  if (notice->sqlstate[0]) set_text(L, "native", notice->sqlstate);
+  lua_call(L, 1, 0);
+  return 0;
+}
+
+static void on_notice(void *context, const tuff_notice *notice) {
+  binding_connection *box = context;
+  noticed noticed = {box, notice};
+  binding_call_back(box, call_notice, &noticed);
+}
+
+/* core.notice(db, fn, all): fn gets a table for every notice, or for warnings alone,
+ * and must not raise. */
+static int hear(lua_State *L) {
+  bool all = lua_toboolean(L, 3);
+  binding_connection *box = set_hook(L, BINDING_NOTICE);
+  box->core.notice = on_notice;
+  box->core.notice_context = box;
+  tuff_message_hear(&box->core, all ? TUFF_HEAR_ALL : TUFF_HEAR_WARNINGS);
+  return 0;
+}
+
 void binding_hook_install(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"trace", trace}, {"progress", set_progress}, {NULL, NULL}};
+      {"trace", trace}, {"progress", set_progress}, {"notice", hear}, {NULL, NULL}};
   binding_add(L, functions);
 }

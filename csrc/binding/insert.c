@@ -1,26 +1,47 @@
 /* insert.c: many rows into one prepared statement. Each row is walked once. */
 #include "binding/binding.h"
+#include "core/insertion.h"
 
 enum { MOST_COLUMNS = 2000 }; /* SQLite's own limit */
 
 /* One call of insert_rows. Indexes on the stack: */
-enum { CONNECTION = 1, SQL, COLUMNS, SOURCE, FIRST, RESULTS, KEYS, VALUES, ROW };
+enum {
+  CONNECTION = 1,
+  SQL,
+  COLUMNS,
+  SOURCE,
+  FIRST,
+  RESULTS,
+  COPY,
+  BATCH,
+  KEYS,
+  VALUES,
+  ROW
+};
 
 typedef struct insertion {
   lua_State *L;
   binding_connection *box;
   tuff_statement *statement;
+  tuff_insertion *many;  /* NULL: row by row */
   binding_running outer; /* the call that waits for this one */
   binding_keys *keys;
   tuff_value *values; /* not on the stack of C: an iterator may insert, too */
   lua_Integer number; /* of the row, from 1 */
   lua_Integer results;
+  int64_t changes;
   tuff_error err;
 } insertion;
 
 static void release(insertion *insertion) {
   tuff_statement_release(insertion->statement);
   insertion->box->active = insertion->outer;
+}
+
+/* The error is of the current row. */
+static bool is_here(insertion *insertion) {
+  insertion->err.row = insertion->number;
+  return false;
 }
 
 static BINDING_RAISES fail(insertion *insertion) {
@@ -31,8 +52,12 @@ static BINDING_RAISES fail(insertion *insertion) {
     insertion->box->active = insertion->outer;
   size_t size;
   const char *sql = lua_tolstring(L, SQL, &size);
-  insertion->err.row = insertion->number;
   binding_fail(L, CONNECTION, &insertion->err, sql, size);
+}
+
+static BINDING_RAISES fail_here(insertion *insertion) {
+  is_here(insertion);
+  fail(insertion);
 }
 
 /* Reads the row into the values. 1: it fits; 0: its keys are others; -1: an error; 2: a
@@ -99,9 +124,14 @@ static void call_iterator(insertion *insertion) {
   if (tuff_transaction_current(&box->core) == transaction &&
       !box->core.transaction.failed)
     return;
+  /* Rows that were on their way may have failed when it used the connection. */
+  if (insertion->many && insertion->many->failure.code) {
+    insertion->err = insertion->many->failure;
+    fail(insertion);
+  }
   tuff_fail(&insertion->err, TUFF_MISUSE,
             "the iterator given to insert_many began or ended a transaction");
-  fail(insertion);
+  fail_here(insertion);
 }
 
 /* Puts the next row on the stack; false: there is none. */
@@ -115,27 +145,68 @@ static bool next_row(insertion *insertion) {
   return !lua_isnil(L, ROW);
 }
 
-static void push_result(insertion *insertion) {
+static void push_result(insertion *insertion, const tuff_value *row) {
   lua_State *L = insertion->L;
-  const tuff_statement *statement = insertion->statement;
+  if (lua_type(L, RESULTS) != LUA_TTABLE) return;
   binding_push_columns(L, CONNECTION, insertion->statement);
   int names = lua_gettop(L);
-  binding_push_row(L, statement->row, statement->shape->columns, names);
+  binding_push_row(L, row, insertion->statement->shape->columns, names);
   lua_rawseti(L, RESULTS, ++insertion->results);
   lua_settop(L, names - 1);
 }
 
-static int64_t insert(insertion *insertion) {
+static bool insert_one(insertion *insertion) {
   tuff_statement *statement = insertion->statement;
   tuff_error *err = &insertion->err;
   if (!tuff_statement_start(statement, insertion->values, insertion->keys->count, err))
-    return -1;
+    return is_here(insertion);
   tuff_result result;
   while ((result = tuff_statement_step(statement, err)) == TUFF_ROW)
-    if (lua_type(insertion->L, RESULTS) == LUA_TTABLE) push_result(insertion);
-  int64_t changed = result == TUFF_DONE ? statement->changed : -1;
+    push_result(insertion, statement->row);
+  if (result == TUFF_DONE) insertion->changes += statement->changed;
   tuff_statement_rewind(statement);
-  return changed;
+  return result == TUFF_DONE || is_here(insertion);
+}
+
+/* ---- where the engine has a faster way for many ---- */
+
+static void take_results(insertion *insertion) {
+  const tuff_value *row;
+  while ((row = tuff_insertion_result(insertion->many)) != NULL)
+    push_result(insertion, row);
+}
+
+/* Before an error of this row is raised: one of a row before it comes first. */
+static void finish_before(insertion *insertion) {
+  tuff_error earlier;
+  tuff_error_clear(&earlier);
+  if (insertion->many && !tuff_insertion_finish(insertion->many, &earlier))
+    insertion->err = earlier;
+}
+
+static void finish(insertion *insertion) {
+  if (!insertion->many) return;
+  if (!tuff_insertion_finish(insertion->many, &insertion->err)) fail(insertion);
+  take_results(insertion);
+  insertion->changes = insertion->many->changed;
+}
+
+static inline bool insert(insertion *insertion) {
+  if (TUFF_LIKELY(!insertion->many)) return insert_one(insertion);
+  take_results(insertion);
+  return tuff_insertion_add(insertion->many, insertion->values, &insertion->err);
+}
+
+/* ---- the call ---- */
+
+static void begin_many(insertion *insertion) {
+  lua_State *L = insertion->L;
+  tuff_insertion_ways ways = {lua_tostring(L, COPY), lua_tostring(L, BATCH)};
+  if (!ways.copy && !ways.batch) return;
+  if (!tuff_insertion_begin(insertion->statement, &ways, insertion->number,
+                            &insertion->err))
+    fail_here(insertion);
+  insertion->many = insertion->statement->insertion;
 }
 
 static void begin(lua_State *L, insertion *insertion) {
@@ -143,6 +214,8 @@ static void begin(lua_State *L, insertion *insertion) {
   const char *sql = binding_sql(L, SQL, &size);
   insertion->L = L;
   insertion->statement = NULL;
+  insertion->many = NULL;
+  insertion->changes = 0;
   insertion->number = luaL_checkinteger(L, FIRST);
   tuff_error_clear(&insertion->err);
   insertion->results =
@@ -155,38 +228,44 @@ static void begin(lua_State *L, insertion *insertion) {
   insertion->outer = activate(insertion);
   insertion->statement =
       tuff_statement_checkout(&insertion->box->core, sql, size, &insertion->err);
-  if (!insertion->statement) fail(insertion);
+  if (!insertion->statement) fail_here(insertion);
   insertion->box->active.statement = insertion->statement;
-  if (insertion->statement->tokenized.count == insertion->keys->count) return;
+  if (insertion->statement->tokenized.count == insertion->keys->count) {
+    begin_many(insertion);
+    return;
+  }
   tuff_fail(&insertion->err, TUFF_MISUSE,
             "the statement has another number of columns");
-  fail(insertion);
+  fail_here(insertion);
 }
 
-/* core.insert_rows(db, sql, columns, rows, first, results): inserts rows, beginning
- * with number `first`, as long as their keys are exactly these columns. `rows` is an
- * array or a function that returns a row or nil; `results`, a table or nil, takes what
- * RETURNING gives. Returns how many rows were changed, the number of the row it stopped
- * at and, for a function, that row (nil: there are no more). */
+/* core.insert_rows(db, sql, columns, rows, first, results, copy, batch): inserts rows,
+ * beginning with number `first`, as long as their keys are exactly these columns.
+ * `rows` is an array or a function that returns a row or nil; `results`, a table or
+ * nil, takes what RETURNING gives; `copy` and `batch`, texts or nil, are faster ways
+ * for many, see tuff_insertion. Returns how many rows were changed, the number of the
+ * row it stopped at and, for a function, that row (nil: there are no more). */
 int binding_insert_rows(lua_State *L) {
   insertion insertion;
-  lua_settop(L, RESULTS);
+  lua_settop(L, BATCH);
   luaL_checktype(L, COLUMNS, LUA_TTABLE);
   if (lua_rawlen(L, COLUMNS) > MOST_COLUMNS)
     return binding_misuse(L, "a row has more than %d columns", MOST_COLUMNS);
   begin(L, &insertion);
-  int64_t changes = 0;
   for (; next_row(&insertion); insertion.number++) {
     int fits = lua_type(L, ROW) == LUA_TTABLE ? read_row(&insertion) : 0;
-    if (fits < 0) return fail(&insertion);
+    if (fits < 0) {
+      is_here(&insertion);
+      finish_before(&insertion);
+      return fail(&insertion);
+    }
     if (!fits) break;
-    int64_t changed = insert(&insertion);
-    if (changed < 0) return fail(&insertion);
-    changes += changed;
+    if (!insert(&insertion)) return fail(&insertion);
   }
+  finish(&insertion);
   release(&insertion);
   lua_settop(L, ROW);
-  lua_pushinteger(L, (lua_Integer)changes);
+  lua_pushinteger(L, (lua_Integer)insertion.changes);
   lua_pushinteger(L, insertion.number);
   lua_pushvalue(L, ROW);
   return 3;

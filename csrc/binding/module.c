@@ -104,6 +104,7 @@ int luaopen_tuff_core(lua_State *L) {
   binding_transaction_install(L);
   binding_function_install(L);
   binding_hook_install(L);
+  binding_message_install(L);
   binding_stream_install(L);
   binding_backup_install(L);
   binding_push_null(L);

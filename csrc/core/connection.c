@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/function.h"
 #include "core/host.h"
+#include "core/insertion.h"
 #include "core/memory.h"
 
 bool tuff_connection_open(tuff_connection *connection, const tuff_driver *driver,
@@ -64,7 +65,8 @@ void tuff_connection_close(tuff_connection *connection, bool collected) {
 }
 
 bool tuff_connection_settle(tuff_connection *connection, tuff_error *err) {
-  return (!connection->cursors || tuff_cursors_settle(connection, UINT64_MAX, err)) &&
+  return tuff_insertion_settle(connection, err) &&
+         (!connection->cursors || tuff_cursors_settle(connection, UINT64_MAX, err)) &&
          (!connection->blobs || tuff_blobs_settle(connection, err));
 }
 

@@ -43,13 +43,19 @@ typedef struct tuff_connection {
   /* Told of every run, when it has ended; may be NULL. */
   void (*trace)(void *context, const tuff_run_report *report);
   void *trace_context;
-  bool reporting; /* it is being told: it may read, and end nothing */
+  bool reporting; /* it, or ->notice, is being told: it may read, and end nothing */
+  /* Told of notices that a server sends, see message.h; may be NULL. */
+  void (*notice)(void *context, const tuff_notice *notice);
+  void *notice_context;
+  tuff_hearing hearing;
+  bool telling; /* it is being told: what comes meanwhile is not heard */
   tuff_transaction transaction;
   tuff_statement_cache cache;
-  tuff_statement *statements;     /* all of them */
-  tuff_cursor *cursors, *settled; /* holding a statement; holding rows in memory */
-  tuff_blob *blobs;               /* open streams */
-  tuff_backup *backups;           /* copies that are being made */
+  tuff_statement *statements;       /* all of them */
+  tuff_cursor *cursors, *settled;   /* holding a statement; holding rows in memory */
+  tuff_blob *blobs;                 /* open streams */
+  tuff_backup *backups;             /* copies that are being made */
+  struct tuff_insertion *insertion; /* rows of it are on their way */
   unsigned *slots, free_slots, slots_issued, slots_room; /* of statements */
 } tuff_connection;
 
@@ -74,8 +80,9 @@ void tuff_connection_close(tuff_connection *connection, bool collected);
 /* Whether it may be used: open, and in the process that opened it. */
 bool tuff_connection_check(const tuff_connection *connection, tuff_error *err);
 
-/* Before anything is written or begun: reads open loops to their end and closes streams
- * that are in no transaction, which would keep an old snapshot. */
+/* Before anything is written or begun: brings rows that are on their way into their
+ * table, reads open loops to their end and closes streams that are in no transaction,
+ * which would keep an old snapshot. */
 bool tuff_connection_settle(tuff_connection *connection, tuff_error *err);
 
 /* Tells of a run, unless it is one of whoever is being told. */

@@ -1,104 +1,22 @@
-/* cursor.c: rows that had to be read ahead are packed into chunks, given out in order
- * and freed as they are passed. */
+/* cursor.c: open loops. Rows come from a statement or, read ahead, from memory. */
 #include "core/cursor.h"
 
 #include <assert.h>
-#include <string.h>
 
 #include "core/connection.h"
 #include "core/error.h"
 #include "core/memory.h"
 
-enum { CHUNK = 64 * 1024 };
-
-typedef struct tuff_chunk {
-  struct tuff_chunk *next;
-  size_t size, room, read;
-  char bytes[];
-} tuff_chunk;
-
-/* ---- copies of values ---- */
-
-static size_t size_of(const tuff_value *values, size_t count) {
-  size_t size = count * sizeof *values;
-  for (size_t i = 0; i < count; i++) {
-    if (tuff_value_has_bytes(&values[i])) size += values[i].size;
-    if (values[i].kind == TUFF_ARRAY) size += size_of(values[i].items, values[i].size);
-  }
-  return size;
-}
-
-/* All values of one list first, aligned, then the bytes they point at. */
-static char *copy_values(tuff_value *to, char *bytes, const tuff_value *from,
-                         size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    to[i] = from[i];
-    if (tuff_value_has_bytes(&from[i])) {
-      if (from[i].size) memcpy(bytes, from[i].bytes, from[i].size);
-      to[i].bytes = bytes;
-      bytes += from[i].size;
-    }
-  }
-  return bytes;
-}
-
-static bool copy_arguments(tuff_cursor *cursor, const tuff_value *values,
-                           unsigned count, tuff_error *err) {
-  size_t lists = 0;
-  for (unsigned i = 0; i < count; i++)
-    if (values[i].kind == TUFF_ARRAY) lists += values[i].size;
-  tuff_value *copy = tuff_alloc(NULL, size_of(values, count) + 1);
-  if (!copy) return tuff_fail_memory(err);
-  cursor->arguments = copy;
-  tuff_value *list = copy + count;
-  char *bytes = copy_values(copy, (char *)(list + lists), values, count);
-  for (unsigned i = 0; i < count; i++) {
-    if (values[i].kind != TUFF_ARRAY) continue;
-    bytes = copy_values(list, bytes, values[i].items, values[i].size);
-    copy[i].items = list;
-    list += values[i].size;
-  }
-  return true;
-}
-
 /* ---- rows in memory ---- */
 
-static size_t row_size(const tuff_value *row, unsigned columns) {
-  size_t size = columns * sizeof *row;
-  for (unsigned i = 0; i < columns; i++)
-    if (tuff_value_has_bytes(&row[i])) size += row[i].size;
-  return (size + sizeof(tuff_value *) - 1) & ~(sizeof(tuff_value *) - 1);
-}
-
-/* The values, then the bytes that they are views of: a chunk never moves. */
 static bool keep_row(tuff_cursor *cursor, const tuff_value *row, tuff_error *err) {
-  size_t size = row_size(row, cursor->columns);
-  tuff_chunk *chunk = cursor->last;
-  if (!chunk || chunk->room - chunk->size < size) {
-    size_t room = size > CHUNK ? size : CHUNK;
-    chunk = tuff_alloc(NULL, sizeof *chunk + room);
-    if (!chunk) return tuff_fail_memory(err);
-    *chunk = (tuff_chunk){.room = room};
-    *(cursor->last ? &cursor->last->next : &cursor->first) = chunk;
-    cursor->last = chunk;
-  }
-  tuff_value *copy = (tuff_value *)(void *)(chunk->bytes + chunk->size);
-  copy_values(copy, (char *)(copy + cursor->columns), row, cursor->columns);
-  chunk->size += size;
-  return true;
+  return tuff_rows_keep(&cursor->kept, row, err) != NULL;
 }
 
 static tuff_result next_kept(tuff_cursor *cursor) {
-  tuff_chunk *chunk = cursor->first;
-  if (chunk && chunk->read == chunk->size) {
-    cursor->first = chunk->next;
-    if (!cursor->first) cursor->last = NULL;
-    tuff_free(chunk);
-    chunk = cursor->first;
-  }
-  if (!chunk) return TUFF_DONE;
-  cursor->row = (tuff_value *)(void *)(chunk->bytes + chunk->read);
-  chunk->read += row_size(cursor->row, cursor->columns);
+  tuff_value *row = tuff_rows_next(&cursor->kept);
+  if (!row) return TUFF_DONE;
+  cursor->row = row;
   return TUFF_ROW;
 }
 
@@ -116,9 +34,7 @@ static void hold_row(tuff_cursor *cursor) {
     cursor->columns = 0;
     return;
   }
-  assert(cursor->first); /* the row lies in it */
-  cursor->held = cursor->first;
-  cursor->first = cursor->held->next;
+  cursor->held = tuff_rows_detach(&cursor->kept);
 }
 
 void tuff_cursor_let_go(tuff_cursor *cursor) {
@@ -157,8 +73,11 @@ static bool settle(tuff_cursor *cursor, uint64_t *budget, tuff_error *err) {
   tuff_connection_limit(connection, cursor->timeout_us, cursor->busy_us);
   tuff_result result = TUFF_ROW;
   /* The current row may still be read by whoever asked for it, or not yet have been. */
-  bool kept = cursor->first || keep_row(cursor, statement->row, err);
-  if (kept && cursor->row == statement->row && !cursor->primed) next_kept(cursor);
+  bool kept = cursor->kept.first || keep_row(cursor, statement->row, err);
+  if (cursor->primed)
+    cursor->row = NULL; /* it comes with the next step, out of what was kept */
+  else if (kept && cursor->row == statement->row)
+    next_kept(cursor);
   cursor->primed = false;
   while (kept && *budget > 0 &&
          (result = tuff_statement_step(statement, err)) == TUFF_ROW) {
@@ -184,7 +103,8 @@ bool tuff_cursor_open(tuff_cursor *cursor, tuff_statement *statement,
   tuff_connection *connection = statement->connection;
   cursor->timeout_us = connection->watch.timeout_us;
   cursor->busy_us = connection->watch.busy_us;
-  bool opened = (count == 0 || copy_arguments(cursor, values, count, err)) &&
+  if (count > 0) cursor->arguments = tuff_values_copy(values, count, err);
+  bool opened = (count == 0 || cursor->arguments) &&
                 tuff_statement_start(statement, cursor->arguments, count, err);
   /* The first step decides which rows the loop will see, and may change their names. */
   uint64_t calls = connection->calls;
@@ -194,7 +114,7 @@ bool tuff_cursor_open(tuff_cursor *cursor, tuff_statement *statement,
   cursor->statement = statement;
   cursor->depth = connection->transaction.depth;
   link_cursor(&connection->cursors, cursor);
-  cursor->columns = statement->shape->columns;
+  cursor->columns = cursor->kept.columns = statement->shape->columns;
   if (result != TUFF_ROW) {
     tuff_cursor_close(cursor, NULL);
     return result == TUFF_DONE;
@@ -221,7 +141,7 @@ tuff_result tuff_cursor_step(tuff_cursor *cursor, tuff_error *err) {
     cursor->primed = false;
     return TUFF_ROW;
   }
-  tuff_result result = cursor->first ? next_kept(cursor) : TUFF_DONE;
+  tuff_result result = cursor->kept.first ? next_kept(cursor) : TUFF_DONE;
   if (result == TUFF_DONE && cursor->statement) {
     tuff_connection *connection = cursor->connection;
     tuff_connection_limit(connection, cursor->timeout_us, cursor->busy_us);
@@ -248,12 +168,7 @@ void tuff_cursor_close(tuff_cursor *cursor, const char *reason) {
   cursor->reason = reason;
   tuff_free(cursor->arguments);
   cursor->arguments = NULL;
-  while (cursor->first) {
-    tuff_chunk *chunk = cursor->first;
-    cursor->first = chunk->next;
-    tuff_free(chunk);
-  }
-  cursor->last = NULL;
+  tuff_rows_free(&cursor->kept);
   tuff_statement_release(statement);
 }
 

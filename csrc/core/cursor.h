@@ -4,9 +4,8 @@
 #ifndef TUFF_CURSOR_H
 #define TUFF_CURSOR_H
 
+#include "core/rows.h"
 #include "core/statement.h"
-
-struct tuff_chunk;
 
 typedef struct tuff_cursor {
   struct tuff_connection *connection; /* NULL: ended, and `reason` says why */
@@ -21,9 +20,9 @@ typedef struct tuff_cursor {
   bool calls;         /* its first row has called functions of the script */
   bool suspected;     /* the binding has looked whether it is lost */
   const void *source; /* what it was opened from, or NULL */
-  int64_t timeout_us, busy_us;     /* of each step */
-  tuff_value *arguments;           /* copies of the bound values, with their bytes */
-  struct tuff_chunk *first, *last; /* rows in memory */
+  int64_t timeout_us, busy_us; /* of each step */
+  tuff_value *arguments;       /* copies of the bound values, with their bytes */
+  tuff_rows kept;              /* rows in memory */
   struct tuff_cursor *next, *previous;
 } tuff_cursor;
 

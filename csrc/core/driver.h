@@ -95,6 +95,7 @@ typedef enum tuff_kind {
 
 typedef struct tuff_value {
   tuff_kind kind;
+  bool assigned; /* an array of what many rows store in one column, NULLs too */
   union {
     int64_t integer;
     double real;
@@ -158,6 +159,7 @@ typedef struct tuff_sql {
   const tuff_target *targets; /* one for each use, in the order of the text */
   unsigned table_count;
   const tuff_name *tables; /* that candidates speak of; one without a name is none */
+  bool modifies; /* insert, update, delete or merge is a word of it; it may yet read */
 } tuff_sql;
 
 /* How a driver wants placeholders and lists to be written. */
@@ -169,6 +171,8 @@ typedef struct tuff_dialect {
   bool backticks;           /* `name` is an identifier */
   bool dollar_quotes;       /* $tag$ … $tag$ is a string */
   bool nested_comments;
+  bool atomic_bodies; /* a routine may be BEGIN ATOMIC … END, and a trigger is not BEGIN
+                       * … END */
 } tuff_dialect;
 
 /* What the result of a statement looks like. Valid until its next step; `generation`
@@ -362,6 +366,61 @@ typedef struct tuff_blobs {
   bool (*close)(void *blob, tuff_error *err);
 } tuff_blobs;
 
+/* ---- many rows at once ---- */
+
+/* What a driver gives whose engine takes rows in a form of their own, faster than by
+ * an INSERT. From begin to finish nothing else is asked of the connection. */
+typedef struct tuff_bulk {
+  /* Begins it in an open transaction. insert: a prepared INSERT of one such row; copy:
+   * the text that begins it, terminated. NULL and an error on failure. */
+  void *(*begin)(void *insert, const char *copy, tuff_error *err);
+  /* Takes a copy of a row. Where err->parameter tells a value that is refused, the rows
+   * before it can still be finished. */
+  bool (*add)(void *bulk, const tuff_value *row, tuff_error *err);
+  /* The rows are in the table. err->row counts those of this bulk, from 1; 0: it is not
+   * known which one failed. */
+  bool (*finish)(void *bulk, int64_t *inserted, tuff_error *err);
+  /* Frees it. What was not finished fails, and its transaction with it. */
+  void (*end)(void *bulk);
+} tuff_bulk;
+
+/* ---- what a server says by itself ---- */
+
+/* Said while a statement ran, or between two. Texts are terminated, "" where the server
+ * gave none. */
+typedef struct tuff_notice {
+  const char *severity; /* "NOTICE", "WARNING" and the like */
+  const char *sqlstate, *message, *detail, *hint;
+} tuff_notice;
+
+/* Which notices are kept until they are asked for; the others are forgotten. */
+typedef enum tuff_hearing {
+  TUFF_HEAR_WARNINGS, /* and what is worse; so it is at first */
+  TUFF_HEAR_ALL,
+  TUFF_HEAR_NONE
+} tuff_hearing;
+
+/* What some connection has sent to all that listen to a channel. */
+typedef struct tuff_notification {
+  const char *channel, *payload; /* terminated */
+  int sender;                    /* the process of the server that sent it */
+} tuff_notification;
+
+/* What a driver gives whose engine is a server that speaks by itself. */
+typedef struct tuff_messages {
+  void (*hear)(void *db, tuff_hearing hearing);
+  /* The oldest notice that was kept, once; none while rows of a statement still come.
+   * Its texts live until the next call. */
+  bool (*notice)(void *db, tuff_notice *notice);
+  /* Begins to listen to a channel, a name as it is, or ends it. */
+  bool (*listen)(void *db, const char *channel, bool on, tuff_error *err);
+  /* Waits until there is a notification, or until this time of host->now_us; counts
+   * those that there are. */
+  bool (*wait)(void *db, int64_t until_us, size_t *count, tuff_error *err);
+  /* The oldest notification, once. Its texts live until the next call. */
+  bool (*notification)(void *db, tuff_notification *notification);
+} tuff_messages;
+
 /* ---- copying a whole database ---- */
 
 /* How far it has come, in bytes. */
@@ -404,6 +463,8 @@ typedef struct tuff_driver {
   const char *name;            /* what `db.engine` says */
   const char *const *schemes;  /* of URLs, NULL-terminated; none: plain paths */
   const char *const *features; /* what `db:supports` answers to, NULL-terminated */
+  /* Which of them this connection has not; may be NULL. */
+  bool (*lacks)(void *db, const char *feature);
   tuff_dialect dialect;
   bool exclusive; /* while rows of a statement come, nothing else can be done: open
                    * loops are read ahead before anything is sent */
@@ -440,6 +501,9 @@ typedef struct tuff_driver {
   void (*finish)(void *stmt);
 
   /* NULL: the engine has no such thing. */
+  /* Counts what this session has done to tables: what is known of them may be of old.
+   */
+  uint64_t (*schema)(void *db);
   /* Opens another file beside the main one, with the settings of the connection; of the
    * options, the path, readonly, create and follow count. name: a plain word. */
   bool (*attach)(void *db, const tuff_options *options, const char *name,
@@ -447,6 +511,8 @@ typedef struct tuff_driver {
   bool (*detach)(void *db, const char *name, tuff_error *err);
   const tuff_functions *functions;
   const tuff_blobs *blobs;
+  const tuff_bulk *bulk;
+  const tuff_messages *messages;
   const tuff_copying *copying;
 } tuff_driver;
 

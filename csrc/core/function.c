@@ -9,7 +9,9 @@ bool tuff_function_admits(const tuff_connection *connection, tuff_error *err) {
   tuff_fail(err, TUFF_MISUSE,
             "a function that %s may read from its connection, but not write, begin or "
             "end anything",
-            connection->reporting ? "traces statements" : "SQL calls");
+            connection->telling     ? "hears notices"
+            : connection->reporting ? "traces statements"
+                                    : "SQL calls");
   tuff_error_hint(err, "do that before or after the statement, or on a connection of "
                        "the function's own");
   return false;

@@ -1,5 +1,5 @@
 /* splitter.h: cuts a script into its statements. A semicolon inside a string, a
- * comment, a quoted name or the body of a trigger ends nothing. */
+ * comment, a quoted name or the body of a trigger or a routine ends nothing. */
 #ifndef TUFF_SPLITTER_H
 #define TUFF_SPLITTER_H
 

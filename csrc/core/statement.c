@@ -8,7 +8,9 @@
 #include "core/connection.h"
 #include "core/error.h"
 #include "core/host.h"
+#include "core/insertion.h"
 #include "core/memory.h"
+#include "core/message.h"
 
 enum { SAMPLE = 16 }; /* one run of so many is timed */
 
@@ -55,8 +57,9 @@ static void map_offset(const tuff_tokenized *tokenized, tuff_error *err) {
 
 /* Where the engine does one thing at a time. */
 static bool settle_exclusive(tuff_connection *connection, tuff_error *err) {
-  return TUFF_LIKELY(!connection->cursors || !connection->driver->exclusive) ||
-         tuff_cursors_settle(connection, UINT64_MAX, err);
+  return tuff_insertion_settle(connection, err) &&
+         (TUFF_LIKELY(!connection->cursors || !connection->driver->exclusive) ||
+          tuff_cursors_settle(connection, UINT64_MAX, err));
 }
 
 static bool prepare_native(tuff_statement *statement, unsigned flags, tuff_error *err) {
@@ -71,7 +74,8 @@ static bool prepare_native(tuff_statement *statement, unsigned flags, tuff_error
                      .uses = tokenized->uses,
                      .targets = tokenized->targets,
                      .table_count = tokenized->table_count,
-                     .tables = tokenized->tables};
+                     .tables = tokenized->tables,
+                     .modifies = tokenized->modifies};
   connection->watch.started_us = 0;
   if (!settle_exclusive(connection, err)) return false;
   statement->native =
@@ -121,6 +125,7 @@ tuff_statement *tuff_statement_prepare(tuff_connection *connection, const char *
     return statement;
   tuff_transaction_note_error(connection, true, err);
   tuff_statement_finish(statement);
+  tuff_message_tell(connection);
   return NULL;
 }
 
@@ -146,8 +151,7 @@ tuff_statement *tuff_statement_checkout(tuff_connection *connection, const char 
   return statement;
 }
 
-/* Names the parameter whose value was refused. */
-static bool refused_value(tuff_statement *statement, tuff_error *err) {
+bool tuff_statement_refuse_value(tuff_statement *statement, tuff_error *err) {
   statement->failed = err->code;
   map_offset(&statement->tokenized, err);
   tuff_transaction_note_error(statement->connection, true, err);
@@ -188,7 +192,7 @@ bool tuff_statement_start(tuff_statement *statement, const tuff_value *values,
   return ((TUFF_LIKELY(!connection->limited) ||
            tuff_statement_admit_values(statement, values, count, err)) &&
           connection->driver->bind(statement->native, values, count, err)) ||
-         refused_value(statement, err);
+         tuff_statement_refuse_value(statement, err);
 }
 
 static tuff_result failed(tuff_statement *statement, const tuff_error *err) {
@@ -269,12 +273,14 @@ void tuff_statement_rewind(tuff_statement *statement) {
   connection->driver->reset(statement->native);
   connection->counters.rows += statement->rows;
   if (TUFF_UNLIKELY(statement->sampled_us)) report(statement);
+  tuff_message_tell(connection);
   statement->rows = 0;
   statement->one = statement->skipped = false;
 }
 
 void tuff_statement_release(tuff_statement *statement) {
   if (!statement || statement->connection->forks != tuff_fork_generation()) return;
+  tuff_insertion_end(statement->insertion);
   tuff_statement_rewind(statement);
   statement->connection->driver->forget(statement->native);
   if (!statement->busy) return;
@@ -285,6 +291,7 @@ void tuff_statement_release(tuff_statement *statement) {
 void tuff_statement_finish(tuff_statement *statement) {
   if (!statement || statement->connection->forks != tuff_fork_generation()) return;
   tuff_connection *connection = statement->connection;
+  tuff_insertion_end(statement->insertion);
   if (statement->cached) tuff_statement_cache_remove(&connection->cache, statement);
   if (statement->native) connection->driver->finish(statement->native);
   if (statement->next) statement->next->previous = statement->previous;

@@ -6,6 +6,7 @@
 #include "core/tokenizer.h"
 
 struct tuff_connection;
+struct tuff_insertion;
 
 typedef struct tuff_statement {
   struct tuff_connection *connection;
@@ -32,6 +33,8 @@ typedef struct tuff_statement {
   tuff_code failed; /* the error of this run */
   int64_t sampled_us; /* when this run started, 0 where it is not timed */
 
+  struct tuff_insertion *insertion; /* of many rows; it ends with the release */
+
   /* The binding's: where it keeps the names of the columns, and for which shape. */
   unsigned slot;
   uint64_t slot_generation;
@@ -55,6 +58,9 @@ tuff_statement *tuff_statement_prepare(struct tuff_connection *connection,
  * loops into memory before a write, binds. Values are borrowed until release. */
 bool tuff_statement_start(tuff_statement *statement, const tuff_value *values,
                           unsigned count, tuff_error *err);
+
+/* Tells of an error that refuses a value: which one it is. Always false. */
+bool tuff_statement_refuse_value(tuff_statement *statement, tuff_error *err);
 
 /* The next row, in ->row. An error has already been told to the transaction. */
 tuff_result tuff_statement_step(tuff_statement *statement, tuff_error *err);

@@ -153,6 +153,8 @@ static void remember(pass *pass, const tuff_token *token, size_t result) {
   pass->last_result[0] = result;
 }
 
+static const char *const modifying[] = {"insert", "update", "delete", "merge", NULL};
+
 static bool take(pass *pass, const tuff_token *token) {
   size_t result = pass->out->text.size;
   switch (token->kind) {
@@ -177,6 +179,7 @@ static bool take(pass *pass, const tuff_token *token) {
       tuff_targets_token(&pass->targets, token);
       break;
     default:
+      if (tuff_token_is_one_of(token, modifying)) pass->out->modifies = true;
       tuff_buffer_append(&pass->out->text, token->start, token->size);
       tuff_targets_token(&pass->targets, token);
       break;

@@ -27,6 +27,7 @@ typedef struct tuff_tokenized {
   tuff_buffer text; /* for the engine, terminated */
   tuff_style style;
   tuff_effect effect;
+  bool modifies; /* a word of it changes rows, wherever it stands */
   unsigned count, room;
   tuff_parameter *parameters; /* `count` of them, in the order of their numbers */
   unsigned uses, uses_room;

@@ -8,7 +8,9 @@
 #include "core/error.h"
 #include "core/function.h"
 #include "core/host.h"
+#include "core/insertion.h"
 #include "core/memory.h"
+#include "core/message.h"
 
 static const char ended[] = "the transaction in which this loop began has ended";
 static const char ended_stream[] =
@@ -35,6 +37,11 @@ static void report(tuff_connection *connection, tuff_verb verb, int64_t began,
 static bool control(tuff_connection *connection, tuff_verb verb, tuff_mode mode,
                     unsigned level, tuff_error *err) {
   connection->watch.started_us = 0;
+  /* What is about to be undone need not arrive. */
+  if (verb == TUFF_ROLLBACK || verb == TUFF_ROLLBACK_TO)
+    tuff_insertion_abandon(connection);
+  else if (!tuff_insertion_settle(connection, err))
+    return false;
   if (connection->driver->exclusive && connection->cursors &&
       !tuff_cursors_settle(connection, UINT64_MAX, err))
     return false;
@@ -50,6 +57,7 @@ static bool control(tuff_connection *connection, tuff_verb verb, tuff_mode mode,
   int64_t began = connection->trace ? tuff_now_us() : 0;
   bool done = connection->driver->control(connection->native, verb, mode, level, err);
   if (began) report(connection, verb, began, done ? NULL : err);
+  tuff_message_tell(connection);
   if (done) return true;
   if (inside) tuff_transaction_note_error(connection, true, err);
   return false;

@@ -7,17 +7,6 @@
 
 #include "postgres/database.h"
 
-/* What every session relies on. A pooler hands out sessions that are not ours to set.
- */
-static void write_settings(const tuff_postgres_database *database, char *out,
-                           size_t room) {
-  snprintf(out, room,
-           "-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=iso_8601 "
-           "-c bytea_output=hex -c extra_float_digits=1 -c lock_timeout=%lld%s",
-           (long long)database->session_lock_ms,
-           database->readonly ? " -c default_transaction_read_only=on" : "");
-}
-
 /* The settings that the user asks for, by the URL or by the environment: a view. */
 static const char *given_settings(const PQconninfoOption *parsed) {
   for (; parsed->keyword; parsed++)
@@ -32,15 +21,24 @@ static const char *given(const PQconninfoOption *parsed, const char *keyword) {
   return "";
 }
 
+/* Ours that the user may set otherwise, his, and ours that he may not. A pooler hands
+ * out sessions that are not ours to set. */
+static char *write_settings(const tuff_postgres_database *database, const char *given) {
+  size_t room = strlen(given) + 256;
+  char *settings = tuff_postgres_host->alloc(NULL, room);
+  if (settings)
+    snprintf(settings, room,
+             "-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=iso_8601 "
+             "-c bytea_output=hex -c extra_float_digits=1 %s -c lock_timeout=%lld%s",
+             given, (long long)database->session_lock_ms,
+             database->readonly ? " -c default_transaction_read_only=on" : "");
+  return settings;
+}
+
 static PGconn *start(const tuff_postgres_database *database,
                      const PQconninfoOption *parsed) {
-  char ours[256];
-  const char *theirs = given_settings(parsed);
-  size_t room = sizeof ours + strlen(theirs) + 1;
-  char *settings = tuff_postgres_host->alloc(NULL, room);
+  char *settings = write_settings(database, given_settings(parsed));
   if (!settings) return NULL;
-  write_settings(database, ours, sizeof ours);
-  snprintf(settings, room, "%s %s", ours, theirs);
   const char *keys[] = {"dbname", "client_encoding", "fallback_application_name",
                         database->pooler ? NULL : "options", NULL};
   const char *values[] = {database->url, "UTF8", "tuff", settings, NULL};
@@ -95,18 +93,14 @@ static PQconninfoOption *parse(const char *url, tuff_error *err) {
   return NULL;
 }
 
-/* On an idle socket the server's last word comes as a notice, too. */
-static void take_notice(void *context, const PGresult *result) {
-  tuff_postgres_database *database = context;
-  if (tuff_postgres_ends_session(result)) database->lost = true;
-}
-
 /* A new session, in place of one that is lost. */
 static bool connect_anew(tuff_postgres_database *database, tuff_error *err) {
   PQconninfoOption *parsed = parse(database->url, err);
   if (!parsed) return false;
+  tuff_postgres_receive(database, NULL);
   PQfinish(database->handle);
   database->handle = start(database, parsed);
+  if (database->handle) tuff_postgres_hear(database);
   bool reached =
       database->handle ? reach(database, parsed, err) : tuff_postgres_fail_memory(err);
   PQconninfoFree(parsed);
@@ -115,13 +109,13 @@ static bool connect_anew(tuff_postgres_database *database, tuff_error *err) {
     database->handle = NULL;
     return false;
   }
-  PQsetNoticeReceiver(database->handle, take_notice, database);
   PQsetnonblocking(database->handle, 1);
   database->lost = database->inside = false;
   database->lock_ms = database->session_lock_ms;
   database->forgotten_size = 0;
   database->epoch++;
-  return true;
+  database->lost = !tuff_postgres_listen_again(database, err);
+  return !database->lost;
 }
 
 /* The URL without its secrets. */
@@ -184,6 +178,8 @@ void tuff_postgres_close(void *context, bool collected) {
   (void)collected;
   if (!database) return;
   PQfinish(database->handle);
+  database->handle = NULL;
+  tuff_postgres_messages_free(database);
   tuff_postgres_host->alloc(database->path, 0);
   tuff_postgres_host->alloc(database->url, 0);
   tuff_postgres_host->alloc(database->forgotten, 0);
@@ -239,8 +235,21 @@ static bool connect_patiently(tuff_postgres_database *database, tuff_error *err)
   }
 }
 
+/* A finaliser may come in the middle of a statement that is not read ahead. */
+static bool is_reading(const tuff_postgres_database *database, tuff_error *err) {
+  if (TUFF_LIKELY(PQtransactionStatus(database->handle) != PQTRANS_ACTIVE) ||
+      database->lost)
+    return false;
+  tuff_postgres_host->fail(err, TUFF_MISUSE,
+                           "the rows of another statement are still being read");
+  tuff_postgres_host->hint(err, "a finaliser or a metamethod may come in the middle of "
+                                "a call: it needs a connection of its own");
+  return true;
+}
+
 bool tuff_postgres_ready(tuff_postgres_database *database, tuff_error *err) {
   enum { FRESH_US = 1000 }; /* it is too soon to ask again */
+  if (is_reading(database, err)) return false;
   bool fresh =
       !database->lost && tuff_postgres_host->now_us() - database->heard_us < FRESH_US;
   if (TUFF_LIKELY(fresh) || !was_ended(database)) return true;

@@ -61,6 +61,8 @@ static bool begin(tuff_postgres_database *database, tuff_mode mode, tuff_error *
   enum { LATER_MS = 1000 };
   const tuff_watch *watch = database->watch;
   char sql[192];
+  /* What begins READ WRITE could write on a connection that only reads. */
+  if (database->readonly) mode = TUFF_READ;
   int size = snprintf(sql, sizeof sql, "%s", begin_text(mode));
   if (watch->deadline_us) {
     int64_t left = (watch->deadline_us - tuff_postgres_host->now_us()) / 1000;
@@ -155,8 +157,10 @@ static bool commit_told(tuff_postgres_database *database, char *id, tuff_error *
   bool done = tuff_postgres_trip_end(&trip, err);
   const PGresult *told = trip.result[0], *end = trip.result[1];
   if (told && PQntuples(told) == 1) snprintf(id, ID_ROOM, "%s", PQgetvalue(told, 0, 0));
-  if (done && tuff_postgres_trip_failed(&trip) >= 0)
+  if (done && tuff_postgres_trip_failed(&trip) >= 0) {
     done = tuff_postgres_fail(database, end ? end : told, err);
+    tuff_postgres_tell_key(database, end, err); /* one that is deferred */
+  }
   tuff_postgres_trip_clear(&trip);
   return done;
 }

@@ -9,6 +9,38 @@
 /* What the core lends; the same for all connections. */
 extern const tuff_host *tuff_postgres_host;
 
+/* A notice as it was kept, with its texts. */
+typedef struct tuff_postgres_notice {
+  struct tuff_postgres_notice *next;
+  size_t size; /* of all of it, in bytes */
+  tuff_notice notice;
+  char texts[];
+} tuff_postgres_notice;
+
+typedef struct tuff_postgres_notification {
+  struct tuff_postgres_notification *next;
+  PGnotify *native;
+} tuff_postgres_notification;
+
+/* A channel that is listened to. */
+typedef struct tuff_postgres_channel {
+  struct tuff_postgres_channel *next;
+  char name[];
+} tuff_postgres_channel;
+
+/* What the server has said by itself, see message.c. */
+typedef struct tuff_postgres_messages {
+  tuff_hearing hearing;
+  tuff_postgres_notice *first, *last; /* notices that nobody has asked for yet */
+  tuff_postgres_notice *told;         /* the one that was given last */
+  size_t bytes;                       /* of all that are kept */
+  unsigned long unkept;               /* for want of room */
+  char last_words[64];                /* says how many these were */
+  tuff_postgres_channel *channels;
+  tuff_postgres_notification *oldest, *newest, *given;
+  size_t count; /* without the one that was given last */
+} tuff_postgres_messages;
+
 typedef struct tuff_postgres_database {
   PGconn *handle;
   tuff_watch *watch;
@@ -33,6 +65,7 @@ typedef struct tuff_postgres_database {
   /* Names of statements that the server may forget, with a NUL behind each. */
   char *forgotten;
   size_t forgotten_size, forgotten_room;
+  tuff_postgres_messages messages;
 } tuff_postgres_database;
 
 /* The values of one run, as libpq takes them. Kept from run to run. */
@@ -102,6 +135,11 @@ void tuff_postgres_abandon(tuff_postgres_database *database);
  * stop, or the socket is gone. */
 bool tuff_postgres_wait(tuff_postgres_database *database, bool write, tuff_error *err);
 
+/* Waits until there is something to read, or until this time of host->now_us. False: it
+ * is time to stop. */
+bool tuff_postgres_await_input(tuff_postgres_database *database, int64_t until_us,
+                               tuff_error *err);
+
 /* Runs a text of our own without parameters and result. */
 bool tuff_postgres_exec(tuff_postgres_database *database, const char *sql,
                         tuff_error *err);
@@ -150,6 +188,11 @@ bool tuff_postgres_fail(tuff_postgres_database *database, const PGresult *result
                         tuff_error *err);
 bool tuff_postgres_fail_memory(tuff_error *err);
 
+/* To be called where all results of what failed are read: finds out whether the unique
+ * key that err speaks of is the primary key. failed: the result that err is made of. */
+void tuff_postgres_tell_key(tuff_postgres_database *database, const PGresult *failed,
+                            tuff_error *err);
+
 /* The byte of the statement that the error points at, or -1. */
 int tuff_postgres_offset(const char *sql, const PGresult *result);
 
@@ -171,6 +214,23 @@ bool tuff_postgres_ready(tuff_postgres_database *database, tuff_error *err);
 
 /* A new session in place of the one that is lost. */
 bool tuff_postgres_connect_again(tuff_postgres_database *database, tuff_error *err);
+
+/* ---- message.c ---- */
+
+extern const tuff_messages tuff_postgres_message_table;
+
+/* A session begins: keeps the notices that its new handle gets. */
+void tuff_postgres_hear(tuff_postgres_database *database);
+
+/* Takes over the notifications that the handle has got: before it is given up, too. */
+bool tuff_postgres_receive(tuff_postgres_database *database, tuff_error *err);
+
+/* In a new session: listens to all channels as the one before did. What was sent
+ * meanwhile is lost, of which a notice warns. */
+bool tuff_postgres_listen_again(tuff_postgres_database *database, tuff_error *err);
+
+/* After the handle is gone. */
+void tuff_postgres_messages_free(tuff_postgres_database *database);
 
 /* ---- control.c ---- */
 
@@ -212,15 +272,74 @@ void tuff_postgres_forget(void *statement);
 
 /* Whether a text changes nothing, as far as it tells: a function that it calls may. The
  * server has the last word in a read-only transaction. */
-bool tuff_postgres_reads_only(const char *text);
+bool tuff_postgres_reads_only(const tuff_sql *sql);
 
 /* encode.c: writes the statement's ->values into its ->parameters. */
 bool tuff_postgres_encode(tuff_postgres_statement *statement, tuff_error *err);
+
+/* Writes one value, which is not NULL, in the binary form of a type or as text.
+ * assigned: it goes into a column. */
+bool tuff_postgres_encode_value(tuff_postgres_parameters *parameters, Oid type,
+                                bool assigned, const tuff_value *value, bool *binary,
+                                tuff_error *err);
+
+/* Whether what a parameter gives is stored in a column as it is: not a part of it, and
+ * not compared. Then the column has the type that the server infers. */
+bool tuff_postgres_is_assigned(const tuff_postgres_statement *statement,
+                               unsigned number);
+
+/* Whether it is only compared with columns. */
+bool tuff_postgres_is_compared(const tuff_postgres_statement *statement,
+                               unsigned number);
 
 /* Room for so many values. */
 bool tuff_postgres_parameters_allocate(tuff_postgres_parameters *parameters,
                                        unsigned count);
 void tuff_postgres_parameters_free(tuff_postgres_parameters *parameters);
+
+/* Where ->size ends, with room for so many bytes; NULL: no memory. */
+char *tuff_postgres_reserve(tuff_postgres_parameters *parameters, size_t size);
+
+/* Puts bytes at the end. False: no memory. */
+bool tuff_postgres_append(tuff_postgres_parameters *parameters, const void *bytes,
+                          size_t size);
+
+/* In as few digits from this number on, at most 17, as give the same float again. */
+void tuff_postgres_print_real(char *out, size_t room, double real, int digits);
+
+/* array.c: writes a list as an array of this type. */
+bool tuff_postgres_encode_array(tuff_postgres_parameters *parameters, Oid type,
+                                const tuff_value *list, bool *binary, tuff_error *err);
+
+/* ---- field.c: values as the parts of rows and arrays that are sent whole ---- */
+
+typedef enum tuff_postgres_field {
+  FIELD_WRITTEN,
+  FIELD_TEXTUAL, /* only the server can read this value, from a text */
+  FIELD_REFUSED  /* see err */
+} tuff_postgres_field;
+
+/* Whether values of this type have a binary form here. */
+bool tuff_postgres_field_is_binary(Oid type);
+
+/* Appends the length of the value and its binary form; nothing, if it is not written.
+ */
+tuff_postgres_field tuff_postgres_write_binary(tuff_postgres_parameters *out, Oid type,
+                                               bool assigned, const tuff_value *value,
+                                               tuff_error *err);
+
+/* Appends the text of a value that is not NULL, with a backslash before each of these
+ * characters. */
+bool tuff_postgres_write_text(tuff_postgres_parameters *out, Oid type, bool assigned,
+                              const tuff_value *value, const char *special,
+                              tuff_error *err);
+
+/* copy.c */
+extern const tuff_bulk tuff_postgres_bulk;
+
+/* json.c: writes the numbers of the JSON that stands from `start` to the end in the
+ * form in which jsonb keeps them as they are. False: no memory. */
+bool tuff_postgres_spell_numbers(tuff_postgres_parameters *parameters, size_t start);
 
 /* decode.c */
 bool tuff_postgres_is_binary(Oid type);
@@ -252,11 +371,24 @@ enum {
   PG_VOID = 2278,
   PG_UUID = 2950,
   PG_JSONB = 3802,
+  PG_JSON_ARRAY = 199,
   PG_BOOL_ARRAY = 1000,
   PG_BYTEA_ARRAY = 1001,
+  PG_CHAR_ARRAY = 1002,
+  PG_NAME_ARRAY = 1003,
+  PG_INT2_ARRAY = 1005,
+  PG_INT4_ARRAY = 1007,
   PG_TEXT_ARRAY = 1009,
+  PG_BPCHAR_ARRAY = 1014,
+  PG_VARCHAR_ARRAY = 1015,
   PG_INT8_ARRAY = 1016,
+  PG_FLOAT4_ARRAY = 1021,
   PG_FLOAT8_ARRAY = 1022,
+  PG_TIMESTAMP_ARRAY = 1115,
+  PG_DATE_ARRAY = 1182,
+  PG_TIMESTAMPTZ_ARRAY = 1185,
+  PG_NUMERIC_ARRAY = 1231,
+  PG_UUID_ARRAY = 2951,
   PG_JSONB_ARRAY = 3807
 };
 

@@ -100,6 +100,16 @@ static void date_of(int64_t day, int64_t *year, int *month, int *date) {
   *year = year_of_era + era * 400 + (*month <= 2);
 }
 
+/* The other way round. */
+static int64_t day_of(int64_t year, int month, int date) {
+  year -= month <= 2;
+  int64_t era = (year >= 0 ? year : year - 399) / 400;
+  int64_t year_of_era = year - era * 400;
+  int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + date - 1;
+  int64_t of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + of_year;
+  return era * 146097 + of_era - 730425;
+}
+
 /* So many decimal digits, with zeros in front; gives their end. */
 static char *write_digits(char *out, unsigned value, int digits) {
   for (int i = digits - 1; i >= 0; i--, value /= 10) out[i] = (char)('0' + value % 10);
@@ -295,21 +305,37 @@ static bool decode_binary(tuff_postgres_statement *statement, Oid type,
 
 static int hex_digit(char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; }
 
-/* "2026-11-21 10:00:00.5+00" */
+/* "2026-11-21 10:00:00.5+02:30", of whatever zone the script has set, as microseconds
+ * from 2000-01-01 in UTC. False: it is "infinity", or of another DateStyle. */
+static bool read_timestamp(const char *text, int64_t *us) {
+  long long year;
+  int month, date, hour, minute, second, zone[3] = {0}, used = 0;
+  if (sscanf(text, "%lld-%2d-%2d %2d:%2d:%2d%n", &year, &month, &date, &hour, &minute,
+             &second, &used) < 6)
+    return false;
+  int64_t fraction = 0, unit = 100000;
+  text += used;
+  if (*text == '.')
+    for (text++; *text >= '0' && *text <= '9'; text++, unit /= 10)
+      fraction += (*text - '0') * unit;
+  if (*text != '+' && *text != '-') return false;
+  int sign = *text == '-' ? -1 : 1;
+  used = 0;
+  sscanf(text + 1, "%2d%n:%2d%n:%2d%n", &zone[0], &used, &zone[1], &used, &zone[2],
+         &used);
+  if (strcmp(text + 1 + used, " BC") == 0) year = 1 - year;
+  int64_t offset = sign * (zone[0] * 3600 + zone[1] * 60 + zone[2]);
+  int64_t day = day_of(year, month, date);
+  *us = (((day * 24 + hour) * 60 + minute) * 60 + second - offset) * 1000000 + fraction;
+  return true;
+}
+
 static size_t rewrite_timestamp(char *out, const char *text, size_t size) {
-  const char *dot = memchr(text, '.', size);
-  size_t digits = dot ? strspn(dot + 1, "0123456789") : 0;
-  if (size < 19 || text[10] != ' ' || digits > 6) {
-    memcpy(out, text, size < MOST_NUMBER ? size : MOST_NUMBER);
-    return size < MOST_NUMBER ? size : MOST_NUMBER;
-  }
-  memcpy(out, text, 19);
-  out[10] = 'T';
-  memset(out + 19, '0', 8);
-  out[19] = '.';
-  out[26] = 'Z';
-  if (dot) memcpy(out + 20, dot + 1, digits);
-  return 27;
+  int64_t us;
+  if (read_timestamp(text, &us)) return write_timestamp(out, us, true);
+  if (size > MOST_NUMBER) size = MOST_NUMBER;
+  memcpy(out, text, size);
+  return size;
 }
 
 static bool decode_text(tuff_postgres_statement *statement, Oid type, const char *bytes,
@@ -327,7 +353,10 @@ static bool decode_text(tuff_postgres_statement *statement, Oid type, const char
       value->kind = TUFF_INTEGER;
       value->integer = strtoll(bytes, NULL, 10);
       return true;
-    case PG_FLOAT4:
+    case PG_FLOAT4: /* the same as in binary form */
+      value->kind = TUFF_REAL;
+      value->real = strtof(bytes, NULL);
+      return true;
     case PG_FLOAT8:
       value->kind = TUFF_REAL;
       value->real = strtod(bytes, NULL);
@@ -356,12 +385,12 @@ bool tuff_postgres_decode(tuff_postgres_statement *statement, tuff_value *row,
   statement->scratch_size = 0;
   for (unsigned i = 0; i < statement->shape.columns; i++) {
     int column = (int)i;
-    if (PQgetisnull(result, place, column)) {
+    size_t size = (size_t)PQgetlength(result, place, column);
+    if (size == 0 && PQgetisnull(result, place, column)) {
       row[i].kind = TUFF_NULL;
       continue;
     }
     const char *bytes = PQgetvalue(result, place, column);
-    size_t size = (size_t)PQgetlength(result, place, column);
     bool good =
         statement->binary
             ? decode_binary(statement, statement->column[i], bytes, size, &row[i])

@@ -1,4 +1,6 @@
 /* driver.c: the table of functions that makes this library a driver. */
+#include <string.h>
+
 #include "postgres/database.h"
 
 const tuff_host *tuff_postgres_host;
@@ -12,9 +14,31 @@ static void interrupt(void *context) {
   tuff_postgres_cancel(context, PATIENCE_MS);
 }
 
+static uint64_t schema(void *context) {
+  return ((tuff_postgres_database *)context)->schema;
+}
+
 static const char *const schemes[] = {"postgres", "postgresql", NULL};
-static const char *const features[] = {"reader", "returning", "savepoint", "isolation",
+static const char *const features[] = {"boolean_type",
+                                       "constraint_names",
+                                       "decimal_sums",
+                                       "isolation",
+                                       "listen",
+                                       "negative_zero",
+                                       "notify",
+                                       "reader",
+                                       "returning",
+                                       "rich_types",
+                                       "savepoint",
+                                       "server",
+                                       "strict_arithmetic",
                                        NULL};
+
+/* A pooler leaves no session in which to listen. */
+static bool lacks(void *context, const char *feature) {
+  const tuff_postgres_database *database = context;
+  return database->pooler && strcmp(feature, "listen") == 0;
+}
 
 static const tuff_driver driver = {
     .abi = TUFF_ABI,
@@ -22,11 +46,13 @@ static const tuff_driver driver = {
     .name = "postgres",
     .schemes = schemes,
     .features = features,
+    .lacks = lacks,
     .dialect = {.placeholder = '$',
                 .in_array = "= any(%)",
                 .not_in_array = "<> all(%)",
                 .dollar_quotes = true,
-                .nested_comments = true},
+                .nested_comments = true,
+                .atomic_bodies = true},
     .exclusive = true,
     .open = tuff_postgres_open,
     .close = tuff_postgres_close,
@@ -44,6 +70,9 @@ static const tuff_driver driver = {
     .reset = tuff_postgres_reset,
     .forget = tuff_postgres_forget,
     .finish = tuff_postgres_finish,
+    .schema = schema,
+    .bulk = &tuff_postgres_bulk,
+    .messages = &tuff_postgres_message_table,
 };
 
 __attribute__((visibility("default"))) const tuff_driver *

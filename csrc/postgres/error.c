@@ -16,6 +16,8 @@ static const mapping mappings[] = {{"23505", TUFF_CONSTRAINT, TUFF_UNIQUE},
                                    {"23514", TUFF_CONSTRAINT, TUFF_CHECK},
                                    {"23503", TUFF_CONSTRAINT, TUFF_FOREIGN_KEY},
                                    {"23", TUFF_CONSTRAINT, TUFF_NO_CONSTRAINT},
+                                   /* What a function or a trigger raises. */
+                                   {"P0001", TUFF_CONSTRAINT, TUFF_NO_CONSTRAINT},
                                    {"40001", TUFF_SERIALIZATION, 0},
                                    {"40P01", TUFF_BUSY, 0},
                                    {"40", TUFF_SERIALIZATION, 0},
@@ -37,12 +39,23 @@ static const mapping mappings[] = {{"23505", TUFF_CONSTRAINT, TUFF_UNIQUE},
                                    {"42704", TUFF_NOT_FOUND, 0},
                                    {"3F000", TUFF_NOT_FOUND, 0},
                                    {"42804", TUFF_TYPE, 0},
+                                   /* A name twice, or of several things, or a call in
+                                    * the wrong place. */
+                                   {"42P06", TUFF_MISUSE, 0},
+                                   {"42P07", TUFF_MISUSE, 0},
+                                   {"42701", TUFF_MISUSE, 0},
+                                   {"42702", TUFF_MISUSE, 0},
+                                   {"42710", TUFF_MISUSE, 0},
+                                   {"42723", TUFF_MISUSE, 0},
+                                   {"42803", TUFF_MISUSE, 0},
+                                   {"42P20", TUFF_MISUSE, 0},
                                    {"22003", TUFF_RANGE, 0},
                                    {"22001", TUFF_RANGE, 0},
                                    {"22P02", TUFF_TYPE, 0},
                                    {"22P03", TUFF_TYPE, 0},
+                                   {"22P05", TUFF_TYPE, 0},
                                    {"22007", TUFF_TYPE, 0},
-                                   {"22008", TUFF_RANGE, 0},
+                                   {"22008", TUFF_TYPE, 0},
                                    {"22021", TUFF_TYPE, 0},
                                    {"22", TUFF_RANGE, 0},
                                    {"53100", TUFF_FULL, 0},
@@ -85,22 +98,40 @@ int tuff_postgres_offset(const char *sql, const PGresult *result) {
   return (int)(at - sql);
 }
 
-/* "Key (a, b)=(1, 2) already exists." names the columns of a unique key; the values
- * behind it are left out. */
-static void name_columns(const char *detail, tuff_error *err) {
-  if (!detail || strncmp(detail, "Key (", 5) != 0) return;
-  const char *end = strstr(detail, ")=(");
-  size_t used = 0;
-  for (const char *at = detail + 5; end && at < end; at++) {
-    if (used + 2 >= sizeof err->columns) break;
-    if (*at == ',') {
-      err->columns[used++] = '\n';
-      at += at[1] == ' ';
-    } else if (*at != '"') {
-      err->columns[used++] = *at;
+/* The names in `a, "b c"`, with newlines between them. False: it is an expression. */
+static bool read_names(const char *at, const char *end, char *out, size_t room) {
+  bool quoted = false;
+  for (; at < end && room > 1; at++) {
+    if (*at == '"') {
+      bool doubled = quoted && at[1] == '"';
+      if (!doubled) {
+        quoted = !quoted;
+        continue;
+      }
+      at++;
+    } else if (!quoted && strchr("():", *at)) {
+      return false;
     }
+    bool between = !quoted && *at == ',';
+    *out++ = between ? '\n' : *at;
+    if (between && at[1] == ' ') at++;
+    room--;
   }
-  err->columns[used] = '\0';
+  *out = '\0';
+  return at == end;
+}
+
+/* "Key (a, b)=(1, 2) already exists.", in whatever language, names the columns of a
+ * key. What is "still referenced from" the table that err names is the key of another.
+ */
+static void name_columns(const char *detail, tuff_error *err) {
+  const char *names = detail ? strchr(detail, '(') : NULL;
+  const char *end = names ? strstr(names, ")=(") : NULL;
+  if (!end) return;
+  bool foreign = err->constraint == TUFF_FOREIGN_KEY;
+  if (foreign && strstr(strrchr(detail, ')'), err->table)) return;
+  if (!read_names(names + 1, end, err->columns, sizeof err->columns))
+    err->columns[0] = '\0';
 }
 
 static void hint(const char *state, tuff_error *err) {
@@ -113,6 +144,9 @@ static void hint(const char *state, tuff_error *err) {
   if (strcmp(state, "28000") == 0)
     host->hint(err, "the server may want TLS (sslmode=require), or let no such user in "
                     "from here: see its pg_hba.conf");
+  if (strcmp(state, "55P03") == 0)
+    host->hint(err, "another connection kept the lock for longer than busy_timeout; "
+                    "make its transactions shorter or wait longer");
   if (err->code == TUFF_SERIALIZATION || strcmp(state, "40P01") == 0)
     host->hint(err, "db:transaction runs the whole function again by itself");
 }
@@ -165,6 +199,52 @@ bool tuff_postgres_fail(tuff_postgres_database *database, const PGresult *result
   hint(state, err);
   return false;
 }
+
+/* ---- unique or primary key ---- */
+
+/* The name that the server gives to a primary key: table_pkey, or table_pkey1. */
+static bool has_default_name(const char *name) {
+  size_t size = strlen(name);
+  while (size > 0 && name[size - 1] >= '0' && name[size - 1] <= '9') size--;
+  return size >= 5 && strncmp(name + size - 5, "_pkey", 5) == 0;
+}
+
+static bool ask_for_key(tuff_postgres_database *database, const PGresult *failed,
+                        bool *primary) {
+  static const char sql[] =
+      "SELECT 1 FROM pg_catalog.pg_constraint c "
+      "JOIN pg_catalog.pg_class t ON t.oid = c.conrelid "
+      "JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace "
+      "WHERE c.contype = 'p' AND c.conname = $1 AND t.relname = $2 AND n.nspname = $3";
+  const char *names[] = {PQresultErrorField(failed, PG_DIAG_CONSTRAINT_NAME),
+                         PQresultErrorField(failed, PG_DIAG_TABLE_NAME),
+                         PQresultErrorField(failed, PG_DIAG_SCHEMA_NAME)};
+  PGresult *result = NULL;
+  bool asked =
+      PQsendQueryParams(database->handle, sql, 3, NULL, names, NULL, NULL, 0) &&
+      tuff_postgres_flush(database, NULL) &&
+      tuff_postgres_result(database, &result, NULL);
+  bool told = asked && PQresultStatus(result) == PGRES_TUPLES_OK;
+  *primary = told && PQntuples(result) > 0;
+  PQclear(result);
+  return asked && tuff_postgres_drain(database, NULL) && told;
+}
+
+/* The server tells both by one SQLSTATE. Where the connection is free, its catalogue is
+ * asked. In a transaction, which has failed, nothing can be asked, and to know the keys
+ * beforehand would cost every statement; there the name decides that the server gives
+ * where the table gives none. */
+void tuff_postgres_tell_key(tuff_postgres_database *database, const PGresult *failed,
+                            tuff_error *err) {
+  if (!err || err->constraint != TUFF_UNIQUE || !err->constraint_name[0]) return;
+  bool primary = has_default_name(err->constraint_name);
+  bool free = !database->lost && !database->inside;
+  bool exact;
+  if (free && ask_for_key(database, failed, &exact)) primary = exact;
+  if (primary) err->constraint = TUFF_PRIMARY_KEY;
+}
+
+/* ---- connections that could not be made ---- */
 
 /* A refusal reads, in libpq's verbose form, `… failed: FATAL:  28P01: password …`, with
  * the severity in the server's language. Gives where the state stands, or NULL. */

@@ -206,8 +206,10 @@ static bool prepare_with(tuff_postgres_statement *statement, const Oid *types,
 
 /* ---- types that are left to the values ---- */
 
-static bool is_open(Oid inferred) {
-  return inferred == 0 || inferred == PG_TEXT || inferred == PG_TEXT_ARRAY;
+static bool is_open(const tuff_postgres_statement *statement, unsigned number) {
+  Oid inferred = statement->inferred[number];
+  return (inferred == 0 || inferred == PG_TEXT || inferred == PG_TEXT_ARRAY) &&
+         !tuff_postgres_is_assigned(statement, number);
 }
 
 static Oid type_of(const tuff_value *value) {
@@ -245,16 +247,60 @@ static Oid type_of_list(const tuff_value *list) {
   return array_of(common);
 }
 
-static Oid wanted_type(Oid inferred, const tuff_value *value) {
-  if (!is_open(inferred)) return inferred;
+/* The type that holds a number which this one does not. */
+static Oid wider_type(Oid type, const tuff_value *value) {
+  int64_t most = type == PG_INT2 ? INT16_MAX : type == PG_INT4 ? INT32_MAX : INT64_MAX;
+  if (value->kind == TUFF_INTEGER)
+    return value->integer > most || value->integer < -most - 1 ? PG_INT8 : type;
+  if (value->kind != TUFF_REAL) return type;
+  bool whole = value->real >= -0x1p63 && value->real < 0x1p63 &&
+               (double)(int64_t)value->real == value->real;
+  if (!whole) return PG_FLOAT8;
+  tuff_value integer = {.kind = TUFF_INTEGER, .integer = (int64_t)value->real};
+  return wider_type(type, &integer);
+}
+
+static Oid wider_array(Oid type, const tuff_value *list) {
+  Oid element = type == PG_INT2_ARRAY   ? PG_INT2
+                : type == PG_INT4_ARRAY ? PG_INT4
+                                        : PG_INT8;
+  Oid widest = element;
+  for (size_t i = 0; i < list->size; i++) {
+    Oid wider = wider_type(element, &list->items[i]);
+    if (wider != element && widest != PG_FLOAT8) widest = wider;
+  }
+  return widest == element ? type : array_of(widest);
+}
+
+/* A column of integers may be compared with any number. */
+static Oid fitting_type(const tuff_postgres_statement *statement, unsigned number) {
+  const tuff_value *value = &statement->values[number];
+  Oid type = statement->inferred[number], wider = type;
+  if (type == PG_INT2 || type == PG_INT4 || type == PG_INT8)
+    wider = wider_type(type, value);
+  else if (value->kind == TUFF_ARRAY &&
+           (type == PG_INT2_ARRAY || type == PG_INT4_ARRAY || type == PG_INT8_ARRAY))
+    wider = wider_array(type, value);
+  return wider != type && tuff_postgres_is_compared(statement, number) ? wider : type;
+}
+
+static bool all_fit(const tuff_postgres_statement *statement) {
+  for (unsigned i = 0; i < statement->sql.parameters; i++)
+    if (fitting_type(statement, i) != statement->inferred[i]) return false;
+  return true;
+}
+
+static Oid wanted_type(const tuff_postgres_statement *statement, unsigned number) {
+  const tuff_value *value = &statement->values[number];
+  if (value->kind == TUFF_ARRAY && value->assigned) return statement->inferred[number];
+  if (statement->firm || !is_open(statement, number))
+    return fitting_type(statement, number);
   return value->kind == TUFF_ARRAY ? type_of_list(value) : type_of(value);
 }
 
 static bool types_fit(const tuff_postgres_statement *statement) {
   for (unsigned i = 0; i < statement->sql.parameters; i++)
-    if (statement->parameter[i] !=
-        wanted_type(statement->inferred[i], &statement->values[i]))
-      return false;
+    if (statement->parameter[i] != wanted_type(statement, i)) return false;
   return true;
 }
 
@@ -280,7 +326,7 @@ static bool prepare_inferred(tuff_postgres_statement *statement, tuff_error *err
   }
   for (unsigned i = 0; i < parameters; i++) {
     statement->inferred[i] = PQparamtype(statement->description, (int)i);
-    if (!statement->firm && is_open(statement->inferred[i])) statement->open = true;
+    if (!statement->firm && is_open(statement, i)) statement->open = true;
   }
   memcpy(statement->parameter, statement->inferred, parameters * sizeof(Oid));
   return true;
@@ -289,8 +335,7 @@ static bool prepare_inferred(tuff_postgres_statement *statement, tuff_error *err
 static bool prepare_by_values(tuff_postgres_statement *statement, tuff_error *err) {
   bool failed, guessed = statement->inferred[0] == 0 && !statement->description;
   for (unsigned i = 0; i < statement->sql.parameters; i++)
-    statement->parameter[i] =
-        wanted_type(statement->inferred[i], &statement->values[i]);
+    statement->parameter[i] = wanted_type(statement, i);
   if (prepare_with(statement, statement->parameter, &failed, err)) return true;
   if (!failed || guessed) return false;
   err->code = TUFF_OK;
@@ -303,6 +348,7 @@ bool tuff_postgres_prepare_run(tuff_postgres_statement *statement, tuff_error *e
   const tuff_postgres_database *database = statement->database;
   bool stands =
       statement->epoch == database->epoch && statement->schema == database->schema;
+  if (TUFF_UNLIKELY(!statement->open && !all_fit(statement))) statement->open = true;
   if (TUFF_LIKELY(!statement->open)) return stands || prepare_inferred(statement, err);
   return (stands && types_fit(statement)) || prepare_by_values(statement, err);
 }
@@ -349,7 +395,7 @@ void *tuff_postgres_prepare(void *context, const tuff_sql *sql, unsigned flags,
   *statement = (tuff_postgres_statement){
       .database = context, .sql = *sql, .once = flags & TUFF_PREPARE_ONCE};
   link_statement(statement);
-  statement->shape.readonly = tuff_postgres_reads_only(sql->text);
+  statement->shape.readonly = tuff_postgres_reads_only(sql);
   statement->shape.parameters = sql->parameters;
   if (allocate(statement, err) && tuff_postgres_ready(context, err) &&
       prepare_inferred(statement, err))

@@ -23,25 +23,16 @@ static bool is_one_of(const char *at, size_t size, const char *const *words) {
   return false;
 }
 
-/* A `with` may hold what writes at any place; a word in quotes or in a comment does no
- * harm: then the statement only counts as one that writes. */
-bool tuff_postgres_reads_only(const char *text) {
+/* A `with` may hold what writes at any place. */
+bool tuff_postgres_reads_only(const tuff_sql *sql) {
   static const char letters[] =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
   static const char *const reading[] = {"select", "values",  "table",
                                         "show",   "explain", NULL};
-  static const char *const writing[] = {"insert", "update", "delete", "merge", NULL};
-  text += strspn(text, " \t\r\n(");
+  const char *text = sql->text + strspn(sql->text, " \t\r\n(");
   size_t size = strspn(text, letters);
-  if (is_one_of(text, size, reading)) return true;
-  if (!is_word(text, size, "with")) return false;
-  while (*text) {
-    text += strcspn(text, letters);
-    size = strspn(text, letters);
-    if (is_one_of(text, size, writing)) return false;
-    text += size;
-  }
-  return true;
+  return is_one_of(text, size, reading) ||
+         (is_word(text, size, "with") && !sql->modifies);
 }
 
 /* What a statement, now done, has changed beside rows. */
@@ -130,7 +121,7 @@ static bool note_stale(tuff_postgres_statement *statement, const PGresult *resul
   bool changed = state && strcmp(state, "0A000") == 0;
   bool gone = state && strcmp(state, "26000") == 0;
   if (!statement->name[0]) return false;
-  if (changed) statement->schema = UINT64_MAX;
+  if (changed) statement->database->schema++; /* who knows what else */
   if (gone) statement->epoch = 0;
   return changed || gone;
 }
@@ -145,6 +136,7 @@ static tuff_result failed(tuff_postgres_statement *statement, const PGresult *re
     if (note_stale(statement, result) && !statement->again) err->retryable = true;
   }
   if (!database->lost) tuff_postgres_drain(database, NULL);
+  tuff_postgres_tell_key(database, result, err);
   return fail_run(statement, err);
 }
 

@@ -13,14 +13,17 @@ void tuff_postgres_trip_command(tuff_postgres_trip *trip, const char *sql) {
                                                  NULL, NULL, NULL, 0));
 }
 
-/* Takes over the next result. */
+/* Takes over a result of the command that is answered. The first one may come in two
+ * parts, a row and the end: libpq does not forget that the statement before was to be
+ * read row by row. Then the row is kept, and of all results an error. */
 static void keep(tuff_postgres_trip *trip, PGresult *result) {
-  bool run = PQresultStatus(result) != PGRES_PIPELINE_ABORTED;
-  if (run && trip->answered < trip->count)
-    trip->result[trip->answered] = result;
-  else
-    PQclear(result);
-  trip->answered++;
+  PGresult **kept = &trip->result[trip->answered];
+  ExecStatusType status = PQresultStatus(result);
+  bool wanted = trip->answered < trip->count && status != PGRES_PIPELINE_ABORTED &&
+                (!*kept || status == PGRES_FATAL_ERROR);
+  PGresult *dropped = wanted ? *kept : result;
+  if (wanted) *kept = result;
+  PQclear(dropped);
 }
 
 static bool read_all(tuff_postgres_trip *trip, tuff_error *err) {
@@ -32,7 +35,10 @@ static bool read_all(tuff_postgres_trip *trip, tuff_error *err) {
       PQclear(result);
       return true;
     }
-    if (result) keep(trip, result); /* each is followed by none */
+    if (result)
+      keep(trip, result);
+    else
+      trip->answered++; /* the results of a command are followed by none */
     if (tuff_postgres_is_lost(database, result))
       return tuff_postgres_fail(database, result, err);
   }

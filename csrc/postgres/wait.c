@@ -27,6 +27,17 @@ bool tuff_postgres_wait(tuff_postgres_database *database, bool write, tuff_error
   }
 }
 
+bool tuff_postgres_await_input(tuff_postgres_database *database, int64_t until_us,
+                               tuff_error *err) {
+  for (;;) {
+    int64_t left = until_us - tuff_postgres_host->now_us();
+    if (left <= 0) return true;
+    int ms = left < LOOK_MS * INT64_C(1000) ? (int)(left / 1000) + 1 : LOOK_MS;
+    if (wait_socket(database, false, ms)) return true;
+    if (tuff_postgres_host->stop(database->watch, err)) return false;
+  }
+}
+
 /* Whether nothing more comes after this result. */
 static bool is_last(const tuff_postgres_database *database, const PGresult *result) {
   return PQpipelineStatus(database->handle) == PQ_PIPELINE_OFF
@@ -67,6 +78,7 @@ static bool drop_until(tuff_postgres_database *database, int64_t end) {
       database->committed = true;
     PQclear(result);
     if (PQstatus(database->handle) == CONNECTION_BAD) database->lost = true;
+    if (status == PGRES_COPY_IN) PQputCopyEnd(database->handle, "given up");
     if (status == PGRES_COPY_OUT && !drop_copy(database, end)) return false;
     if (status == PGRES_SINGLE_TUPLE) database->dropped++;
     if (status == PGRES_SINGLE_TUPLE && tuff_postgres_host->now_us() >= end)

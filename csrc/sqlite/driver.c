@@ -23,9 +23,23 @@ static void interrupt(void *context) {
 
 const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
   static const char *const schemes[] = {NULL};
-  static const char *const features[] = {"attach",    "backup", "blobs",
-                                         "functions", "reader", "returning",
-                                         "savepoint", "wal",    NULL};
+  static const char *const features[] = {"any_key",
+                                         "attach",
+                                         "backup",
+                                         "blobs",
+                                         "continue_after_error",
+                                         "exact_decimals",
+                                         "flexible_types",
+                                         "functions",
+                                         "greater_keys",
+                                         "json_text",
+                                         "reader",
+                                         "returning",
+                                         "row_ids",
+                                         "savepoint",
+                                         "single_writer",
+                                         "wal",
+                                         NULL};
   static const tuff_driver driver = {
       .abi = TUFF_ABI,
       .size = sizeof driver,

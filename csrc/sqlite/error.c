@@ -31,8 +31,9 @@ static tuff_code code_of(int result, const char *message) {
   }
   /* SQLITE_ERROR is everything else: the message tells what. */
   if (strncmp(message, "no such ", 8) == 0 || strstr(message, "has no column named") ||
-      strncmp(message, "unknown database", 16) == 0)
-    return TUFF_NOT_FOUND;
+      strncmp(message, "unknown database", 16) == 0 ||
+      strncmp(message, "wrong number of arguments to function", 37) == 0)
+    return TUFF_NOT_FOUND; /* of functions, by name and number of arguments */
   if (strncmp(message, "cannot open value of type", 25) == 0) return TUFF_TYPE;
   if (strncmp(message, "cannot open ", 12) == 0) return TUFF_UNSUPPORTED; /* a stream */
   if (strstr(message, "syntax error") || strstr(message, "incomplete input") ||
@@ -44,7 +45,8 @@ static tuff_code code_of(int result, const char *message) {
     return TUFF_RANGE;
   if (strcmp(message, "not authorized") == 0) return TUFF_AUTH;
   if (strstr(message, "malformed JSON")) return TUFF_TYPE;
-  if (strstr(message, "values for") || strstr(message, "values were supplied"))
+  if (strstr(message, "values for") || strstr(message, "values were supplied") ||
+      strstr(message, "do not have the same number of result columns"))
     return TUFF_SYNTAX;
   return TUFF_MISUSE;
 }

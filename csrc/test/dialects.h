@@ -13,6 +13,7 @@ static const tuff_dialect postgres = {.placeholder = '$',
                                       .in_array = "= any(%)",
                                       .not_in_array = "<> all(%)",
                                       .dollar_quotes = true,
-                                      .nested_comments = true};
+                                      .nested_comments = true,
+                                      .atomic_bodies = true};
 
 #endif

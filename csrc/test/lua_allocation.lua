@@ -1,28 +1,43 @@
--- What test_lua_allocation.c tries while memory fails: each work is done whole or not at all.
+-- What test_lua_allocation.c tries on SQLite while memory fails.
 
 local tuff = require "tuff"
-require "tuff.json"
+local Works = dofile("csrc/test/works.lua")
 
 local ROWS = 40
 
-local M = {}
+local path -- of the database
 
-local path, db, work -- of this trial
-local called -- functions that waited for the end of a transaction
-
-local function count(of, where)
+local function count(db, of, where)
   return db:value("select count(*) from " .. of .. (where and " where " .. where or ""))
 end
 
-local function nothing_new() return count("t") == 3 and count("u") == 0 end
+local function nothing_new(db) return count(db, "t") == 3 and count(db, "u") == 0 end
 
---- Lets only this error pass, and every want of memory: what fails otherwise is raised.
-local function expect_code(code, fn, ...)
-  local good, err = pcall(fn, ...)
-  assert(not good, "no error")
-  if not tuff.is_error(err) or err.code ~= code then error(err, 0) end
-  assert(tostring(err):find(code, 1, true))
+local function open(directory)
+  path = directory .. "/a.db"
+  local db = tuff.open(path, { durability = "normal" })
+  db:exec [[
+    create table t(id integer primary key, name text not null, price decimal integer(10,2),
+      data json text, bytes blob);
+    create table u(x);
+  ]]
+  db:insert_many("t", {
+    { id = 1, name = "a", price = "1.25", data = { list = { 1, 2, tuff.null } } },
+    { id = 2, name = "b", price = "2.25", data = { "text" }, bytes = tuff.blob("\0\xff") },
+    { id = 3, name = "c" },
+  })
+  return db
 end
+
+local function probe(db)
+  db:transaction(function() db:run("insert into u values (1000)") end)
+  db:run("delete from u where x = 1000")
+  assert(db:value("pragma integrity_check") == "ok")
+  assert(#db:all("select * from t where id <= ?", 3) == 3)
+end
+
+local works = Works.new(open, nothing_new, probe)
+local expect_code = Works.expect_code
 
 local function rows_to_insert()
   local rows = {}
@@ -33,36 +48,26 @@ local function rows_to_insert()
   return rows
 end
 
-local function all_inserted()
-  return count("t", "price = 150 and json_extract(data, '$[1].deep') and length(bytes) = 2")
-    == ROWS and count("t") == 3 + ROWS
+local function all_inserted(db)
+  return count(db, "t", "price = 150 and json_extract(data, '$[1].deep') and length(bytes) = 2")
+    == ROWS and count(db, "t") == 3 + ROWS
 end
 
--- ---- works -------------------------------------------------------------------------------
-
---- `run` works on db; `done` says that all of it is there, `undone` that nothing is.
-local works = {}
-
-local function add(name, run, done, undone)
-  works[#works + 1] = { name = name, run = run, done = done or nothing_new,
-    undone = undone or nothing_new }
-end
-
-add("opening a database", function()
+works:add("opening a database", function()
   local other = tuff.open(path .. "-other")
   other:close()
   local memory <close> = tuff.open { path = ":memory:", page_size = 8192 }
   assert(memory:value("select 1") == 1)
 end)
 
-add("a query for all rows", function()
+works:add("a query for all rows", function(db)
   local rows = db:all("select id, name, price, data, bytes, printf('%.*c', 500, 'a') as long "
     .. "from t where id in ? order by id", { 1, 2, 3 })
   assert(#rows == 3 and rows[3].name == "c" and rows[2].price == "2.25" and #rows[1].long == 500)
   assert(rows[1].data.list[2] == 2 and rows[2].bytes == "\0\xff")
 end)
 
-add("a query for a row", function()
+works:add("a query for a row", function(db)
   local row = db:row("select * from t where name = :name and id in :list and :data <> ''",
     { name = "a", list = { 1, 3 }, data = { 1, "two", { 3.5 } } })
   assert(row.id == 1 and row.data.list[3] == tuff.null and row.price == "1.25")
@@ -70,13 +75,13 @@ add("a query for a row", function()
   assert(db:value("select data from t where id = ?", 2)[1] == "text")
 end)
 
-add("queries for columns", function()
+works:add("queries for columns", function(db)
   local names = db:column("select name from t order by id")
   local arrays = db:arrays("select id, name, data from t order by id")
   assert(#names == 3 and arrays.n == 3 and arrays.name[3] == "c" and arrays.data[3] == tuff.null)
 end)
 
-add("loops", function()
+works:add("loops", function(db)
   local seen = 0
   for row in db:rows("select * from t where id > ? order by id", 0) do
     seen = seen + 1
@@ -88,7 +93,7 @@ add("loops", function()
   assert(seen == 3)
 end)
 
-add("a loop whose body writes", function()
+works:add("a loop whose body writes", function(db)
   local seen = 0
   db:transaction(function()
     for row in db:rows("select id, name from t order by id") do
@@ -98,26 +103,26 @@ add("a loop whose body writes", function()
     end
   end)
   assert(seen == 3)
-end, function() return count("u") == 3 end)
+end, function(db) return count(db, "u") == 3 end)
 
-add("a loop that is left", function()
+works:add("a loop that is left", function(db)
   for row in db:rows("select id, name from t order by id") do
     if row.id == 2 then break end
   end
   assert(db:run("insert into u values (1)") == 1)
-end, function() return count("u") == 1 end)
+end, function(db) return count(db, "u") == 1 end)
 
-add("inserting a row", function()
+works:add("inserting a row", function(db)
   local id = db:insert("t", { name = "d", data = { 1, 2 }, price = "3.75", bytes = tuff.blob("b") })
   assert(id == 4)
-end, function() return count("t", "id = 4 and data = '[1,2]' and price = 375") == 1 end)
+end, function(db) return count(db, "t", "id = 4 and data = '[1,2]' and price = 375") == 1 end)
 
-add("inserting many rows", function()
+works:add("inserting many rows", function(db)
   local rows = rows_to_insert()
   assert(db:insert_many("t", rows) == ROWS)
 end, all_inserted)
 
-add("inserting many rows of an iterator, which are returned", function()
+works:add("inserting many rows of an iterator, which are returned", function(db)
   local rows, n = rows_to_insert(), 0
   local written = db:insert_many("t", function()
     n = n + 1
@@ -126,7 +131,7 @@ add("inserting many rows of an iterator, which are returned", function()
   assert(#written == ROWS and written[ROWS].id == 3 + ROWS and written[2].data[1] == 2)
 end, all_inserted)
 
-add("nested transactions", function()
+works:add("nested transactions", function(db, called)
   db:transaction(function()
     db:after_commit(function() called.outer = true end)
     db:after_rollback(function() called.undone = true end)
@@ -144,10 +149,13 @@ add("nested transactions", function()
     if err ~= "stop" then error(err, 0) end
   end)
   assert(called.outer and called.inner and not called.undone)
-end, function() return not called.wrong and count("u") == 2 and count("u", "x in (1, 2)") == 2 end,
-function() return nothing_new() and next(called) == (called.undone and "undone" or nil) end)
+end, function(db, called)
+  return not called.wrong and count(db, "u") == 2 and count(db, "u", "x in (1, 2)") == 2
+end, function(db, called)
+  return nothing_new(db) and next(called) == (called.undone and "undone" or nil)
+end)
 
-add("a transaction whose error is swallowed inside", function()
+works:add("a transaction whose error is swallowed inside", function(db, called)
   db:transaction(function()
     db:run("insert into u values (1)")
     local good = pcall(db.transaction, db, function()
@@ -158,13 +166,13 @@ add("a transaction whose error is swallowed inside", function()
     called.good = good
     db:run("insert into u values (4)")
   end)
-end, function()
-  local inner = count("u", "x in (2, 3)")
-  return count("u", "x in (1, 4)") == 2 and inner == (called.inner and 2 or inner)
+end, function(db, called)
+  local inner = count(db, "u", "x in (2, 3)")
+  return count(db, "u", "x in (1, 4)") == 2 and inner == (called.inner and 2 or inner)
     and (inner == 2 or inner == 0 and not called.good and not called.inner)
-end, function() return nothing_new() and not called.inner end)
+end, function(db, called) return nothing_new(db) and not called.inner end)
 
-add("a transaction begun by hand", function()
+works:add("a transaction begun by hand", function(db, called)
   local tx <close> = db:begin()
   db:run("insert into u values (1)")
   do
@@ -175,13 +183,13 @@ add("a transaction begun by hand", function()
   end
   tx:commit()
   assert(called.inner)
-end, function() return count("u") == 1 end, function() return nothing_new() end)
+end, function(db) return count(db, "u") == 1 end, nothing_new)
 
-add("a script", function()
+works:add("a script", function(db)
   db:exec "insert into u values (1); create table w(x); insert into u select x + 1 from u"
-end, function() return count("u") == 2 and count("w") == 0 end)
+end, function(db) return count(db, "u") == 2 and count(db, "w") == 0 end)
 
-add("a prepared statement", function()
+works:add("a prepared statement", function(db)
   local statement <close> = db:prepare("insert into u values (:x) returning x, :y as y")
   db:transaction(function()
     for i = 1, 3 do
@@ -190,9 +198,9 @@ add("a prepared statement", function()
     end
   end)
   assert(statement:names()[2] == "y" and tostring(statement):find("insert", 1, true))
-end, function() return count("u") == 3 end)
+end, function(db) return count(db, "u") == 3 end)
 
-add("functions that SQL calls", function()
+works:add("functions that SQL calls", function(db)
   db:define("pair", function(a, b) return { a, b, "text" } end, { deterministic = true })
   db:define("nested", function(id) return db:value("select name from t where id = ?", id) end)
   db:define("shout", function(text) return text:upper() .. "!" end)
@@ -200,9 +208,9 @@ add("functions that SQL calls", function()
   local names = db:column("select shout(nested(id)) from t order by id")
   assert(#names == 3 and names[3] == "C!")
   db:run("insert into u select shout(name) from t")
-end, function() return count("u", "x in ('A!', 'B!', 'C!')") == 3 end)
+end, function(db) return count(db, "u", "x in ('A!', 'B!', 'C!')") == 3 end)
 
-add("aggregates and a collation", function()
+works:add("aggregates and a collation", function(db)
   db:define_aggregate("list", {
     start = function() return {} end,
     step = function(state, value) state[#state + 1] = value end,
@@ -215,9 +223,9 @@ add("aggregates and a collation", function()
   local windows = db:column("select list(name) over (order by id rows 1 preceding) from t")
   assert(windows[1] == "a" and windows[3] == "b,c")
   db:run("insert into u select list(name) from t group by id")
-end, function() return count("u", "x in ('a', 'b', 'c')") == 3 end)
+end, function(db) return count(db, "u", "x in ('a', 'b', 'c')") == 3 end)
 
-add("a function that fails", function()
+works:add("a function that fails", function(db)
   local thrown = {}
   db:define("fails", function(id) if id == 2 then error(thrown) end return id end)
   local good, err = pcall(db.transaction, db, function()
@@ -228,17 +236,17 @@ add("a function that fails", function()
   if err ~= thrown then error(err, 0) end
 end)
 
-add("a stream", function()
+works:add("a stream", function(db)
   db:transaction(function()
     local stream <close> = db:blob("t", "bytes", 2)
     assert(stream:read() == "\0\xff" and stream:seek("set", 1) == 1)
     stream:write("\1")
     db:run("insert into u values (1)")
   end)
-end, function() return count("u") == 1 and count("t", "hex(bytes) = '0001'") == 1 end,
-function() return nothing_new() and count("t", "hex(bytes) = '0001'") == 0 end)
+end, function(db) return count(db, "u") == 1 and count(db, "t", "hex(bytes) = '0001'") == 1 end,
+function(db) return nothing_new(db) and count(db, "t", "hex(bytes) = '0001'") == 0 end)
 
-add("a trace", function()
+works:add("a trace", function(db, called)
   local seen = 0
   db:trace(function(run) seen = seen + #run.sql end)
   db:all("select * from t")
@@ -246,13 +254,13 @@ add("a trace", function()
   called.seen = seen
 end)
 
-add("attaching", function()
+works:add("attaching", function(db)
   db:attach(":memory:", "other")
   db:exec("create table other.w(x)")
   db:detach("other")
 end)
 
-add("reading errors", function()
+works:add("reading errors", function(db)
   expect_code("constraint", db.insert, db, "t", { id = 1, name = "again" })
   expect_code("syntax", db.run, db, "select\n  from from")
   expect_code("misuse", db.run, db, "select :a", { b = 1 })
@@ -261,45 +269,4 @@ add("reading errors", function()
   expect_code("type", db.all, db, "select ?", print)
 end)
 
--- ---- a trial -----------------------------------------------------------------------------
-
---- What the works do.
-M.names = {}
-for i, each in ipairs(works) do M.names[i] = each.name end
-
---- Opens a new database for the work with this number, and returns its function.
-function M.prepare(directory, number)
-  path, work, called = directory .. "/a.db", works[number], {}
-  db = tuff.open(path, { durability = "normal" })
-  db:exec [[
-    create table t(id integer primary key, name text not null, price decimal integer(10,2),
-      data json text, bytes blob);
-    create table u(x);
-  ]]
-  db:insert_many("t", {
-    { id = 1, name = "a", price = "1.25", data = { list = { 1, 2, tuff.null } } },
-    { id = 2, name = "b", price = "2.25", data = { "text" }, bytes = tuff.blob("\0\xff") },
-    { id = 3, name = "c" },
-  })
-  return work.run
-end
-
-local function is_memory(err)
-  if tuff.is_error(err) then return err.code == "memory" or is_memory(err.cause) end
-  return err == "not enough memory"
-end
-
---- Looks at what the work left behind: how it ended, whether memory failed in it.
-function M.check(good, err, failed)
-  if not good and not (failed and is_memory(err)) then error(err, 0) end
-  assert(not db:in_transaction(), "a transaction is open")
-  assert(good and work.done() or not good and (work.undone() or work.done()), "half is there")
-  called = {}
-  db:transaction(function() db:run("insert into u values (1000)") end)
-  db:run("delete from u where x = 1000")
-  assert(next(called) == nil, "called by a later transaction")
-  assert(db:value("pragma integrity_check") == "ok")
-  assert(#db:all("select * from t where id <= ?", 3) == 3)
-end
-
-return M
+return works

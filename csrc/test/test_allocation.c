@@ -1,6 +1,7 @@
 /* test_allocation.c: the n-th allocation fails, for every n until the work passes:
  * first those of the core and the driver, then those of SQLite. The error says so,
  * nothing leaks, nothing half done is kept, and the connection goes on. */
+#include "test/bulk.h"
 #include "test/failing.h"
 #include "test/scratch.h"
 
@@ -98,6 +99,38 @@ static bool inserts_are_done(void) {
                "'integer' and cast(price as integer) = 150 and data = '[1, 2]' and "
                "typeof(bytes) = 'blob' and length(bytes) = 2 and flag = 1") == 20 &&
          count_of("t") == 20;
+}
+
+/* Many rows, of which the first few wait, by each of the faster ways. */
+static bool insert_many(const tuff_insertion_ways *ways, tuff_error *err) {
+  uint64_t serial = tuff_transaction_begin(&connection, TUFF_WRITE, 0, err);
+  if (!serial) return false;
+  tuff_statement *statement =
+      tuff_statement_checkout(&connection, bulk_one, sizeof bulk_one - 1, err);
+  bool done = statement && tuff_insertion_begin(statement, ways, 1, err);
+  for (int i = 1; done && i <= 40; i++) {
+    tuff_value row[] = {{.kind = TUFF_INTEGER, .integer = i},
+                        {.kind = TUFF_TEXT, .bytes = "text", .size = 4}};
+    if (i == 3) done = query(&connection, "select count(*) from t") == 2;
+    done = done && tuff_insertion_add(statement->insertion, row, err);
+  }
+  done = done && tuff_insertion_finish(statement->insertion, err);
+  tuff_statement_release(statement);
+  if (done) return tuff_transaction_commit(&connection, serial, err);
+  tuff_transaction_rollback(&connection, serial, NULL);
+  return false;
+}
+
+static bool run_bulk(tuff_error *err) {
+  bulk_give_to(&connection);
+  return insert_many(&bulk_by_copy, err);
+}
+
+static bool run_batches(tuff_error *err) { return insert_many(&bulk_by_batch, err); }
+
+static bool many_are_done(void) {
+  return query(&connection,
+               "select count(*) from t where text = 'text' and id <= 40") == 40;
 }
 
 /* A level that fails takes its work with it, and the outer one goes on. */
@@ -237,6 +270,8 @@ static const work works[] = {
     {"a query", run_query, has_no_row, has_no_row},
     {"a script", run_script, script_is_done, script_is_undone},
     {"inserts in a loop", run_inserts, inserts_are_done, has_no_row},
+    {"many rows by a bulk load", run_bulk, many_are_done, has_no_row},
+    {"many rows as arrays", run_batches, many_are_done, has_no_row},
     {"nested transactions", run_nested, nested_is_done, has_no_row},
     {"a nested transaction whose error is swallowed", run_swallowing,
      swallowing_is_done, swallowing_is_undone},

@@ -134,6 +134,8 @@ static void loses_no_row_when_only_some_are_read_ahead(void) {
   tuff_error err = {.code = TUFF_OK};
   int64_t id = 0;
   if (expect(open_cursor(&cursor, all, NULL, 0))) {
+    expect(tuff_cursors_settle(&connection, 5, &err));
+    expect(tuff_cursors_settle(&connection, 3, &err));
     expect(read_to(&cursor, &id, 10));
     expect(tuff_cursors_settle(&connection, 20, &err));
     expect(connection.cursors == &cursor);

@@ -1,7 +1,8 @@
 /* test_lua_allocation.c: the n-th allocation fails, for every n until the work passes,
  * in scripts: first those of Lua, then those of the core and of SQLite. Whatever fails,
  * the script gets an error that says so, what it wrote is there whole or not at all,
- * the connection goes on, and nothing leaks. The works are in lua_allocation.lua. */
+ * the connection goes on, and nothing leaks. The works are in lua_allocation.lua, or
+ * in the file of the first argument, which are done at the place of the second. */
 #include <dlfcn.h>
 #include <lualib.h>
 
@@ -55,7 +56,10 @@ static bool called(lua_State *L, int status) {
   return false;
 }
 
-/* A state in which index 1 is what lua_allocation.lua returned. */
+static const char *works = "csrc/test/lua_allocation.lua";
+static const char *place = scratch;
+
+/* A state in which index 1 is what the file of works returned. */
 static lua_State *new_state(void) {
   lua_State *L = lua_newstate(lua_allocate, NULL);
   luaL_openlibs(L);
@@ -63,7 +67,7 @@ static lua_State *new_state(void) {
   lua_pushcfunction(L, luaopen_tuff_core);
   lua_setfield(L, -2, "tuff.core");
   lua_settop(L, 0);
-  if (!called(L, luaL_dofile(L, "csrc/test/lua_allocation.lua"))) {
+  if (!called(L, luaL_dofile(L, works))) {
     printf("Bail out! %s\n", lua_tostring(L, -1));
     exit(EXIT_FAILURE);
   }
@@ -79,19 +83,21 @@ static bool try_work(const allocator *allocator, long n, long more) {
   scratch_clear();
   lua_State *L = new_state();
   lua_getfield(L, 1, "check");
+  lua_pushvalue(L, 1);
   lua_getfield(L, 1, "prepare");
-  lua_pushstring(L, scratch);
+  lua_pushvalue(L, 1);
+  lua_pushstring(L, place);
   lua_pushinteger(L, work);
   bool failed = false;
-  if (expect(called(L, lua_pcall(L, 2, 1, 0)))) {
+  if (expect(called(L, lua_pcall(L, 3, 1, 0)))) {
     allocator->fail(n, more);
     bool good = lua_pcall(L, 0, 0, 0) == LUA_OK;
     failed = allocator->has_failed();
     if (good) lua_pushnil(L);
     lua_pushboolean(L, good);
-    lua_insert(L, 3);
+    lua_insert(L, 4);
     lua_pushboolean(L, failed);
-    expect(called(L, lua_pcall(L, 3, 0, 0)));
+    expect(called(L, lua_pcall(L, 4, 0, 0)));
   }
   lua_close(L);
   expect_equal(binding_instances(), 0);
@@ -128,16 +134,18 @@ static void keep_mapped(lua_State *L, const char *module) {
   lua_settop(L, 1);
 }
 
-int main(void) {
+int main(int count, char **arguments) {
   if (getenv("TUFF_SOAK")) stride = 1;
+  if (count > 1) works = arguments[1];
+  if (count > 2) place = arguments[2];
   setenv("LUA_PATH", "lua/?.lua;lua/?/init.lua;;", 0);
   failing_install();
   scratch_begin();
   lua_State *L = new_state();
   keep_mapped(L, "cjson");
   lua_getfield(L, 1, "names");
-  int works = (int)lua_rawlen(L, 2);
-  for (work = 1; work <= works; work++) {
+  int last = (int)lua_rawlen(L, 2);
+  for (work = 1; work <= last; work++) {
     char sentence[128];
     lua_rawgeti(L, 2, work);
     snprintf(sentence, sizeof sentence, "survives failures in %s", lua_tostring(L, -1));

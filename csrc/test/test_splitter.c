@@ -126,6 +126,23 @@ static void ends_a_trigger_at_its_end(void) {
         "create trigger a after insert on t begin select 1; end");
 }
 
+static void keeps_the_body_of_a_routine_together(void) {
+  const char *function = "create or replace function f(a int) returns int begin atomic "
+                         "select case when a > 0 then case a when 1 then 2 end end; "
+                         "select 'end;'; select 1 as \"end\"; end|x";
+  check_cut(function, &postgres);
+  check_cut("CREATE PROCEDURE p() BEGIN ATOMIC insert into t values (1); END|x",
+            &postgres);
+  check_cut("create function f() returns int return 1|select 2|x", &postgres);
+  check_cut("create function f() returns int as 'begin atomic' language sql|x",
+            &postgres);
+  check_cut("create trigger a after insert on t execute function f()|x", &postgres);
+  check_cut("create constraint trigger a after insert on t execute function f()|x",
+            &postgres);
+  check("create function f() begin atomic select 1; select 2", &postgres,
+        "create function f() begin atomic select 1; select 2");
+}
+
 static void tells_case_in_a_trigger_from_its_end(void) {
   check("create trigger a after insert on t begin select case when 1 then 2 end; "
         "select case x when 1 then case 1 when 2 then 3 end end; end; x",
@@ -354,6 +371,7 @@ int main(void) {
   it("keeps quoted names whole", keeps_quoted_names_whole);
   it("keeps comments whole", keeps_comments_whole);
   it("ends a trigger at its end", ends_a_trigger_at_its_end);
+  it("keeps the body of a routine together", keeps_the_body_of_a_routine_together);
   it("tells CASE … END in a trigger from its end",
      tells_case_in_a_trigger_from_its_end);
   it("takes names like end and trigger for names", takes_names_for_names);

@@ -237,6 +237,29 @@ static void check_offset(const char *source, const tuff_dialect *dialect,
   tuff_tokenized_free(&result);
 }
 
+static void tells_what_modifies(void) {
+  const struct {
+    const char *source;
+    bool modifies;
+  } known[] = {
+      {"select 1", false},
+      {"with a as (DELETE from t returning x) select x from a", true},
+      {"explain analyze update t set x = 1", true},
+      {"insert into t values (1)", true},
+      {"merge into t using u on true when matched then do nothing", true},
+      {"select 'delete', \"delete\", $$delete$$, deleted -- delete", false},
+  };
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    tuff_tokenized result;
+    tuff_error err = {.code = TUFF_OK};
+    const char *source = known[i].source;
+    if (!expect(tuff_tokenize(&result, source, strlen(source), &postgres, &err)))
+      continue;
+    if (!expect_equal(result.modifies, known[i].modifies)) say("%s", source);
+    tuff_tokenized_free(&result);
+  }
+}
+
 static void maps_offsets_back(void) {
   check_offset("select zzz", &sqlite, "zzz");
   check_offset("  -- comment\n  select zzz", &sqlite, "zzz");
@@ -344,6 +367,7 @@ int main(void) {
   it("knows casts, dollar quotes and $1", knows_the_other_dialect);
   it("keeps placeholders apart from words", keeps_placeholders_apart_from_words);
   it("tells the effect on transactions", tells_the_effect);
+  it("tells whether a word changes rows", tells_what_modifies);
   it("maps a byte of the result back to the source", maps_offsets_back);
   it("maps a placeholder back to the source", maps_placeholders_back);
   it("maps no byte to outside of the source", maps_every_byte_into_the_source);

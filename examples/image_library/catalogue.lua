@@ -3,6 +3,7 @@
 -- it learns inside, such as the id of a new tag, it keeps nowhere else.
 
 local tuff = require "tuff"
+local attempt = require "image_library.attempt"
 local schema = require "image_library.schema"
 
 local M = {}
@@ -32,7 +33,7 @@ end
 
 local function create(db)
   db:transaction(function()
-    db:exec(schema.sql)
+    db:exec(schema.sql(db.engine))
     local now = M.timestamp()
     for _, query in ipairs(schema.queries) do
       db:insert("Queries", { name = query.name, sql = query.sql, created_at = now })
@@ -40,12 +41,20 @@ local function create(db)
   end)
 end
 
----Opens a library; a new or empty file becomes one.
----@param path string
+local function is_library(db)
+  local ok, err = attempt.call(db.exists, db, "select 1 from Queries")
+  if not ok and err.code ~= "not_found" then
+    error(err, 0)
+  end
+  return ok
+end
+
+---Opens a library; a new or empty database becomes one.
+---@param path string of a file, or a URL
 ---@return Catalogue
 function M.open(path)
   local self = setmetatable({ db = tuff.open(path) }, M)
-  if not self.db:exists("select 1 from sqlite_schema where name = 'Queries'") then
+  if not is_library(self.db) then
     create(self.db)
   end
   return self
@@ -110,7 +119,7 @@ function M:add_folders(folders, known)
       -- The root of a tree may lie within one that was catalogued earlier: it keeps its parent.
       result[folder.path] = db:value([[
         insert into Folders (parent_id, name, path) values (:parent_id, :name, :path)
-        on conflict (path) do update set parent_id = coalesce(excluded.parent_id, parent_id)
+        on conflict (path) do update set parent_id = coalesce(excluded.parent_id, Folders.parent_id)
         returning id]], {
           parent_id = folder.parent and result[folder.parent.path] or tuff.null,
           name = folder.name,

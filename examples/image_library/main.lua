@@ -47,7 +47,8 @@ was stored up to that moment, in whole batches, and the next run goes on from th
 local function arguments()
   local parser = argparse("image_library", DESCRIPTION, DETAILS)
   parser:argument("directory", "The directory to catalogue.")
-  parser:option("-d --database", "The database file; made if there is none.", "image_library.db")
+  parser:option("-d --database", "The database: a file, made if there is none, or a URL.",
+    "image_library.db")
   return parser:parse()
 end
 

@@ -10,7 +10,8 @@ local M = {}
 local QUERY_TIMEOUT = 2000
 local QUERY_ROWS = 20
 
--- What lies beneath a folder counts for it too, so each folder is joined to all above it.
+-- What lies beneath a folder counts for it too, so each folder is joined to all above it. Here and
+-- below, a sum is cast because PostgreSQL makes a decimal number of a sum of integers.
 local BIGGEST_FOLDERS = [[
 with recursive
   own (folder_id, images, bytes) as (
@@ -21,30 +22,32 @@ with recursive
     select above.folder_id, f.parent_id
     from above join Folders f on f.id = above.ancestor_id where f.parent_id is not null)
 select f.path as folder, coalesce(mine.images, 0) as images,
-       sum(own.images) as beneath, sum(own.bytes) as size
+       cast(sum(own.images) as bigint) as beneath, cast(sum(own.bytes) as bigint) as size
 from above
 join own using (folder_id)
 join Folders f on f.id = above.ancestor_id
 left join own mine on mine.folder_id = f.id
-group by f.id order by size desc, folder limit 10]]
+group by f.id, f.path, mine.images order by size desc, folder limit 10]]
 
 local SIZE_CLASSES = [[
+with Sized (side, bytes) as (
+  select case when width < height then height else width end, bytes from Images)
 select case
-    when width is null then 'unknown'
-    when max(width, height) <= 16 then 'up to 16'
-    when max(width, height) <= 32 then 'up to 32'
-    when max(width, height) <= 64 then 'up to 64'
-    when max(width, height) <= 256 then 'up to 256'
-    when max(width, height) <= 1024 then 'up to 1024'
-    when max(width, height) <= 4096 then 'up to 4096'
+    when side is null then 'unknown'
+    when side <= 16 then 'up to 16'
+    when side <= 32 then 'up to 32'
+    when side <= 64 then 'up to 64'
+    when side <= 256 then 'up to 256'
+    when side <= 1024 then 'up to 1024'
+    when side <= 4096 then 'up to 4096'
     else 'larger'
-  end as "longer side", count(*) as images, sum(bytes) as size
-from Images group by "longer side"
-order by min(max(width, height)) is null, min(max(width, height))]]
+  end as "longer side", count(*) as images, cast(sum(bytes) as bigint) as size
+from Sized group by "longer side" order by min(side) is null, min(side)]]
 
 local FORMATS = [[
-select coalesce(format, 'none') as format, count(*) as images, sum(bytes) as size,
-       sum(metadata is not null) as "with metadata", sum(broken) as damaged
+select coalesce(format, 'none') as format, count(*) as images,
+       cast(sum(bytes) as bigint) as size, count(metadata) as "with metadata",
+       count(*) filter (where broken) as damaged
 from Images group by format order by images desc, format]]
 
 local TAGS = [[
@@ -91,17 +94,16 @@ function M.overview(db, album)
 end
 
 local function run_saved(reader, query)
-  local names
-  do
-    local prepared <close> = reader:prepare(query.sql)
-    names = prepared:names()
-  end
-  local rows = {}
-  for row in reader:using({ timeout = QUERY_TIMEOUT }):rows(query.sql) do
-    rows[#rows + 1] = row
-    if #rows == QUERY_ROWS then break end
-  end
-  return report.table("Saved query: " .. query.name, names, rows)
+  -- What bounds its time also ends a loop that was left early.
+  return reader:read({ timeout = QUERY_TIMEOUT }, function(snapshot)
+    local prepared <close> = snapshot:prepare(query.sql)
+    local rows = {}
+    for row in prepared:rows() do
+      rows[#rows + 1] = row
+      if #rows == QUERY_ROWS then break end
+    end
+    return report.table("Saved query: " .. query.name, prepared:names(), rows)
+  end)
 end
 
 ---Runs the saved queries on a connection that cannot write. One that fails says so in its place,

@@ -7,6 +7,7 @@ local functions = require "tuff.functions"
 local hooks = require "tuff.hooks"
 local identifier = require "tuff.identifier"
 local insert = require "tuff.insert"
+local messages = require "tuff.messages"
 local options_of = require "tuff.options"
 local transaction = require "tuff.transaction"
 
@@ -39,9 +40,12 @@ function M.open(options)
   local given = options_of.for_core(options)
   given.driver = driver_of(options.path)
   local db = core.open(given)
+  -- A second connection finds a file where this one did, and needs a URL with its secrets.
+  if not given.driver then options.path, options.follow = db.path, nil end
   local state = core.state(db)
   state.options, state.retry, state.path = options, options.retry, db.path
   state.dialect = require("tuff.dialect." .. db.engine)
+  hooks.on_notice(db, nil)
   return db
 end
 
@@ -51,15 +55,13 @@ end
 function Database:reader()
   errors.check_self(self, "tuff.connection", "reader")
   self:in_transaction() -- raises `closed`
-  local path = self.path
-  if path == ":memory:" then
+  if self.path == ":memory:" then
     errors.raise("unsupported", "a database in memory has one connection only")
   end
   local options = { readonly = true, create = false }
   for name, value in pairs(core.state(self).options) do
     if options[name] == nil then options[name] = value end
   end
-  options.path, options.follow = path, nil
   return M.open(options)
 end
 
@@ -125,8 +127,12 @@ Database.define_collation = functions.define_collation
 Database.load_extension = functions.load_extension
 Database.trace = hooks.trace
 Database.progress = hooks.progress
+Database.on_notice = hooks.on_notice
 Database.on_warning = hooks.on_warning
 Database.warn = hooks.warn
+Database.listen = messages.listen
+Database.notify = messages.notify
+Database.poll = messages.poll
 Database.close = transaction.close
 Database.transaction = transaction.transaction
 Database.read = transaction.read

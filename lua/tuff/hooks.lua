@@ -48,6 +48,36 @@ function M.trace(db, fn)
   end or false)
 end
 
+---@class tuff.Notice
+---@field severity string "NOTICE", "INFO", "WARNING", "LOG" or "DEBUG"; "FATAL" of a server that
+---   ends the connection
+---@field message string
+---@field detail string?
+---@field hint string?
+---@field native string? its SQLSTATE
+
+--- A notice as the text of a warning.
+local function text_of(notice)
+  local lines = { notice.message, notice.detail }
+  if notice.hint then lines[#lines + 1] = "hint: " .. notice.hint end
+  return table.concat(lines, "\n")
+end
+
+--- Sets the function that hears what a server says beside the results, when the statement has
+--- ended during which it said it; nil: warnings become warnings of db:warn, and the rest is
+--- dropped. An error in it becomes a warning. It may read from the connection, but not write,
+--- begin or end anything there. Where there is no server, as with SQLite, it is never called.
+---@param db tuff.Database
+---@param fn fun(notice: tuff.Notice)?
+function M.on_notice(db, fn)
+  check_hook(db, fn, "on_notice")
+  local hear = fn or function(notice) M.warn(db, text_of(notice)) end
+  core.notice(db, function(notice)
+    local good, err = pcall(hear, notice)
+    if not good then pcall(M.warn, db, err) end
+  end, fn ~= nil)
+end
+
 ---@class tuff.ProgressOptions
 ---@field every number? milliseconds between two calls (100)
 

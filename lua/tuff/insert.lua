@@ -9,8 +9,17 @@ local M = {}
 
 -- ---- what is known of tables -------------------------------------------------------------
 
---- Columns and key of a table, remembered until the schema changes.
----@return { columns: table<string, integer>, names: string[], key: string[], sql: table }
+---@class tuff.KnownTable
+---@field name string as the database has it
+---@field columns table<string, integer> its number by name
+---@field names string[] of the columns, in order
+---@field key string[] the columns of the primary key, or what stands for it
+---@field elements table<string, string> the types of columns that can be given as arrays
+---@field dialect table
+---@field sql table<string, tuff.InsertTexts> by columns and options
+
+--- What is known of a table, remembered until the schema changes.
+---@return tuff.KnownTable
 ---@return boolean remembered whether it was known before
 local function describe(db, name)
   errors.check(name, "string", "the name of the table")
@@ -22,11 +31,13 @@ local function describe(db, name)
   end
   local known = state.tables[name]
   if known then return known, true end
-  known = { columns = {}, names = {}, key = {}, sql = {} }
-  for i, column in ipairs(dialect.columns(db, name)) do
+  known = { name = dialect.table_name(db, name), columns = {}, names = {}, key = {},
+    elements = {}, sql = {}, dialect = dialect }
+  for i, column in ipairs(dialect.columns(db, known.name)) do
     known.columns[column.name] = i
     known.names[i] = column.name
     if column.key > 0 then known.key[column.key] = column.name end
+    known.elements[column.name] = column.element
   end
   if #known.names == 0 then
     errors.raise("not_found", ("no such table: %s"):format(errors.shown(name)),
@@ -85,11 +96,20 @@ local function check_columns(known, name, columns, what)
   return columns
 end
 
+--- The columns that say which row it is, where they have to be named.
+local function conflict_key(known, name, options)
+  if options.key then return check_columns(known, name, options.key, "the option key") end
+  if options.on_conflict == "ignore" or not known.dialect.conflict_needs_key then return nil end
+  if known.key[1] then return known.key end
+  errors.raise("misuse", ("table %s has no primary key: which row is it that exists already?")
+    :format(errors.shown(name)), { hint = "name the columns of a unique key by the option key" })
+end
+
 --- What happens where a row exists already.
 local function conflict_clause(known, name, columns, options)
   local how = options.on_conflict
   if not how then return "" end
-  local key = options.key and check_columns(known, name, options.key, "the option key")
+  local key = conflict_key(known, name, options)
   local target = key and " (" .. identifier.quote_all(key) .. ")" or ""
   if how == "ignore" then return " on conflict" .. target .. " do nothing" end
   local is_key, set = {}, {}
@@ -103,7 +123,7 @@ local function conflict_clause(known, name, columns, options)
   end
   if #set == 0 then -- only the key was given: the row stays as it is, but counts and is returned
     local quoted = identifier.quote((key or known.key)[1])
-    set[1] = ("%s = %s.%s"):format(quoted, identifier.quote(name), quoted)
+    set[1] = ("%s = %s.%s"):format(quoted, identifier.quote(known.name), quoted)
   end
   return " on conflict" .. target .. " do update set " .. table.concat(set, ", ")
 end
@@ -116,22 +136,44 @@ local function variant_of(options, returning)
   }, "\1")
 end
 
+--- The same insertion of many rows by arrays, one for each column; nil: it cannot be done.
+local function batch_sql(known, head, columns, tail)
+  local elements = {}
+  for i, column in ipairs(columns) do
+    elements[i] = known.elements[column]
+    if not elements[i] then return nil end
+  end
+  if #elements == 0 then return nil end
+  return head .. known.dialect.arrays(elements) .. tail
+end
+
+---@class tuff.InsertTexts
+---@field one string inserts one row
+---@field copy string? begins a bulk load, if the table takes one
+---@field batch string? inserts rows given as arrays
+
+--- What inserts rows of these columns.
+---@return tuff.InsertTexts
 local function insert_sql(known, name, columns, options, returning, variant)
   local signature = table.concat(columns, "\0") .. "\1" .. variant
-  local sql = known.sql[signature]
-  if sql then return sql end
-  local values = "default values"
-  if #columns > 0 then
-    values = ("(%s) values (%s)"):format(identifier.quote_all(columns),
-      ("?, "):rep(#columns - 1) .. "?")
-  end
-  sql = ("insert into %s %s%s"):format(identifier.quote(name), values,
-    conflict_clause(known, name, columns, options))
+  local texts = known.sql[signature]
+  if texts then return texts end
+  local head, values = "insert into " .. identifier.quote(known.name) .. " ", "default values"
+  local tail = conflict_clause(known, name, columns, options)
   if returning and #returning > 0 then
-    sql = sql .. " returning " .. identifier.quote_all(returning)
+    tail = tail .. " returning " .. identifier.quote_all(returning)
   end
-  known.sql[signature] = sql
-  return sql
+  if #columns > 0 then
+    head = head .. "(" .. identifier.quote_all(columns) .. ") "
+    values = "values (" .. ("?, "):rep(#columns - 1) .. "?)"
+  end
+  texts = { one = head .. values .. tail }
+  if known.dialect.copy and #columns > 0 and tail == "" then
+    texts.copy = known.dialect.copy(known.name, columns)
+  end
+  texts.batch = batch_sql(known, head, columns, tail)
+  known.sql[signature] = texts
+  return texts
 end
 
 -- ---- one row -----------------------------------------------------------------------------
@@ -147,7 +189,7 @@ function M.one(db, name, row)
   local columns = columns_of(known, name, row)
   local values = {}
   for i, column in ipairs(columns) do values[i] = row[column] end
-  local sql = insert_sql(known, name, columns, {}, known.key, "key")
+  local sql = insert_sql(known, name, columns, {}, known.key, "key").one
   core.own(db)
   if #known.key == 0 then
     db:run(sql, table.unpack(values, 1, #columns))
@@ -181,6 +223,16 @@ local function check_array(rows, count)
     count + 1), { hint = "give an array of rows, { row }, without holes" })
 end
 
+local FEW = 4 -- fewer rows gain nothing by another way than one by one
+
+--- The faster ways for rows of these columns, of which one is to be tried.
+local function ways_of(db, known, sql, ways)
+  if not ways.many or not (sql.copy or sql.batch) then return nil, nil end
+  if sql.copy and ways.copies == nil then ways.copies = known.dialect.copies(db, known.name) end
+  if sql.copy and ways.copies then return sql.copy, nil end
+  return nil, sql.batch
+end
+
 --- Rows in runs of equal columns, each run by one prepared statement.
 local function insert_runs(db, name, rows, options, results)
   local known = describe(db, name)
@@ -188,6 +240,7 @@ local function insert_runs(db, name, rows, options, results)
   if type(returning) == "string" then returning = { returning } end
   if returning then check_columns(known, name, returning, "the option returning") end
   local variant = variant_of(options, returning)
+  local ways = { many = type(rows) == "function" or rows[FEW] ~= nil }
   local pending = nil
   local source = rows
   if type(rows) == "function" then
@@ -208,9 +261,15 @@ local function insert_runs(db, name, rows, options, results)
   if type(rows) == "table" then row = rows[1] end
   while row ~= nil do
     local columns = columns_of(known, name, row, number)
+    if #columns == 0 and options.on_conflict then
+      errors.raise("misuse", "a row without columns cannot be inserted with on_conflict",
+        { row = number, hint = "give it a column, as tuff.null where it has no value" })
+    end
     local sql = insert_sql(known, name, columns, options, returning, variant)
+    local copy, batch = ways_of(db, known, sql, ways)
     core.own(db)
-    local changed, reached, stopped = core.insert_rows(db, sql, columns, source, number, results)
+    local changed, reached, stopped = core.insert_rows(db, sql.one, columns, source, number,
+      results, copy, batch)
     if stopped ~= nil and reached == number then
       errors.raise("misuse", ("row %d changed while it was read"):format(number))
     end
@@ -223,10 +282,12 @@ end
 ---@class tuff.InsertOptions
 ---@field on_conflict "ignore"|"replace"|"update"|nil where a row exists already: keep it; make it
 ---  the new row, absent columns at their defaults; or change the columns that are given
----@field key string[]? the columns that say which row it is; any key of the table if absent
+---@field key string[]? the columns that say which row it is. If absent, any key of the table; on
+---  PostgreSQL, unless rows are ignored, its primary key
 ---@field returning string[]|string|nil columns to return of each row that was written
 
---- Inserts many rows, all or none.
+--- Inserts many rows, all or none. After an error that is retryable an array is inserted again, as
+--- db:transaction would; an iterator is not, because it cannot begin anew.
 ---@param db tuff.Database
 ---@param name string table
 ---@param rows table[]|fun(): table? an array of rows, or an iterator
@@ -236,11 +297,13 @@ function M.many(db, name, rows, options)
   errors.check_self(db, "tuff.connection", "insert_many")
   options = options_of.given(options, allowed, "insert_many")
   errors.check(rows, "table|function", "the rows given to insert_many")
-  local results = options.returning and {} or nil
-  local changes = db:transaction(function()
-    return insert_runs(db, name, rows, options, results)
+  -- What an iterator has given cannot be asked for again.
+  local retry = type(rows) == "function" and 0 or nil
+  return db:transaction({ retry = retry }, function()
+    local results = options.returning and {} or nil
+    local changes = insert_runs(db, name, rows, options, results)
+    return results or changes
   end)
-  return results or changes
 end
 
 return M

@@ -14,20 +14,13 @@ local function directory()
     :format(other)
 end
 
---- Removes the directory once this program is gone, also when it was killed: what lies on tmpfs
---- is memory. In the command $PPID is this program.
-local function watch(path)
-  os.execute(("(while kill -0 $PPID; do sleep 2; done; rm -rf '%s') </dev/null >/dev/null 2>&1 &")
-    :format(path))
-end
-
 ---@param raw string  the raw C program, which makes the files
 ---@return table arena  to be closed
 function M.open(raw)
   local parent, note = directory()
   local made = process.must { "mktemp", "-d", parent .. "/tuff-bench.XXXXXX" }
   local arena = setmetatable({ path = made:match("[^\n]+"), note = note, raw = raw }, Arena)
-  watch(arena.path)
+  process.remove_afterwards(arena.path)
   process.must { raw, "create", arena.path .. "/empty.db" }
   process.must { raw, "generate", arena.path .. "/large.db" }
   return arena

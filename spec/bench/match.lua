@@ -17,24 +17,24 @@ local function read_result(output)
   }
 end
 
---- One run of one contender. A work that reads prints its checksum; of one that writes the file
---- itself is read.
-local function run(contender, work, arena)
-  local path = arena:database(work)
-  local command = contestants.command(contender, work.name, path)
+--- One run of one contender. A work that reads prints its checksum; of one that writes the
+--- database itself is read.
+local function run(contender, work, arena, clock)
+  local database = arena:database(work)
+  local command = contestants.command(contender, work.name, database, work.count)
   local output, reason = process.capture(command, longest)
   if not output then return nil, reason end
   local result = read_result(output)
-  if not result.seconds then return nil, "printed no time" end
-  if work.data ~= "large" then result.checksum = arena:checksum(path) end
+  if not result[clock] then return nil, "printed no time" end
+  if work.data ~= "large" then result.checksum = arena:checksum(database) end
   if not result.checksum then return nil, "printed no checksum" end
   return result
 end
 
 --- Runs once and keeps the result, unless this contender has failed in this work before.
-local function add_run(record, contender, work, arena)
+local function add_run(record, contender, work, arena, clock)
   if record.failed then return end
-  local result, reason = run(contender, work, arena)
+  local result, reason = run(contender, work, arena, clock)
   if not result then
     record.failed = reason
   elseif record.checksum and record.checksum ~= result.checksum then
@@ -79,9 +79,9 @@ local function refuse_differences(records)
   end
 end
 
-local function summarize(record)
-  record.median = statistics.median(record.seconds)
-  record.min = statistics.minimum(record.seconds)
+local function summarize(record, clock)
+  record.median = statistics.median(record[clock])
+  record.min = statistics.minimum(record[clock])
   record.median_elapsed = statistics.median(record.elapsed)
   record.median_memory = statistics.median(record.memory)
 end
@@ -92,9 +92,10 @@ end
 ---@param works table[]
 ---@param rounds integer
 ---@param arena table
+---@param clock "seconds"|"elapsed"  which time is the result: of the CPU, or of the wall
 ---@param progress fun(round: integer, work: table, contender: table)
 ---@return table<string, table<string, table>> results
-function M.play(contenders, works, rounds, arena, progress)
+function M.play(contenders, works, rounds, arena, clock, progress)
   local results = {}
   for _, work in ipairs(works) do results[work.name] = new_records(contenders, work) end
   for round = 1, rounds do
@@ -103,7 +104,7 @@ function M.play(contenders, works, rounds, arena, progress)
         local order = rotated(participants(contenders, work), round + number)
         for _, contender in ipairs(order) do
           progress(round, work, contender)
-          add_run(results[work.name][contender.name], contender, work, arena)
+          add_run(results[work.name][contender.name], contender, work, arena, clock)
         end
       end
     end
@@ -111,7 +112,7 @@ function M.play(contenders, works, rounds, arena, progress)
   for _, records in pairs(results) do
     refuse_differences(records)
     for _, record in pairs(records) do
-      if not record.failed then summarize(record) end
+      if not record.failed then summarize(record, clock) end
     end
   end
   return results

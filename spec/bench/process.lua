@@ -50,6 +50,14 @@ function M.test(...)
   return os.execute("test " .. command_line { ... }) == true
 end
 
+--- Removes a directory once this program is gone, also when it was killed with all that it
+--- started. In the command $PPID is this program.
+---@param path string
+function M.remove_afterwards(path)
+  os.execute(([[setsid sh -c 'while kill -0 "$1"; do sleep 2; done; rm -rf "$2"' watch $PPID %s \
+    </dev/null >/dev/null 2>&1 &]]):format(quote(path)))
+end
+
 --- The interpreter that runs this program.
 ---@return string
 function M.interpreter()

@@ -20,7 +20,7 @@ local function rows(lines, shown)
   for i, line in ipairs(lines) do
     local row = {
       line.title,
-      line.raw_seconds and ("%.3f s"):format(line.raw_seconds) or "",
+      line.cells.raw or "",
       line.target or "",
       verdict[line.reached] or "",
     }
@@ -52,17 +52,18 @@ local function print_aligned(table_rows)
   end
 end
 
-local function print_contenders(contenders)
+local function print_contenders(contenders, library)
   local versions, absent, raw = {}, {}, contenders[1]
   for _, contender in ipairs(contenders) do
     if contender.absent then
       absent[#absent + 1] = contender.title
     elseif not contender.internal then
-      local other = contender.sqlite ~= raw.sqlite and " with SQLite " .. contender.sqlite or ""
+      local own = contender.library or raw.library
+      local other = own ~= raw.library and (" with %s %s"):format(library, own) or ""
       versions[#versions + 1] = contender.version .. other
     end
   end
-  print("Measured: " .. table.concat(versions, "; ") .. "; SQLite " .. raw.sqlite .. ".")
+  print(("Measured: %s; %s %s."):format(table.concat(versions, "; "), library, raw.library))
   if absent[1] then print("Not installed: " .. table.concat(absent, ", ") .. ".") end
 end
 
@@ -87,15 +88,8 @@ Calling: a function of Lua costs %.2f us a call above one of SQLite's own, the m
 of %d calls.
 ]]
 
-local foot = [[
-Figures are ratios to raw C, lower is better, unless the line says otherwise; medians over
-rounds (%d) in which the contenders take turns, each run a fresh process. Time is the CPU time
-of the process (elapsed time stands in the JSON); writing works are timed until the database is
-closed. WAL, synchronous NORMAL, 64 MB of cache. Raw C opens the database as an ordinary program
-does, without SQLITE_OPEN_NOMUTEX; the column NOMUTEX is the same program with it.]]
-
----@param report { contenders: table[], works: table[], results: table, lines: table[],
----  rounds: integer, waiting: table|nil, calling: table|nil, note: string|nil }
+---@param report { engine: table, contenders: table[], works: table[], results: table,
+---  lines: table[], rounds: integer, waiting: table|nil, calling: table|nil, note: string|nil }
 function M.print(report)
   print_aligned(rows(report.lines, columns(report.contenders)))
   print()
@@ -107,8 +101,8 @@ function M.print(report)
   end
   local called = report.calling
   if called then print(calling:format(called.us, called.calls)) end
-  print(foot:format(report.rounds))
-  print_contenders(report.contenders)
+  print(report.engine.foot:format(report.rounds))
+  print_contenders(report.contenders, report.engine.library)
   if report.note then print(report.note) end
 end
 

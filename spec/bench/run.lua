@@ -1,30 +1,35 @@
 -- The benchmark: runs all contenders, prints the table and writes it as JSON.
---     lua5.4 spec/bench/run.lua [--rounds 7] [--only tuff,rows] [--output build/bench.json]
+--     lua5.4 spec/bench/run.lua [--engine sqlite] [--rounds 7] [--only tuff,rows]
+--                               [--output build/bench.json]
+-- What differs between the engines stands in engines/.
 
 local folder = arg[0]:match("^(.*)/[^/]*$") or "."
-package.path = package.path .. ";" .. folder .. "/../?.lua"
+package.path = ("%s;%s/../?.lua;%s/../../?.lua"):format(package.path, folder, folder)
 
 local argparse = require "argparse"
-local arena = require "bench.arena"
 local comparison = require "bench.comparison"
 local contestants = require "bench.contestants"
 local json = require "bench.json"
 local match = require "bench.match"
 local process = require "bench.process"
 local report = require "bench.report"
-local waiting = require "bench.waiting"
-local calling = require "bench.calling"
-local workload = require "bench.workload"
 
 local function parse_arguments()
   local parser = argparse("run.lua", "Measures tuff against raw C and other bindings.")
+  parser:option("--engine", "The database: sqlite or postgres."):default("sqlite")
+    :choices { "sqlite", "postgres" }
   parser:option("--rounds", "How often each contender does each work."):default("7")
     :convert(tonumber)
   parser:option("--only", "Contenders and works to measure, as a,b,c; raw C always takes part, and "
-    .. "how long writers wait is left out.")
-  parser:option("--output", "Where the figures go, as JSON."):default("build/bench.json")
-  parser:option("--raw", "The program built from raw.c."):default("build/bench/raw")
+    .. "what is measured of tuff alone is left out.")
+  parser:option("--output", "Where the figures go, as JSON: build/bench_ENGINE.json if absent, but "
+    .. "build/bench.json for SQLite.")
+  parser:option("--raw", "The program built from raw_ENGINE.c: build/bench/raw_ENGINE if absent.")
   local options = parser:parse()
+  local engine = options.engine
+  options.output = options.output
+    or (engine == "sqlite" and "build/bench.json" or ("build/bench_%s.json"):format(engine))
+  options.raw = options.raw or "build/bench/raw_" .. engine
   if not options.rounds or options.rounds < 1 or options.rounds % 1 ~= 0 then
     parser:error("--rounds takes a whole number from 1 on")
   end
@@ -43,12 +48,12 @@ local function chosen(list, wanted, unknown)
 end
 
 --- What --only leaves. Raw C stays, for all is compared with it, and so do the bare tables.
-local function select_by(only, contenders, parser)
+local function select_by(only, engine, contenders, parser)
   local wanted, unknown = {}, {}
   for name in (only or ""):gmatch("[^,%s]+") do
     wanted[name], unknown[name] = true, true
   end
-  local works = chosen(workload.works, wanted, unknown)
+  local works = chosen(engine.works, wanted, unknown)
   local named = chosen(contenders, wanted, unknown)
   if next(unknown) then parser:error("--only: nothing is called " .. next(unknown)) end
   if named == contenders then return contenders, works end
@@ -88,7 +93,7 @@ local function contender_facts(contender)
   return {
     name = contender.name,
     title = contender.version or contender.title,
-    sqlite = contender.sqlite,
+    library = contender.library,
     absent = contender.absent,
   }
 end
@@ -115,6 +120,8 @@ local function write_json(path, run)
   file:write(json.encode {
     made = os.date("!%Y-%m-%dT%H:%M:%SZ"),
     lua = _VERSION,
+    engine = run.engine.library,
+    clock = run.engine.clock,
     rounds = run.rounds,
     machine = machine(),
     note = run.note,
@@ -140,23 +147,28 @@ end
 
 local function main()
   local parser, options = parse_arguments()
-  local contenders, works = select_by(options.only, contestants.find(options.raw, folder), parser)
+  local engine = require("bench.engines." .. options.engine)
+  local all = engine.contenders(options.raw, folder)
+  contestants.describe(all)
+  local contenders, works = select_by(options.only, engine, all, parser)
   if contenders[1].absent then
     error(options.raw .. ": " .. contenders[1].absent .. "; `make bench` builds it", 0)
   end
-  local place <close> = arena.open(options.raw)
+  local place <close> = engine.open(options.raw)
   local progress, finish = new_progress(options.rounds)
-  local results = match.play(contenders, works, options.rounds, place, progress)
+  local results = match.play(contenders, works, options.rounds, place, engine.clock, progress)
   finish()
+  local alone = not options.only and engine.measure_alone and engine.measure_alone(place) or {}
   local run = {
+    engine = engine,
     contenders = contenders,
     works = works,
     results = results,
     rounds = options.rounds,
     note = place.note,
-    lines = comparison.lines(results, contenders, works),
-    waiting = not options.only and waiting.measure(place.path .. "/waiting.db") or nil,
-    calling = not options.only and calling.measure() or nil,
+    lines = comparison.lines(results, contenders, engine, works),
+    waiting = alone.waiting,
+    calling = alone.calling,
   }
   report.print(run)
   write_json(options.output, run)
@@ -166,4 +178,4 @@ end
 
 local finished, answer = pcall(main)
 if not finished then io.stderr:write("bench: ", tostring(answer), "\n") end
-os.exit(finished and answer)
+os.exit(finished and answer, true) -- closes the state, and with it a server

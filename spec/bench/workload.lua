@@ -1,11 +1,9 @@
--- What every contender does: the sizes, the SQL, the rows and the keys, and the list of works.
--- raw.c and contenders/python3.py repeat these figures; a difference shows as a wrong checksum.
+-- What every contender does, on every engine: the SQL, the rows and the keys. How many of them each
+-- work has stands in engines/. raw.c and contender.py make the same; a difference shows as a wrong
+-- checksum.
 
 local M = {
   table_rows = 1000000,    -- rows of the table that is read and updated
-  inserts = 200000,
-  reads = 200000,          -- point reads
-  updates = 100000,
   streamed = 10000000,     -- rows of the lazy scan
   stream_mark = 1000000,   -- memory growth is counted from this row on
   cache_bytes = 64 * 1024 * 1024,
@@ -17,6 +15,10 @@ M.sql = {
   scan = "SELECT id, name, score, tag, n FROM t",
   get = "SELECT id, name, score, tag, n FROM t WHERE id = ?",
   update = "UPDATE t SET n = ?, score = ? WHERE id = ?",
+  upsert = [[
+    INSERT INTO t(id, name, score, tag, n) VALUES(?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE
+    SET name = excluded.name, score = excluded.score, tag = excluded.tag, n = excluded.n]],
   warm = "SELECT sum(length(name)), sum(score) FROM t",
   stream = [[
     WITH RECURSIVE counter(i) AS (
@@ -25,7 +27,7 @@ M.sql = {
       'tag' || (i % 16) AS tag, (i * 7919) % 1000003 AS n FROM counter]],
 }
 
--- For bindings without options of their own; tuff has names for these.
+-- For bindings to SQLite without options of their own; tuff has names for these.
 M.settings = {
   "PRAGMA journal_mode = WAL",
   "PRAGMA synchronous = NORMAL",
@@ -54,6 +56,18 @@ function M.rows(count)
   return rows
 end
 
+--- Rows of which those within the table replace every twentieth row of it, and the rest is new.
+---@param count integer
+---@return table[] rows
+function M.rows_to_upsert(count)
+  local rows = {}
+  for i = 1, count do
+    rows[i] = M.row(i * 20)
+    rows[i].n = i
+  end
+  return rows
+end
+
 --- Keys that jump about in the whole table, none twice.
 ---@param count integer
 ---@return integer[] keys
@@ -62,35 +76,5 @@ function M.keys(count)
   for i = 1, count do keys[i] = (i * 7919) % M.table_rows + 1 end
   return keys
 end
-
--- `data`: "empty" and "copy" are a fresh file for each run, whose content is checked afterwards;
--- "large" is one file that all read. `once`: not repeated, for it is no measure of time.
--- `target`: the ratio to raw C that tuff is to reach.
-M.works = {
-  { name = "insert", data = "empty", target = 1.5,
-    title = "200 k inserts from tables, prepared" },
-  { name = "insert_named", data = "empty",
-    title = "the same, values by name" },
-  { name = "insert_many", data = "empty", target = 1.22,
-    title = "the same with insert_many" },
-  { name = "tuples", data = "large", target = 1.5,
-    title = "1 M rows x 5 columns by tuples" },
-  { name = "rows", data = "large", target = 2.45,
-    title = "1 M named rows by rows" },
-  { name = "point_prepared", data = "large", target = 1.24,
-    title = "200 k point reads, prepared" },
-  { name = "point_text", data = "large", target = 0.40,
-    title = "200 k point reads, SQL text each time" },
-  { name = "point_transaction", data = "large",
-    title = "the same inside one transaction" },
-  { name = "update", data = "copy", target = 1.15,
-    title = "100 k updates by key" },
-  { name = "all", data = "large",
-    title = "1 M named rows kept, all (raw C keeps none)" },
-  { name = "arrays", data = "large",
-    title = "1 M rows kept, arrays (raw C keeps none)" },
-  { name = "stream", data = "large", once = true,
-    title = "10 M rows lazily (one run)" },
-}
 
 return M

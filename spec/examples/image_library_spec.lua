@@ -24,44 +24,54 @@ local MAIN = "examples/image_library/main.lua"
 
 local quoted, contents = process.quote, temporary.read
 
-describe("The image library", function()
-  local place, tree, database
+local place, tree, database -- of the test
 
+-- Called in a `describe`: each of its tests has an empty tree, and a database that `path_of` names.
+local function before_each_test(path_of)
   before_each(function()
     place = temporary.directory()
-    tree, database = place .. "/tree", place .. "/library.db"
+    tree, database = place .. "/tree", path_of()
     assert(lfs.mkdir(tree))
   end)
+end
+
+local function read(bytes)
+  fixtures.write(place .. "/file", bytes)
+  return assert(image.read(place .. "/file"))
+end
+
+-- Runs the program as a user does, with the modules that this spec has found.
+local function run(arguments, prefix)
+  local out, err = place .. "/out", place .. "/err"
+  local _, _, status = os.execute(
+    ("LUA_PATH=%s LUA_CPATH=%s %s lua5.4 %s %s </dev/null >%s 2>%s"):format(
+      quoted(package.path), quoted(package.cpath), prefix or "", MAIN, arguments, out, err))
+  return { status = status, out = contents(out), err = contents(err) }
+end
+
+local function catalogue(prefix)
+  return run(quoted(tree) .. " --database " .. quoted(database), prefix)
+end
+
+-- The same within this process, where an error can be put in its way.
+local function scan_here(on_image)
+  local library <close> = Catalogue.open(database)
+  return scan.run(library, walk.tree(assert(walk.real_path(tree))), on_image)
+end
+
+local function count(sql, ...)
+  local db <close> = tuff.open(database, { readonly = true })
+  return db:value(sql, ...)
+end
+
+-- PostgreSQL lets no reference dangle, nor can it be told to.
+local function check_references(db)
+  if db.engine == "sqlite" then assert.same({}, db:all("pragma foreign_key_check")) end
+end
+
+describe("The image library", function()
+  before_each_test(function() return place .. "/library.db" end)
   fixture.clean_up()
-
-  local function read(bytes)
-    fixtures.write(place .. "/file", bytes)
-    return assert(image.read(place .. "/file"))
-  end
-
-  -- Runs the program as a user does, with the modules that this spec has found.
-  local function run(arguments, prefix)
-    local out, err = place .. "/out", place .. "/err"
-    local _, _, status = os.execute(
-      ("LUA_PATH=%s LUA_CPATH=%s %s lua5.4 %s %s </dev/null >%s 2>%s"):format(
-        quoted(package.path), quoted(package.cpath), prefix or "", MAIN, arguments, out, err))
-    return { status = status, out = contents(out), err = contents(err) }
-  end
-
-  local function catalogue(prefix)
-    return run(quoted(tree) .. " --database " .. quoted(database), prefix)
-  end
-
-  -- The same within this process, where an error can be put in its way.
-  local function scan_here(on_image)
-    local library <close> = Catalogue.open(database)
-    return scan.run(library, walk.tree(assert(walk.real_path(tree))), on_image)
-  end
-
-  local function count(sql, ...)
-    local db <close> = tuff.open(database, { readonly = true })
-    return db:value(sql, ...)
-  end
 
   describe("reading a file", function()
     it("finds the size of every format", function()
@@ -240,6 +250,50 @@ describe("The image library", function()
     end)
   end)
 
+  describe("in trouble", function()
+    it("explains itself on request", function()
+      local result = run("--help")
+      assert.equal(0, result.status)
+      assert.truthy(result.out:find("--database", 1, true))
+    end)
+
+    it("names a directory that is not there, and fails", function()
+      local result = run(quoted(place .. "/nowhere") .. " -d " .. quoted(database))
+      assert.equal(1, result.status)
+      assert.equal("", result.out)
+      assert.equal(("image_library: %s/nowhere: No such file or directory\n"):format(place),
+        result.err)
+      assert.is_nil(lfs.attributes(database))
+    end)
+
+    it("names a server that does not answer, but not the password, and fails", function()
+      local url = "postgres://user:sekret@/app?host=" .. place
+      local result = run(quoted(tree) .. " -d " .. quoted(url))
+      assert.equal(1, result.status)
+      assert.equal("", result.out)
+      assert.truthy(result.err:find("^image_library: "))
+      assert.truthy(result.err:find(place, 1, true))
+      assert.is_nil(result.err:find("sekret", 1, true))
+    end)
+
+    it("fails on wrong arguments and on a file that is no database", function()
+      assert.equal(1, run("").status)
+      assert.equal(1, run("--nonsense x").status)
+      fixtures.write(database, ("no database\n"):rep(1000))
+      local result = catalogue()
+      assert.equal(1, result.status)
+      assert.truthy(result.err:find("library.db", 1, true))
+      assert.equal(("no database\n"):rep(1000), contents(database))
+    end)
+  end)
+end)
+
+fixture.each_engine("The image library", function(engine)
+  before_each_test(function()
+    engine.database():close()
+    return engine.path()
+  end)
+
   describe("run on a tree", function()
     it("stores it in nine tables and says how much it was", function()
       local counts = fixtures.tree(tree)
@@ -256,9 +310,15 @@ describe("The image library", function()
         assert.truthy(db:exists(("select 1 from %s"):format(name)), name .. " is empty")
       end
       assert.equal(counts.images, db:value("select count(*) from Images"))
-      assert.equal(counts.bytes, db:value("select sum(bytes) from Images"))
+      assert.equal(counts.bytes, db:value("select cast(sum(bytes) as bigint) from Images"))
       assert.equal(counts.broken, db:value("select count(*) from Images where broken"))
-      assert.same({}, db:all("pragma foreign_key_check"))
+      check_references(db)
+    end)
+
+    it("says the same as on any other engine", function()
+      fixtures.tree(tree)
+      local elsewhere = run(quoted(tree) .. " --database " .. quoted(place .. "/library.db"))
+      assert.equal(elsewhere.out, catalogue().out)
     end)
 
     it("keeps booleans, times and JSON as what they are", function()
@@ -274,6 +334,20 @@ describe("The image library", function()
       assert.same({ "4", 0 }, db:value("select value from NodeProperties where name = 'model'"))
       assert.equal(7.5, db:value("select value from NodeProperties where name = 'cfg'"))
       assert.equal("NaN \" stays", db:value("select value from NodeProperties where name = 'text'"))
+    end)
+
+    it("keeps the values of a workflow to the letter", function()
+      local inputs = { text = "a\0b", big = 1e15, small = -0.0, [""] = "é" }
+      fixtures.write(tree .. "/a.png", fixtures.png(1, 1, fixtures.png_text("prompt",
+        json.encode { ["1"] = { class_type = "a", inputs = inputs } })))
+      catalogue()
+      local db <close> = tuff.open(database, { readonly = true })
+      local values = {}
+      for _, name, value in db:tuples("select name, value from NodeProperties") do
+        values[name] = value
+      end
+      assert.same(inputs, values)
+      assert.equal("float", math.type(values.big))
     end)
 
     it("makes tags of folders, names, keywords and hashtags", function()
@@ -341,13 +415,25 @@ describe("The image library", function()
   end)
 
   describe("run again", function()
+    -- What no write leaves as it was: the file, or the places and the writers of all rows.
+    local function stored()
+      local db <close> = tuff.open(database, { readonly = true })
+      if db.engine == "sqlite" then return contents(database) end
+      local rows = {}
+      for _, name in ipairs(TABLES) do
+        rows[#rows + 1] = db:value(
+          ("select string_agg(ctid || ' ' || xmin, ',' order by ctid) from %s"):format(name))
+      end
+      return table.concat(rows, "\n")
+    end
+
     it("writes no byte if nothing has changed", function()
       fixtures.tree(tree)
       catalogue()
-      local before = contents(database)
+      local before = stored()
       local result = catalogue()
       assert.equal("0 new, 0 changed, 0 removed", result.out:match("^[^\n]*"))
-      assert.truthy(before == contents(database), "the database has changed")
+      assert.truthy(before == stored(), "the database has changed")
     end)
 
     it("touches only what is new, changed or gone", function()
@@ -372,7 +458,7 @@ describe("The image library", function()
       assert.is_false(db:exists("select 1 from Tags where name = 'boats'"))
       assert.is_false(db:exists("select 1 from Nodes where class_type = 'KSampler'"))
       assert.is_false(db:exists("select 1 from Folders where path like '%/icons%'"))
-      assert.same({}, db:all("pragma foreign_key_check"))
+      check_references(db)
     end)
 
     it("keeps what lies in a folder that cannot be read at the moment", function()
@@ -440,6 +526,8 @@ describe("The image library", function()
       fixtures.tree(tree)
       catalogue()
       save("Wipe", "delete from Images")
+      save("Sly", "with gone as (delete from Images returning id) select * from gone")
+      save("Unfair", "drop table Images")
       save("Nonsense", "selec 1")
       save("Endless", [[
         with recursive n (x) as (select 1 union all select x + 1 from n)
@@ -448,6 +536,8 @@ describe("The image library", function()
       local result = catalogue("timeout 60")
       assert.equal(0, result.status)
       assert.truthy(result.out:find("Saved query: Wipe\n  failed: "))
+      assert.truthy(result.out:find("Saved query: Sly\n  failed: "))
+      assert.truthy(result.out:find("Saved query: Unfair\n  failed: "))
       assert.truthy(result.out:find("Saved query: Nonsense\n  failed: "))
       assert.truthy(result.out:find("Saved query: Endless\n  failed: "))
       assert.truthy(result.out:find("Saved query: Last\n  images\n"))
@@ -455,32 +545,7 @@ describe("The image library", function()
     end)
   end)
 
-  describe("in trouble", function()
-    it("explains itself on request", function()
-      local result = run("--help")
-      assert.equal(0, result.status)
-      assert.truthy(result.out:find("--database", 1, true))
-    end)
-
-    it("names a directory that is not there, and fails", function()
-      local result = run(quoted(place .. "/nowhere") .. " -d " .. quoted(database))
-      assert.equal(1, result.status)
-      assert.equal("", result.out)
-      assert.equal(("image_library: %s/nowhere: No such file or directory\n"):format(place),
-        result.err)
-      assert.is_nil(lfs.attributes(database))
-    end)
-
-    it("fails on wrong arguments and on a file that is no database", function()
-      assert.equal(1, run("").status)
-      assert.equal(1, run("--nonsense x").status)
-      fixtures.write(database, ("no database\n"):rep(1000))
-      local result = catalogue()
-      assert.equal(1, result.status)
-      assert.truthy(result.err:find("library.db", 1, true))
-      assert.equal(("no database\n"):rep(1000), contents(database))
-    end)
-
+  describe("interrupted", function()
     it("keeps whole batches when it is interrupted, and goes on from there", function()
       for number = 1, 1500 do
         fixtures.write(("%s/%04d.png"):format(tree, number), fixtures.png(1, 1))
@@ -494,23 +559,40 @@ describe("The image library", function()
       assert.equal("500 new, 0 changed, 0 removed", catalogue().out:match("^[^\n]*"))
     end)
 
+    -- The program waits for this lock, and is interrupted while it does.
+    local function lock(db)
+      local statements = {
+        sqlite = "update Albums set automatic = false",
+        postgres = "lock table Images in exclusive mode",
+      }
+      db:run(statements[db.engine])
+    end
+
+    local function is_waiting(db, child)
+      if db.engine == "postgres" then
+        return db:exists("select 1 from pg_locks where not granted")
+      end
+      return process.succeeds(
+        ("ls -l /proc/%d/fd | grep -q %s"):format(child.pid, quoted(database)))
+    end
+
     it("ends at Ctrl-C with a message, status 1 and an unchanged database", function()
       fixtures.tree(tree)
       catalogue()
       fixtures.write(tree .. "/new.png", fixtures.png(1, 1))
       local result
       do
-        -- The program waits for this lock, and is interrupted while it does.
         local db <close> = tuff.open(database)
         local tx <close> = db:begin()
-        db:run("update Albums set automatic = false")
+        lock(db)
         local child = process.start {
           chunk = "arg = { [0] = ..., select(2, ...) } dofile(arg[0])",
           arguments = { lfs.currentdir() .. "/" .. MAIN, tree, "--database", database },
         }
-        local ready = ("ls -l /proc/%d/fd | grep -q %s"):format(child.pid, quoted(database))
-        assert(process.succeeds(
-          ("for i in $(seq 600); do %s && exit 0; sleep 0.05; done; exit 1"):format(ready)))
+        for _ = 1, 600 do
+          if is_waiting(db, child) then break end
+          process.succeeds("sleep 0.05")
+        end
         assert(process.succeeds(("sleep 0.2; kill -INT %d"):format(child.pid)))
         result = child:wait()
         tx:rollback()

@@ -5,8 +5,12 @@
 -- behind those marks, line by line; `…` in there stands for any text. Blocks marked `sh` are
 -- not run, but `make` in them names commands of the Makefile. Blocks marked `text` are left
 -- alone.
+--
+-- `postgres://localhost/shop` in a block is a new database of that name, on a server of our own.
 
 local lfs = require "lfs"
+local tuff = require "tuff"
+local postgres = require "spec.support.postgres"
 local temporary = require "spec.support.temporary"
 
 local documentation = {}
@@ -127,10 +131,35 @@ local function environment(printed)
   }, { __index = _G })
 end
 
+-- ---- databases of a server ---------------------------------------------------------------
+
+local place = "postgres://localhost/([%w_]+)"
+
+--- Makes the databases that a program opens; the program with the places where they are, and
+--- their names.
+local function prepare(program)
+  local names = {}
+  program = program:gsub(place, function(name)
+    names[name] = names[name] or assert(postgres.create(tuff, name))
+    return names[name]
+  end)
+  return program, names
+end
+
+--- Why a page cannot be run here; nil: it can.
+---@param text string
+---@return string|nil
+function documentation.missing(text)
+  local blocks = parts_of(text)
+  if not program_of(blocks, #lines_of(text)):find(place) then return nil end
+  local url, reason = postgres.url(tuff)
+  return not url and reason or nil
+end
+
 local function run(problems, name, text, blocks)
   local printed = {}
-  local chunk, reason = load(program_of(blocks, #lines_of(text)), "@script.lua", "t",
-    environment(printed))
+  local program, databases = prepare(program_of(blocks, #lines_of(text)))
+  local chunk, reason = load(program, "@script.lua", "t", environment(printed))
   local ok = chunk ~= nil
   if chunk then
     local here = lfs.currentdir()
@@ -138,6 +167,7 @@ local function run(problems, name, text, blocks)
     ok, reason = xpcall(chunk, function(err) return debug.traceback(tostring(err), 2) end)
     assert(lfs.chdir(here))
   end
+  for database in pairs(databases) do postgres.drop(tuff, database) end
   if not ok then
     problems[#problems + 1] = reason:gsub("script%.lua:", name .. ":")
   end

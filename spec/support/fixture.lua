@@ -5,10 +5,17 @@
 --       path, db = fixture.database("create table t(id integer primary key)")
 --     end)
 --     fixture.clean_up()
+--
+-- What is said of every engine stands in a `fixture.each_engine`, which cleans up by itself:
+--
+--     fixture.each_engine("a transaction", function(engine)
+--       local db
+--       before_each(function() db = engine.database "create table t(id {key}, at {timestamp})" end)
 
 local busted = require "busted"
 local tuff = require "tuff"
 local disk = require "spec.support.disk"
+local engines = require "spec.support.engine"
 local instances = require "spec.support.instances"
 local process = require "spec.support.process"
 local temporary = require "spec.support.temporary"
@@ -71,6 +78,54 @@ function fixture.clean_up()
   busted.after_each(disk.release)
   busted.after_each(temporary.remove_all)
   busted.teardown(instances.none_left)
+end
+
+-- ---- the same specs on every engine ------------------------------------------------------
+
+---@class spec.Fixture what specs of every engine are given
+---@field name string of the engine, for the names of tests
+---@field seeds integer how many random sequences are tried on it
+---@field supports fun(feature: string): boolean as `db:supports`
+---@field sql fun(text: string): string the words in braces are those of the engine
+---@field path fun(): string of the database of the test, for tuff.open
+---@field database fun(script: string?): table empties the database of the test, and opens it
+---@field open fun(options: table?): table one more connection to it
+---@field pair fun(): table, table two connections to an empty t(id, name); the second waits for a
+---  lock for 20 ms
+
+---@return spec.Fixture
+local function fixture_of(engine)
+  local path
+  local given = { name = engine.name, seeds = engine.seeds }
+  function given.supports(feature) return engine:supports(feature) end
+  function given.sql(text) return engine:sql(text) end
+  function given.path() return path end
+  function given.open(options) return fixture.open(path, options) end
+  function given.database(script)
+    path = engine.empty()
+    local db = given.open()
+    if script then db:exec(engine:sql(script)) end
+    return db
+  end
+  function given.pair()
+    local db = given.database("create table t(id {key}, name text unique)")
+    return db, given.open { busy_timeout = 20 }
+  end
+  return given
+end
+
+--- Describes something on every engine, which stands in the names of the tests. An engine that is
+--- not to be had here is pending, with the reason.
+---@param what string
+---@param define fun(engine: spec.Fixture)
+function fixture.each_engine(what, define)
+  for _, engine in ipairs(engines) do
+    busted.describe(("%s (%s)"):format(what, engine.name), function()
+      if engine.missing then return busted.pending("is left out: " .. engine.missing) end
+      define(fixture_of(engine))
+      fixture.clean_up()
+    end)
+  end
 end
 
 return fixture

@@ -72,4 +72,27 @@ function postgres.url(tuff)
   return server.url
 end
 
+--- Makes an empty database on the server; one of that name is removed.
+---@param tuff table
+---@param name string a word
+---@return string|nil url
+---@return string|nil reason why there is none
+function postgres.create(tuff, name)
+  local url, reason = postgres.url(tuff)
+  if not url then return nil, reason end
+  postgres.drop(tuff, name)
+  local db <close> = tuff.open(url)
+  db:run("create database " .. name)
+  -- The directory as a host: what a page writes behind the name still fits.
+  return "postgres://tester@" .. server.directory:gsub("/", "%%2F") .. "/" .. name
+end
+
+--- Removes a database, whoever is connected to it.
+---@param tuff table
+---@param name string
+function postgres.drop(tuff, name)
+  local db <close> = tuff.open(postgres.url(tuff))
+  db:run(("drop database if exists %s with (force)"):format(name))
+end
+
 return postgres

@@ -17,6 +17,14 @@ function M.schema_version(db)
     .. ask(db, "value", "pragma temp.schema_version")
 end
 
+--- The name of a table, which SQLite finds in any case of its letters.
+---@param _ tuff.Database
+---@param name string
+---@return string
+function M.table_name(_, name)
+  return name
+end
+
 --- The columns of a table, in order, without those that cannot be written.
 ---@param db tuff.Database
 ---@param name string
@@ -28,6 +36,9 @@ end
 
 --- The column that stands for the primary key where a table declares none.
 M.row_id = "rowid"
+
+--- Nobody is there to pass a text on.
+M.notify = nil
 
 --- Names of the tables a script may mean.
 ---@param db tuff.Database

@@ -80,8 +80,9 @@ function Database:prepare(sql) end
 ---@return boolean
 function Database:in_transaction() end
 
---- Whether this engine can do it: "attach", "blobs" (streams), "functions", "reader", "returning",
---- "savepoint", "wal".
+--- Whether this engine can do it: "attach", "blobs" (streams), "functions", "listen", "notify",
+--- "reader", "returning", "savepoint", "wal"; or in which way it does what the other one does in
+--- another way, such as "continue_after_error". doc/engines.md explains all of them.
 ---@param feature string
 ---@return boolean
 function Database:supports(feature) end
@@ -202,6 +203,12 @@ function core.close(db) end
 ---@return table
 function core.state(db) end
 
+--- A number that changes when this session changes tables; nil where the driver counts no such
+--- thing.
+---@param db tuff.Database
+---@return integer?
+function core.schema(db) end
+
 --- Limits for the next call on this connection alone, in milliseconds.
 ---@param db tuff.Database
 ---@param timeout number?
@@ -280,6 +287,31 @@ function core.define_collation(db, name, fn) end
 ---@param entry string? the function that the library begins with
 function core.load_extension(db, path, entry) end
 
+--- Sets the function that is told of notices of the server; it must not raise.
+---@param db tuff.Database
+---@param fn fun(notice: tuff.Notice)
+---@param all boolean false: of warnings alone
+function core.notice(db, fn, all) end
+
+--- Begins to listen to a channel, or ends it.
+---@param db tuff.Database
+---@param channel string
+---@param on boolean
+function core.listen(db, channel, on) end
+
+--- Waits until there is a notification.
+---@param db tuff.Database
+---@param ms number at most so many milliseconds
+---@return integer count how many there are
+function core.wait(db, ms) end
+
+--- Takes the oldest notification, if there is one.
+---@param db tuff.Database
+---@return string? channel
+---@return string? payload
+---@return integer? pid
+function core.notification(db) end
+
 ---@param db tuff.Database
 ---@param schema string? nil: the main one
 ---@param table string
@@ -295,10 +327,12 @@ function core.blob_stream(db, schema, table, column, row) end
 ---@param rows table[]|fun(): table?
 ---@param first integer the number of the first row
 ---@param results table[]? takes what RETURNING gives
+---@param copy string? what begins a bulk load of such rows
+---@param batch string? the same INSERT of arrays, one for each column
 ---@return integer changes
 ---@return integer reached the number of the row it stopped at
 ---@return table? row that row; nil: there are no more
-function core.insert_rows(db, sql, columns, rows, first, results) end
+function core.insert_rows(db, sql, columns, rows, first, results, copy, batch) end
 
 --- Milliseconds of a clock that only goes forward.
 ---@return number

@@ -30,15 +30,30 @@ function M.open(path)
   return db
 end
 
-function M.insert(db, rows)
+local function write(statement, row)
+  assert(statement:execute(row.id, row.name, row.score, row.tag, row.n))
+end
+
+local function write_all(db, text, rows)
   M.run(db, "BEGIN")
+  local statement = assert(db:prepare(text))
+  for i = 1, #rows do write(statement, rows[i]) end
+  statement:close()
+  M.run(db, "COMMIT")
+end
+
+function M.insert(db, rows) write_all(db, sql.insert, rows) end
+
+function M.upsert(db, rows) write_all(db, sql.upsert, rows) end
+
+function M.insert_transaction(db, rows)
   local insert = assert(db:prepare(sql.insert))
   for i = 1, #rows do
-    local row = rows[i]
-    assert(insert:execute(row.id, row.name, row.score, row.tag, row.n))
+    M.run(db, "BEGIN")
+    write(insert, rows[i])
+    M.run(db, "COMMIT")
   end
   insert:close()
-  M.run(db, "COMMIT")
 end
 
 function M.rows(db) return checksum.named(query(db, sql.scan):rows(true)) end

@@ -36,15 +36,30 @@ local function template(text, ...)
   end))
 end
 
-function M.insert(db, rows)
-  local insert = template(sql.insert, "%d", "'%s'", "%.17g", "'%s'", "%d")
+local function row_template(text) return template(text, "%d", "'%s'", "%.17g", "'%s'", "%d") end
+
+local function write(db, text, row)
+  assert(db:execute(text:format(row.id, db:escape(row.name), row.score, db:escape(row.tag), row.n)))
+end
+
+local function write_all(db, text, rows)
+  text = row_template(text)
   M.run(db, "BEGIN")
-  for i = 1, #rows do
-    local row = rows[i]
-    assert(db:execute(insert:format(row.id, db:escape(row.name), row.score,
-      db:escape(row.tag), row.n)))
-  end
+  for i = 1, #rows do write(db, text, rows[i]) end
   M.run(db, "COMMIT")
+end
+
+function M.insert(db, rows) write_all(db, sql.insert, rows) end
+
+function M.upsert(db, rows) write_all(db, sql.upsert, rows) end
+
+function M.insert_transaction(db, rows)
+  local insert = row_template(sql.insert)
+  for i = 1, #rows do
+    M.run(db, "BEGIN")
+    write(db, insert, rows[i])
+    M.run(db, "COMMIT")
+  end
 end
 
 function M.tuples(db)

@@ -39,6 +39,18 @@ end
 
 function M.insert_many(db, rows) db:insert_many("t", rows) end
 
+function M.upsert(db, rows)
+  db:insert_many("t", rows, { on_conflict = "update", key = { "id" } })
+end
+
+function M.insert_transaction(db, rows)
+  local insert <close> = db:prepare(sql.insert)
+  for i = 1, #rows do
+    local row = rows[i]
+    db:transaction(function() insert:run(row.id, row.name, row.score, row.tag, row.n) end)
+  end
+end
+
 function M.tuples(db)
   local integers, reals = 0, 0.0
   for _, id, name, score, tag, n in db:tuples(sql.scan) do

@@ -1,0 +1,58 @@
+-- Works that test_lua_allocation.c tries while memory fails: each is done whole or not at all.
+
+local tuff = require "tuff"
+require "tuff.json"
+
+local Works = {}
+Works.__index = Works
+
+--- A list of works. `open(place)` opens a database in which no work has been done yet.
+--- `nothing_new(db)` says whether that is still so. `probe(db)` looks whether all is well with it.
+function Works.new(open, nothing_new, probe)
+  return setmetatable({ names = {}, list = {}, open = open, nothing_new = nothing_new,
+    probe = probe }, Works)
+end
+
+--- `run(db, called)` works; `done` says that all of it is there, `undone` that nothing is.
+--- `called` is a table for functions that wait for the end of a transaction.
+function Works:add(name, run, done, undone)
+  self.names[#self.names + 1] = name
+  self.list[#self.list + 1] = { run = run, done = done or self.nothing_new,
+    undone = undone or self.nothing_new }
+end
+
+local db, work, called -- of this trial
+
+--- Opens a database for the work with this number; the work itself.
+function Works:prepare(place, number)
+  work, called = self.list[number], {}
+  db = self.open(place)
+  return function() return work.run(db, called) end
+end
+
+--- Lets only this error pass, and every want of memory: what fails otherwise is raised.
+function Works.expect_code(code, fn, ...)
+  local good, err = pcall(fn, ...)
+  assert(not good, "no error")
+  if not tuff.is_error(err) or err.code ~= code then error(err, 0) end
+  assert(tostring(err):find(code, 1, true))
+end
+
+local function is_memory(err)
+  if tuff.is_error(err) then return err.code == "memory" or is_memory(err.cause) end
+  return err == "not enough memory"
+end
+
+--- Looks at what the work left behind: how it ended, whether memory failed in it.
+function Works:check(good, err, failed)
+  if not good and not (failed and is_memory(err)) then error(err, 0) end
+  assert(not db:in_transaction(), "a transaction is open")
+  local whole = good and work.done(db, called)
+    or not good and (work.undone(db, called) or work.done(db, called))
+  assert(whole, "half is there")
+  for key in pairs(called) do called[key] = nil end
+  self.probe(db)
+  assert(next(called) == nil, "called by a later transaction")
+end
+
+return Works
