@@ -81,7 +81,8 @@ describe("a copy", function()
       assert.is_true(before <= made.created_at)
       assert.is_true(made.created_at <= os.date("!%Y-%m-%dT%H:%M:%SZ"))
       assert.is_true(made.seconds > 0 and made.seconds < 60)
-      assert.are.equal(0, made.foreign_key_violations)
+      assert.is_nil(made.foreign_key_violations)
+      assert.are.equal(0, copy({ replace = true, level = 3 }).foreign_key_violations)
     end)
 
     it("has its page size, encoding, versions and identity", function()
@@ -208,13 +209,13 @@ describe("a copy", function()
     --- Copies again and again while another process writes. In `progress` the copy waits until
     -- the other has written again, where that can be.
     local function copies_under_load(journal)
-      local name = directory .. "/bank.db"
+      local name, here = directory .. "/bank.db", lfs.currentdir()
       local source = fixture.open(name, { page_size = 512, journal = journal })
       bank.found(source)
       source:exec(filling)
       local child = process.start({ chunk = writer, arguments = { name, journal },
-        paths = { lfs.currentdir() .. "/?.lua;" .. package.path:gsub("%./", lfs.currentdir() .. "/"),
-          package.cpath:gsub("%./", lfs.currentdir() .. "/") } })
+        paths = { here .. "/?.lua;" .. package.path:gsub("%./", here .. "/"),
+          package.cpath:gsub("%./", here .. "/") } })
       child:expect("writing")
       local function latest() return source:value("select max(k) from history") end
       for _ = 1, soak and 100 or 5 do
@@ -305,7 +306,7 @@ describe("a copy", function()
     it("tells exactly how far it is", function()
       db:exec(filling)
       local calls = {}
-      local made = copy { progress = function(...) calls[#calls + 1] = { n = select("#", ...), ... } end }
+      local made = copy { progress = function(...) calls[#calls + 1] = table.pack(...) end }
       local checked = table.remove(calls)
       assert.are.same({ n = 3, made.bytes, made.bytes, "check" }, checked)
       assert.are.equal(math.ceil(made.pages / 1000), #calls)
@@ -427,7 +428,9 @@ describe("a copy", function()
     end)
 
     it("that nobody takes meanwhile", function()
-      local err = errors.expect("misuse", copy, { progress = function() temporary.write(to, "x") end })
+      local err = errors.expect("misuse", copy, { progress = function()
+        temporary.write(to, "x")
+      end })
       errors.mentions(err, "copy.db")
       assert.are.equal("x", temporary.read(to))
       assert.are.same({ "copy.db" }, beside())
@@ -637,7 +640,7 @@ describe("a copy", function()
       copy()
       db:close()
       local bytes = temporary.read(path)
-      temporary.write(path, bytes:sub(1, 512 * 100) .. ("\xff"):rep(512) .. bytes:sub(512 * 101 + 1))
+      temporary.write(path, bytes:sub(1, 51200) .. ("\xff"):rep(512) .. bytes:sub(51713))
       db = fixture.open(path)
       local err = refused("corrupt", to, { replace = true })
       errors.mentions(err, "damaged")
@@ -654,7 +657,7 @@ describe("a copy", function()
       db:close()
       temporary.write(path, (temporary.read(path):gsub("CHILD%-xyz%-one", "CHILD-xyz-0ne")))
       db = fixture.open(path)
-      assert.are.equal(1, copy().foreign_key_violations)
+      assert.are.equal(1, copy({ level = 3 }).foreign_key_violations)
       assert.are.equal(1, tuff.verify(to, { level = 3 }).foreign_key_violations)
     end)
 
@@ -662,6 +665,7 @@ describe("a copy", function()
       errors.mentions(errors.expect("misuse", copy, { progres = print }), "progress")
       errors.expect("misuse", copy, { progress = 1 })
       errors.expect("misuse", copy, { replace = "yes" })
+      errors.expect("misuse", copy, { level = 1 })
       errors.expect("misuse", db.backup, db, 5, { file = true })
       errors.expect("misuse", db.backup, db, nil, { file = true })
       errors.expect("misuse", db.backup, db, to, 5)

@@ -20,23 +20,30 @@ static void end(binding_backup *box) {
   box->connection = NULL;
 }
 
-/* core.backup(db, path, root or nil, replace) */
+/* How closely a file is looked at. */
+static unsigned level(lua_State *L, int index) {
+  bool deep = luaL_checkinteger(L, index) >= 3;
+  return deep ? TUFF_VERIFY_INDEXES | TUFF_VERIFY_REFERENCES : 0;
+}
+
+/* core.backup(db, path, root or nil, replace, level) */
 static int new_backup(lua_State *L) {
-  lua_settop(L, 4);
+  lua_settop(L, 5);
   binding_backup *box = lua_newuserdatauv(L, sizeof *box, 1);
   memset(box, 0, sizeof *box);
   luaL_setmetatable(L, BINDING_BACKUP_TYPE);
   lua_pushvalue(L, 1);
-  lua_setiuservalue(L, 5, 1);
+  lua_setiuservalue(L, 6, 1);
   binding_connection *connection = binding_enter(L, 1);
   binding_refuse_busy(L, connection);
-  tuff_options to = {.root = luaL_optstring(L, 3, NULL)};
-  to.path = luaL_checklstring(L, 2, &to.path_size);
+  tuff_backup_plan plan = {.to = {.root = luaL_optstring(L, 3, NULL)},
+                           .replace = lua_toboolean(L, 4),
+                           .verify = level(L, 5)};
+  plan.to.path = luaL_checklstring(L, 2, &plan.to.path_size);
   tuff_error err;
   tuff_error_clear(&err);
   binding_running outer = binding_activate(L, connection, 1, NULL);
-  bool begun =
-      tuff_backup_begin(&box->core, &connection->core, &to, lua_toboolean(L, 4), &err);
+  bool begun = tuff_backup_begin(&box->core, &connection->core, &plan, &err);
   connection->active = outer;
   if (!begun) return binding_fail(L, 1, &err, NULL, 0);
   box->connection = connection;
@@ -118,7 +125,7 @@ static bool hears(void *context) {
   return lua_gethook(ear->main) != ear->hook;
 }
 
-/* core.verify(path, deep, follow) */
+/* core.verify(path, level, follow) */
 static int verify(lua_State *L) {
   enum { PATIENCE_US = 5000000 };
   lua_settop(L, 3);

@@ -69,10 +69,9 @@ static bool admit(const tuff_backup *backup, tuff_error *err) {
          copying->admits(artefact->guard, err);
 }
 
-static bool begin(tuff_backup *backup, const tuff_options *to, bool replace,
-                  tuff_error *err) {
+static bool begin(tuff_backup *backup, const tuff_backup_plan *plan, tuff_error *err) {
   const tuff_connection *connection = backup->connection;
-  if (!tuff_artefact_begin(&backup->artefact, to, replace, err) ||
+  if (!tuff_artefact_begin(&backup->artefact, &plan->to, plan->replace, err) ||
       !admit(backup, err) || !tuff_artefact_create(&backup->artefact, err))
     return false;
   backup->created_us = tuff_time_us();
@@ -82,14 +81,15 @@ static bool begin(tuff_backup *backup, const tuff_options *to, bool replace,
 }
 
 bool tuff_backup_begin(tuff_backup *backup, tuff_connection *connection,
-                       const tuff_options *to, bool replace, tuff_error *err) {
+                       const tuff_backup_plan *plan, tuff_error *err) {
   if (!prepare(connection, err)) return false;
   backup->watch = (tuff_watch){.interrupted = connection->watch.interrupted,
                                .context = connection->watch.context,
                                .busy_us = connection->watch.busy_us};
+  backup->verify = plan->verify;
   enlist(backup, connection);
-  if (begin(backup, to, replace, err)) return true;
-  tuff_error_context(err, "cannot copy to \"%.200s\": ", to->path);
+  if (begin(backup, plan, err)) return true;
+  tuff_error_context(err, "cannot copy to \"%.200s\": ", plan->to.path);
   tuff_backup_finish(backup);
   return false;
 }

@@ -9,6 +9,13 @@
 
 struct tuff_connection;
 
+/* What is wanted. */
+typedef struct tuff_backup_plan {
+  tuff_options to; /* the path and the root count: see tuff_artefact_begin */
+  bool replace;    /* what has the path already */
+  unsigned verify; /* how closely to look at the copy, see tuff_copying */
+} tuff_backup_plan;
+
 /* What the last step has done. */
 typedef enum tuff_backup_stage {
   TUFF_BACKUP_BEGUN,
@@ -21,6 +28,7 @@ typedef enum tuff_backup_stage {
 typedef struct tuff_backup {
   struct tuff_connection *connection; /* NULL: ended */
   tuff_backup_stage stage;
+  unsigned verify;
   tuff_extent extent;
   tuff_inspection found; /* once it is checked */
   int64_t created_us;    /* since 1970: it holds all that was committed by then */
@@ -31,11 +39,10 @@ typedef struct tuff_backup {
   struct tuff_backup *next, *previous;
 } tuff_backup;
 
-/* Begins in zeroed memory that must not move until it is finished. Of the options, the
- * path and the root count: see tuff_artefact_begin. `misuse` in a transaction, whose
- * work the copy would not see. */
+/* Begins in zeroed memory that must not move until it is finished. `misuse` in a
+ * transaction, whose work the copy would not see. */
 bool tuff_backup_begin(tuff_backup *backup, struct tuff_connection *connection,
-                       const tuff_options *to, bool replace, tuff_error *err);
+                       const tuff_backup_plan *plan, tuff_error *err);
 
 /* Does a piece: copies some, checks the copy, or gives it its name: TUFF_MORE until
  * then. On an error nothing is left but to finish. */

@@ -86,9 +86,11 @@ static int files_with(const char *part) {
 static bool begin(tuff_backup *backup, const char *name, bool replace,
                   tuff_error *err) {
   const char *path = scratch_path(name);
-  tuff_options to = {.path = path, .path_size = strlen(path)};
+  tuff_backup_plan plan = {.to = {.path = path, .path_size = strlen(path)},
+                           .replace = replace,
+                           .verify = TUFF_VERIFY_REFERENCES};
   memset(backup, 0, sizeof *backup);
-  return tuff_backup_begin(backup, &source, &to, replace, err);
+  return tuff_backup_begin(backup, &source, &plan, err);
 }
 
 static bool try_copy(const char *name, bool replace, tuff_error *err) {

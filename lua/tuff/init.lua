@@ -34,7 +34,8 @@ function M.blob(bytes)
   return core.blob(bytes)
 end
 
---- How many connections, statements, loops, transactions, streams and copies of this process are open.
+--- How many connections, statements, loops, transactions, streams and copies are open in this
+--- process.
 ---@return integer
 function M.instances()
   return core.instances()

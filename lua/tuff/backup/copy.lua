@@ -3,6 +3,7 @@
 local core = require "tuff.core"
 local errors = require "tuff.error"
 local options_of = require "tuff.options"
+local verify = require "tuff.backup.verify"
 
 local M = {}
 
@@ -11,7 +12,9 @@ local function callback(value)
 end
 
 local boolean = options_of.checks.boolean
-local allowed = { file = boolean, replace = boolean, progress = callback }
+local allowed = {
+  file = boolean, replace = boolean, level = verify.level, progress = callback,
+}
 
 local function check(path, options)
   if options.file ~= true then
@@ -43,8 +46,9 @@ end
 ---@class tuff.CopyOptions
 ---@field file true one file that is a database itself
 ---@field replace boolean? a file that has the name already (false)
----@field progress (fun(done: integer, total: integer, what: "copy"|"check"): boolean?)? bytes; false
----  stops the copy; it may use the connection, and yield
+---@field level 2|3|nil how closely the copy is looked at, as by tuff.verify (2)
+---@field progress (fun(done: integer, total: integer, what: "copy"|"check"): boolean?)? in bytes;
+---  false stops the copy; it may use the connection, and yield
 
 ---@class tuff.Copy
 ---@field path string absolute and without links
@@ -52,8 +56,7 @@ end
 ---@field pages integer
 ---@field created_at string UTC, ISO-8601 with microseconds: what was committed by then is in it
 ---@field seconds number that it took
----@field foreign_key_violations integer? how many foreign keys lead nowhere, in the database as in
----  its copy; nil where they cannot be compared without functions of the program
+---@field foreign_key_violations integer? at level 3
 
 --- Copies the main database, as it is now, into a file that is a database itself, with mode 0600
 --- and a rollback journal. Others, and this connection, may go on to use the database; only with
@@ -69,7 +72,8 @@ function M.backup(db, path, options)
   options = options_of.given(options, allowed, "db:backup")
   check(path, options)
   local began = core.now()
-  local copy = core.backup(db, path, core.state(db).options.root, options.replace)
+  local copy = core.backup(db, path, core.state(db).options.root, options.replace,
+    options.level or 2)
   local good, result = pcall(finish, copy, options.progress)
   copy:close()
   if not good then error(result, 0) end

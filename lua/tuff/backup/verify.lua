@@ -5,11 +5,15 @@ local options_of = require "tuff.options"
 
 local M = {}
 
-local function level(value)
+--- Checks the option `level`, of a copy too.
+---@param value any
+---@return boolean good
+---@return string wanted
+function M.level(value)
   return value == 2 or value == 3, "2 or 3"
 end
 
-local allowed = { level = level, follow = options_of.checks.boolean }
+local allowed = { level = M.level, follow = options_of.checks.boolean }
 
 ---@class tuff.VerifyOptions
 ---@field level 2|3|nil 2: every page can be read and is in its place. 3: indexes hold what their
@@ -39,10 +43,10 @@ function M.verify(path, options)
   if path:find("^%a[%w+.-]*://") then
     errors.raise("unsupported", "tuff.verify looks at files, not at databases of a server")
   end
-  local began, depth = core.now(), options.level or 2
-  local found = core.verify(path, depth == 3, options.follow)
+  local began, level = core.now(), options.level or 2
+  local found = core.verify(path, level, options.follow)
   return {
-    path = path, kind = "file", level = depth, ok = true, bytes = found.bytes,
+    path = path, kind = "file", level = level, ok = true, bytes = found.bytes,
     pages = found.pages, page_size = found.page_size, tables = found.tables,
     foreign_key_violations = found.dangling, ms = core.now() - began,
   }
