@@ -131,7 +131,7 @@ static int verify(lua_State *L) {
   lua_settop(L, 3);
   tuff_options file = {.follow = lua_toboolean(L, 3)};
   file.path = luaL_checklstring(L, 1, &file.path_size);
-  unsigned how = lua_toboolean(L, 2) ? TUFF_VERIFY_INDEXES | TUFF_VERIFY_REFERENCES : 0;
+  unsigned how = level(L, 2);
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   ear ear = {.main = lua_tothread(L, -1)};
   ear.hook = binding_hook(L, ear.main);

@@ -110,10 +110,10 @@ static bool copy(tuff_backup *backup, tuff_error *err) {
 
 /* What was damaged is as damaged in the copy: it is better to hear of that now. */
 static bool check(tuff_backup *backup, tuff_error *err) {
+  const tuff_copying *copying = backup->connection->driver->copying;
   const char *path = backup->artefact.temporary;
   tuff_options file = {.path = path, .path_size = strlen(path)};
-  if (!backup->connection->driver->copying->verify(&file, TUFF_VERIFY_REFERENCES,
-                                                   &backup->watch, &backup->found, err))
+  if (!copying->verify(&file, backup->verify, &backup->watch, &backup->found, err))
     return false;
   backup->stage = TUFF_BACKUP_CHECKED;
   return true;

@@ -85,8 +85,10 @@ static bool is_settled(const tuff_sqlite_database *database) {
 
 /* Reading would make the log that it is marked to have. */
 static bool would_touch(const tuff_sqlite_database *database) {
-  return !tuff_sqlite_path_has_beside(database->main.path, "-wal") &&
-         tuff_sqlite_file_has_log(database->handle);
+  const char *path = database->main.path;
+  return tuff_sqlite_file_has_log(database->handle) &&
+         !tuff_sqlite_path_has_beside(path, "-wal") &&
+         !tuff_sqlite_path_has_beside(path, "-journal");
 }
 
 static bool reopen_immutable(tuff_sqlite_database *database,
