@@ -115,8 +115,11 @@ describe("a copy", function()
     it("that is empty is an empty database", function()
       for name, options in pairs { wal = {}, delete = { journal = "delete" } } do
         local source = fixture.open(directory .. "/" .. name, options)
-        local made = source:backup(directory .. "/" .. name .. ".copy", { file = true })
+        local last
+        local made = source:backup(directory .. "/" .. name .. ".copy", { file = true,
+          progress = function(done, total) last = { done, total } end })
         assert.are.equal(1, made.pages)
+        assert.are.same({ made.bytes, made.bytes }, last)
         assert.are.equal(0, tuff.verify(made.path).tables)
       end
     end)

@@ -113,8 +113,12 @@ static bool check(tuff_backup *backup, tuff_error *err) {
   const tuff_copying *copying = backup->connection->driver->copying;
   const char *path = backup->artefact.temporary;
   tuff_options file = {.path = path, .path_size = strlen(path)};
-  if (!copying->verify(&file, backup->verify, &backup->watch, &backup->found, err))
+  if (!copying->verify(&file, backup->verify, &backup->watch, &backup->found, err)) {
+    if (err->code == TUFF_CORRUPT)
+      tuff_error_hint(err, "the database is as damaged: keep it as it is, and keep "
+                           "older copies");
     return false;
+  }
   backup->stage = TUFF_BACKUP_CHECKED;
   return true;
 }

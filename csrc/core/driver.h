@@ -442,18 +442,18 @@ enum {
 };
 
 typedef struct tuff_copying {
-  /* Whether a database may come to stand at this path: no error where it may. Resolved.
-   */
+  /* Whether a database may come to stand at this path, which was resolved: not in place
+   * of one that is in use, nor where it would be spoilt. */
   bool (*admits)(const char *path, tuff_error *err);
   /* Begins to copy what is committed now into this file, which is new and empty. The
-   * database of a connection may go on to be used; where it is a file, it may not even
-   * be locked out. The watch outlives the copy. NULL and an error. */
+   * connection may be used between two steps. The watch outlives the copy. NULL and an
+   * error. */
   void *(*begin)(void *db, const char *to, tuff_watch *watch, tuff_error *err);
   /* Copies a piece. After the last one the file is complete, though not synced. */
   tuff_result (*step)(void *copy, tuff_extent *extent, tuff_error *err);
   void (*finish)(void *copy); /* NULL is accepted */
   /* Looks at a file: `corrupt` or `notadb` if it is no sound database. Of the options,
-   * the path, root and follow count. */
+   * the path, root and follow count; how: see above. */
   bool (*verify)(const tuff_options *options, unsigned how, tuff_watch *watch,
                  tuff_inspection *found, tuff_error *err);
 } tuff_copying;

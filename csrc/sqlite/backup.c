@@ -26,7 +26,7 @@ static bool refuse_neighbour(const char *path, const char *ending, tuff_error *e
   tuff_sqlite_host->hint(
       err, "a database is open there, or was not closed well: close it "
            "everywhere, open it once and close it again; if there is none, "
-           "remove that file, which would spoil what gets this name");
+           "remove that file, which would spoil the copy");
   return false;
 }
 
@@ -145,6 +145,7 @@ static tuff_result step(void *context, tuff_extent *extent, tuff_error *err) {
   }
   int64_t page_size = copy->source->main.page_size;
   int pages = sqlite3_backup_pagecount(copy->backup);
+  if (pages == 0) pages = 1; /* so that an empty database is one */
   extent->total = pages * page_size;
   extent->done = extent->total - sqlite3_backup_remaining(copy->backup) * page_size;
   return result == SQLITE_OK ? TUFF_MORE : complete(copy, err);

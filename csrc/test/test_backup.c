@@ -370,6 +370,31 @@ static void belongs_to_the_process_that_began_it(void) {
   tuff_connection_close(&source, false);
 }
 
+/* Some cannot sync a directory, nor rename without replacing. */
+static void does_without_what_not_every_file_system_can(void) {
+  tuff_backup backup;
+  tuff_error err = {.code = TUFF_OK};
+  tried.replace = false;
+  if (!expect(prepare())) return;
+  disk_fail(DISK_EINVAL, 1, LONG_MAX);
+  expect(copy("b.db", false));
+  expect_equal(disk_failed(), 2);
+  expect(copy("b.db", true));
+  if (expect(begin(&backup, "c.db", false, &err))) {
+    while (backup.stage != TUFF_BACKUP_CHECKED) tuff_backup_step(&backup, &err);
+    int other = creat(scratch_path("c.db"), 0600);
+    expect_equal(tuff_backup_step(&backup, &err), TUFF_FAILED);
+    expect_equal(err.code, TUFF_MISUSE);
+    close(other);
+  }
+  tuff_backup_finish(&backup);
+  disk_fail(DISK_EINVAL, 0, 0);
+  expect_equal(number_in("b.db"), NEW);
+  expect_equal(size_of("c.db"), 0);
+  expect_equal(files_with(".tmp"), 0);
+  tuff_connection_close(&source, false);
+}
+
 /* ---- a crowd ---- */
 
 /* Makes the same copy again and again, of a database of its own. */
@@ -455,6 +480,8 @@ int main(void) {
   it("keeps its first error", keeps_its_first_error);
   it("lets nobody else make the same copy", lets_nobody_else_make_the_same);
   it("belongs to the process that began it", belongs_to_the_process_that_began_it);
+  it("does without what not every file system can",
+     does_without_what_not_every_file_system_can);
   it("is whole at any time while many make it", is_whole_while_many_make_it);
   scratch_end();
   return tap_end();

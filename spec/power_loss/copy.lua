@@ -46,7 +46,7 @@ local function answer(directory, mark)
   do
     local copy <close> = tuff.open(path, { journal = "delete" })
     -- One that is made in a recovery may hold what came after the last of the workload.
-    local found = bank.check(copy, acknowledged, begun + EVERY - 1)
+    local found = bank.check(copy, acknowledged, begun + EVERY)
     if found ~= "ok" then return found end
   end
   return copies_again(directory)

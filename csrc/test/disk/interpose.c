@@ -51,7 +51,12 @@ void disk_fail(disk_fault fault, long n, long more) {
 
 long disk_failed(void) { return atomic_load(&failed); }
 
-typedef enum nature { TAKES_SPACE = 1, MOVES_BYTES = 2, NEITHER = 0 } nature;
+typedef enum nature {
+  NEITHER = 0,
+  TAKES_SPACE = 1,
+  MOVES_BYTES = 2,
+  MAY_BE_UNKNOWN = 4
+} nature;
 
 /* Whether the call that asks is to fail; errno is set then. For DISK_SHORT it is
  * EOVERFLOW, which the caller takes for "do half". */
@@ -59,10 +64,12 @@ static bool refuse(unsigned nature) {
   static const int errors[] = {[DISK_EIO] = EIO,
                                [DISK_ENOSPC] = ENOSPC,
                                [DISK_SHORT] = EOVERFLOW,
-                               [DISK_EINTR] = EINTR};
+                               [DISK_EINTR] = EINTR,
+                               [DISK_EINVAL] = EINVAL};
   if (atomic_load(&countdown) == 0) return false;
   if (kind == DISK_ENOSPC && !(nature & TAKES_SPACE)) return false;
   if (kind == DISK_SHORT && !(nature & MOVES_BYTES)) return false;
+  if (kind == DISK_EINVAL && !(nature & MAY_BE_UNKNOWN)) return false;
   if (atomic_load(&countdown) > 1) {
     atomic_fetch_sub(&countdown, 1);
     return false;
@@ -282,7 +289,7 @@ EXPORT int renameat2(int from_directory, const char *from, int to_directory,
   follow_not("renameat2", from_directory != AT_FDCWD || to_directory != AT_FDCWD ||
                               (flags & ~(unsigned)RENAME_NOREPLACE) != 0);
   const char *names = names_in_directory(from, to, room, &size);
-  if (names && refuse(TAKES_SPACE)) return -1;
+  if (names && refuse(TAKES_SPACE | MAY_BE_UNKNOWN)) return -1;
   int result = next(from_directory, from, to_directory, to, flags);
   if (names && result == 0) put(DISK_RENAME, 0, 0, names, size);
   return result;
@@ -380,7 +387,7 @@ static int note_sync(int fd, int result) {
   EXPORT int function(int fd) {                                                        \
     NEXT(function);                                                                    \
     bool ours = fd >= 0 && fd < MOST_FILES && opened[fd].file;                         \
-    if (ours && refuse(NEITHER)) return -1;                                            \
+    if (ours && refuse(opened[fd].directory ? MAY_BE_UNKNOWN : NEITHER)) return -1;    \
     return note_sync(fd, next(fd));                                                    \
   }
 
