@@ -18,9 +18,10 @@ static const char temporary_ending[] = ".tmp", guard_ending[] = ".tmp-lock";
 
 static char *append(char **end, const char *text, size_t size, const char *ending) {
   char *start = *end;
+  size_t more = strlen(ending) + 1;
   memcpy(start, text, size);
-  strcpy(start + size, ending);
-  *end = start + size + strlen(ending) + 1;
+  memcpy(start + size, ending, more);
+  *end = start + size + more;
   return start;
 }
 

@@ -42,7 +42,7 @@ static bool ask(tuff_sqlite_database *database, const char *sql, answer *answer,
 
 static bool count(tuff_sqlite_database *database, const char *sql, int64_t *number,
                   tuff_error *err) {
-  answer answer;
+  answer answer = {.number = 0};
   if (!ask(database, sql, &answer, err)) return false;
   *number = answer.number;
   return true;
@@ -113,7 +113,7 @@ static bool pass(tuff_sqlite_database *database, const answer *answer,
 
 static bool check_quickly(tuff_sqlite_database *database, tuff_error *err) {
   enum { MOST_FUNCTIONS = 1000 };
-  answer answer;
+  answer answer = {.number = 0};
   sqlite3_collation_needed(database->handle, NULL, stand_in_collation);
   for (int i = 0; i < MOST_FUNCTIONS; i++) {
     if (ask(database, "PRAGMA quick_check(1)", &answer, err))
@@ -129,7 +129,7 @@ static bool is_of_sql(const tuff_error *err) {
 }
 
 static bool check_indexes(tuff_sqlite_database *database, tuff_error *err) {
-  answer answer;
+  answer answer = {.number = 0};
   if (ask(database, "PRAGMA integrity_check(1)", &answer, err))
     return pass(database, &answer, err);
   if (!is_of_sql(err)) return false;

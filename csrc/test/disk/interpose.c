@@ -61,11 +61,11 @@ typedef enum nature {
 /* Whether the call that asks is to fail; errno is set then. For DISK_SHORT it is
  * EOVERFLOW, which the caller takes for "do half". */
 static bool refuse(unsigned nature) {
-  static const int errors[] = {[DISK_EIO] = EIO,
-                               [DISK_ENOSPC] = ENOSPC,
-                               [DISK_SHORT] = EOVERFLOW,
-                               [DISK_EINTR] = EINTR,
-                               [DISK_EINVAL] = EINVAL};
+  static const int errors[DISK_FAULTS] = {[DISK_EIO] = EIO,
+                                          [DISK_ENOSPC] = ENOSPC,
+                                          [DISK_SHORT] = EOVERFLOW,
+                                          [DISK_EINTR] = EINTR,
+                                          [DISK_EINVAL] = EINVAL};
   if (atomic_load(&countdown) == 0) return false;
   if (kind == DISK_ENOSPC && !(nature & TAKES_SPACE)) return false;
   if (kind == DISK_SHORT && !(nature & MOVES_BYTES)) return false;
@@ -266,7 +266,7 @@ static const char *names_in_directory(const char *from, const char *to, char *na
   follow_not("renaming a directory",
              old && lstat(from, &status) == 0 && S_ISDIR(status.st_mode));
   if (!old || !new) return NULL;
-  *size = (size_t)snprintf(names, 2 * PATH_MAX, "%s%c%s", old, '\0', new) + 1;
+  *size = (size_t)snprintf(names, (size_t)2 * PATH_MAX, "%s%c%s", old, '\0', new) + 1;
   return names;
 }
 
