@@ -75,8 +75,8 @@ static bool lock(tuff_artefact *artefact, tuff_error *err) {
   for (;;) {
     int file = files->open(artefact->guard, O_RDWR | O_CREAT, 0600);
     if (file < 0) return tuff_fail_errno(err, errno);
-    int got = files->lock(file),
-        same = got == 1 ? files->same(file, artefact->guard) : 0;
+    int got = files->lock(file);
+    int same = got == 1 ? files->same(file, artefact->guard) : 0;
     int reason = errno;
     if (same == 1) {
       artefact->lock = file;
