@@ -103,6 +103,12 @@ $(OUT)/test/recorder.so: csrc/test/disk/interpose.c csrc/test/disk/interpose.h c
 	@mkdir -p $(@D)
 	$(quiet)$(CC) $(cppflags) -std=c11 -fPIC -Wall -Wextra -Wconversion $(WERROR) $(CFLAGS) -shared -o $@ $<
 
+# Lets a script fork: see spec/postgres_fork_spec.lua.
+$(OUT)/test/fork.so: csrc/test/fork.c
+	$(call say,link $@)
+	@mkdir -p $(@D)
+	$(quiet)$(CC) $(cppflags) -std=c11 -fPIC -Wall -Wextra -Wconversion $(WERROR) $(CFLAGS) -shared -o $@ $<
+
 $(OUT)/test/fuzz_%: $(OUT)/obj/test/fuzz_%.o $(engine)
 	$(call say,link $@)
 	@mkdir -p $(@D)
@@ -133,7 +139,7 @@ to_build := gcc libc6-dev pkg-config liblua5.4-dev libsqlite3-dev
 to_run   := lua5.4 lua-filesystem lua-cjson
 to_demo_sqlite   := $(to_build) $(to_run) lua-argparse adwaita-icon-theme
 to_demo_postgres := $(to_demo_sqlite) libpq-dev postgresql
-to_test  := $(to_demo_postgres) lua-busted lua-check lua-system luarocks
+to_test  := $(to_demo_postgres) pgbouncer openssl locales lua-busted lua-check lua-socket lua-system luarocks
 to_lint  := $(to_build) libpq-dev lua-check clang-format clang-tidy
 to_fuzz  := $(to_build) clang libclang-rt-dev
 to_bench := $(to_build) $(to_run) lua-argparse python3
@@ -170,7 +176,7 @@ demo:  ## Catalogue a tree of images (DIR=…, ENGINE=postgres), installing what
 
 test:  ## Run every suite, installing what that needs
 	$(call packages,test)
-	$(call tree,) build postgres disk
+	$(call tree,) build postgres disk fork
 	$(call tree,asan) build postgres programs
 	$(suite) borders luacheck programs:asan corpus:asan specs specs:asan install $(more)
 
@@ -236,11 +242,12 @@ env:  ## Print what lets lua5.4 use the built tree: eval "$(make -s env)"
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
-programs: $(programs) fuzzers disk
+programs: $(programs) fuzzers disk fork
 fuzzers: $(fuzzers)
 disk: $(disk)
+fork: $(OUT)/test/fork.so
 postgres: $(OUT)/tuff/postgres.so  ## Build the driver for PostgreSQL, which needs libpq
 	@:
 
-.PHONY: build programs fuzzers disk postgres demo test soak asan tsan coverage fuzz lint format bench install \
-        install-postgres uninstall clean env help
+.PHONY: build programs fuzzers disk fork postgres demo test soak asan tsan coverage fuzz lint format bench \
+        install install-postgres uninstall clean env help

@@ -5,7 +5,7 @@ local fixture = require "spec.support.fixture"
 local postgres = require "spec.support.postgres"
 local process = require "spec.support.process"
 
-local url, reason = postgres.url(tuff)
+local url, reason = postgres.url()
 
 local LONG = 60000 -- milliseconds: a wait that something else ends
 

@@ -4,7 +4,7 @@ local errors = require "spec.support.errors"
 local postgres = require "spec.support.postgres"
 local temporary = require "spec.support.temporary"
 
-local url, reason = postgres.url(tuff)
+local url, reason = postgres.url()
 
 describe("PostgreSQL", function()
   if not url then

@@ -443,6 +443,15 @@ fixture.each_engine("values", function(engine)
         0.5, 12.0, true, tuff.blob("1"), { 1 } })
     end)
 
+    it("fit the column as it is, not as it was when the statement ran before", function()
+      for _, scale in ipairs { 0, 4 } do
+        db:exec("drop table if exists u")
+        db:exec(engine.sql("create table u(x {decimal}(8," .. scale .. "))"))
+        db:insert("u", { x = scale == 0 and "1" or "0.1234" })
+      end
+      assert.are.equal("0.1234", db:value("select x from u"))
+    end)
+
     it("are refused with a finer fraction than their column has, or rounded", function()
       column "{decimal}(10,2)"
       if engine.supports("exact_decimals") then

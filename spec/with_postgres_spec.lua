@@ -7,7 +7,7 @@ local process = require "spec.support.process"
 local temporary = require "spec.support.temporary"
 
 local script = lfs.currentdir() .. "/scripts/with_postgres.sh"
-local _, missing = postgres.url(tuff)
+local _, missing = postgres.url()
 
 describe("scripts/with_postgres.sh", function()
   if missing then

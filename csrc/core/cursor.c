@@ -7,6 +7,8 @@
 #include "core/error.h"
 #include "core/memory.h"
 
+#define ALL_ROWS UINT64_MAX
+
 /* ---- rows in memory ---- */
 
 static bool keep_row(tuff_cursor *cursor, const tuff_value *row, tuff_error *err) {
@@ -64,6 +66,14 @@ static tuff_cursor **list_of(tuff_cursor *cursor) {
 
 /* ---- life of a cursor ---- */
 
+/* Whoever has a budget does not wait for a server either: then it is used up. */
+static bool is_spent(const tuff_statement *statement, uint64_t *budget) {
+  const tuff_driver *driver = statement->connection->driver;
+  if (*budget < ALL_ROWS / 2 && driver->waits && driver->waits(statement->native))
+    *budget = 0;
+  return *budget == 0;
+}
+
 /* Reads rows ahead, `budget` at most; at the end the statement is given back. */
 static bool settle(tuff_cursor *cursor, uint64_t *budget, tuff_error *err) {
   tuff_connection *connection = cursor->connection;
@@ -79,7 +89,7 @@ static bool settle(tuff_cursor *cursor, uint64_t *budget, tuff_error *err) {
   else if (kept && cursor->row == statement->row)
     next_kept(cursor);
   cursor->primed = false;
-  while (kept && *budget > 0 &&
+  while (kept && !is_spent(statement, budget) &&
          (result = tuff_statement_step(statement, err)) == TUFF_ROW) {
     (*budget)--;
     kept = keep_row(cursor, statement->row, err);
@@ -126,7 +136,7 @@ bool tuff_cursor_open(tuff_cursor *cursor, tuff_statement *statement,
 
 bool tuff_cursor_complete(tuff_cursor *cursor, tuff_error *err) {
   if (!cursor->statement || cursor->statement->shape->readonly) return true;
-  uint64_t all = UINT64_MAX;
+  uint64_t all = ALL_ROWS;
   return settle(cursor, &all, err);
 }
 

@@ -50,8 +50,9 @@ static inline void tuff_cursor_row_read(tuff_cursor *cursor) {
 /* Ends it; may be called twice. reason: what later steps raise, NULL for nothing. */
 void tuff_cursor_close(tuff_cursor *cursor, const char *reason);
 
-/* Reads the rest of all open cursors into memory, `budget` rows at most. Whether any is
- * left open is seen in connection->cursors. */
+/* Reads the rest of all open cursors into memory, `budget` rows at most, and then none
+ * that a server has not sent yet. Whether any is left open is seen in
+ * connection->cursors. */
 bool tuff_cursors_settle(struct tuff_connection *connection, uint64_t budget,
                          tuff_error *err);
 

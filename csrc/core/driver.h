@@ -236,6 +236,12 @@ typedef struct tuff_host {
   bool (*valid_text)(const char *text, size_t size);
   /* Whether it is JSON that can be read back without loss. Fills err if not. */
   bool (*valid_json)(const char *text, size_t size, tuff_error *err);
+  /* Writes the shortest text, of so many digits at least (15 are always exact), that
+   * reads back as the same float and as a float, into 32 bytes, in no locale; its size.
+   */
+  size_t (*write_real)(char *out, double real, int digits);
+  /* Reads a float, of 4 bytes if `single`. *end: behind it; may be NULL. */
+  double (*read_real)(const char *text, const char **end, bool single);
   /* Sets code and message unless err already holds an error. err may be NULL. */
   void (*fail)(tuff_error *err, tuff_code code, const char *format, ...)
       TUFF_PRINTF(3, 4);
@@ -488,6 +494,8 @@ typedef struct tuff_driver {
   bool (*bind)(void *stmt, const tuff_value *values, unsigned count, tuff_error *err);
   /* Before a run: only its first row will be read. NULL: that is no help. */
   void (*expect_one)(void *stmt);
+  /* Whether the next step would wait for a server, and not for a moment only. */
+  bool (*waits)(void *stmt);
   /* Fills `row`, which has room for shape()->columns values as they were before the
    * step, with views that live until the next call on the statement. Where the shape
    * changed on this step the row is not filled: the core asks `row` for it. */

@@ -10,6 +10,7 @@
 #include "core/json.h"
 #include "core/memory.h"
 #include "core/path.h"
+#include "core/number.h"
 #include "core/text.h"
 
 int64_t tuff_now_us(void) {
@@ -75,6 +76,8 @@ static void prepare_host(void) {
                      .stop = tuff_watch_stop,
                      .valid_text = tuff_text_is_valid,
                      .valid_json = tuff_json_check,
+                     .write_real = tuff_real_write,
+                     .read_real = tuff_real_read,
                      .fail = tuff_fail,
                      .fail_errno = tuff_fail_errno,
                      .hint = tuff_error_hint,

@@ -79,12 +79,18 @@ static bool reach(tuff_postgres_database *database, const PQconninfoOption *pars
   return true;
 }
 
+/* A password with a character that is not written as %HH ends in one of these. */
+static bool is_plausible(const PQconninfoOption *parsed) {
+  const char *port = given(parsed, "port");
+  return !strchr(given(parsed, "host"), '@') && !port[strspn(port, "0123456789,")];
+}
+
 /* What cannot be read may hold a password at any place: nothing of it is shown. */
 static PQconninfoOption *parse(const char *url, tuff_error *err) {
   char *reason = NULL;
   PQconninfoOption *parsed = PQconninfoParse(url, &reason);
   PQfreemem(reason);
-  if (parsed && !strchr(given(parsed, "host"), '@')) return parsed;
+  if (parsed && is_plausible(parsed)) return parsed;
   PQconninfoFree(parsed);
   tuff_postgres_host->fail(err, TUFF_MISUSE, "the URL of the database cannot be read");
   tuff_postgres_host->hint(

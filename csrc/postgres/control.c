@@ -27,6 +27,7 @@ tuff_state tuff_postgres_state(void *context) {
 /* ---- limits ---- */
 
 int64_t tuff_postgres_lock_ms(int64_t busy_us) {
+  if (busy_us >= INT32_MAX * INT64_C(1000)) return INT32_MAX; /* the server's most */
   return busy_us < 1000 ? 1 : busy_us / 1000;
 }
 
@@ -56,6 +57,22 @@ static const char *begin_text(tuff_mode mode) {
   }
 }
 
+/* Sends it; where the session is lost by then, a new one takes it: nothing had begun.
+ */
+static bool send_begin(tuff_postgres_database *database, const char *sql,
+                       tuff_error *err) {
+  tuff_error refused;
+  refused.code = TUFF_OK;
+  if (!tuff_postgres_ready(database, err)) return false;
+  if (tuff_postgres_exec(database, sql, &refused)) return true;
+  if (database->lost && refused.code == TUFF_CONNECTION) {
+    database->inside = false;
+    return tuff_postgres_ready(database, err) && tuff_postgres_exec(database, sql, err);
+  }
+  if (err) *err = refused;
+  return false;
+}
+
 /* The server keeps the deadline too, a little later, in case we cannot any more. */
 static bool begin(tuff_postgres_database *database, tuff_mode mode, tuff_error *err) {
   enum { LATER_MS = 1000 };
@@ -66,17 +83,18 @@ static bool begin(tuff_postgres_database *database, tuff_mode mode, tuff_error *
   int size = snprintf(sql, sizeof sql, "%s", begin_text(mode));
   if (watch->deadline_us) {
     int64_t left = (watch->deadline_us - tuff_postgres_host->now_us()) / 1000;
-    size += snprintf(sql + size, sizeof sql - (size_t)size,
-                     "; SET LOCAL statement_timeout = %lld",
-                     (long long)((left > 0 ? left : 0) % INT32_MAX) + LATER_MS);
+    int64_t most = INT32_MAX - LATER_MS; /* that the server takes */
+    left = left < 0 ? 0 : left > most ? most : left;
+    size +=
+        snprintf(sql + size, sizeof sql - (size_t)size,
+                 "; SET LOCAL statement_timeout = %lld", (long long)left + LATER_MS);
   }
   if (database->pooler)
     snprintf(sql + size, sizeof sql - (size_t)size, "; SET LOCAL lock_timeout = %lld",
              (long long)tuff_postgres_lock_ms(watch->busy_us));
-  if (!tuff_postgres_ready(database, err) || !tuff_postgres_exec(database, sql, err))
-    return false;
+  if (!send_begin(database, sql, err)) return false;
   if (database->pooler) database->lock_ms = tuff_postgres_lock_ms(watch->busy_us);
-  database->wrote = false;
+  database->wrote = mode != TUFF_READ; /* also a function of a SELECT may write */
   database->schema_begun = database->schema;
   return true;
 }
@@ -104,6 +122,11 @@ static bool ask(tuff_postgres_database *database, const char *sql, char *out,
 
 typedef enum outcome { COMMITTED, ABORTED, UNKNOWN } outcome;
 
+/* After a crash the server does not know a number of which nothing was kept. */
+static bool is_of_the_future(const tuff_error *err) {
+  return strcmp(err->sqlstate, "22023") == 0;
+}
+
 /* What became of a transaction, asked on a new session. It may go on for a while, and
  * the server may be starting again. */
 static outcome find_outcome(tuff_postgres_database *database, const char *id) {
@@ -121,6 +144,7 @@ static outcome find_outcome(tuff_postgres_database *database, const char *id) {
                 ask(database, sql, status, sizeof status, &err);
     if (told && strcmp(status, "committed") == 0) return COMMITTED;
     if (told && strcmp(status, "aborted") == 0) return ABORTED;
+    if (err.code == TUFF_RANGE && is_of_the_future(&err)) return ABORTED;
     if (told && !status[0]) return UNKNOWN; /* too long ago */
     if (host->now_us() >= end || host->stop(database->watch, NULL)) return UNKNOWN;
     host->sleep_us(PAUSE_US);

@@ -256,6 +256,16 @@ void *tuff_postgres_prepare(void *database, const tuff_sql *sql, unsigned flags,
  * the types of open parameters have changed. */
 bool tuff_postgres_prepare_run(tuff_postgres_statement *statement, tuff_error *err);
 
+/* Whether a result has the columns that were described: what is sent with its text is
+ * parsed anew by the server, whose tables somebody may have changed meanwhile. */
+bool tuff_postgres_fits(const tuff_postgres_statement *statement,
+                        const PGresult *result);
+
+/* Takes the columns as the result has them. An error where they cannot be read in the
+ * form that was asked for. */
+bool tuff_postgres_adapt(tuff_postgres_statement *statement, const PGresult *result,
+                         tuff_error *err);
+
 void tuff_postgres_finish(void *statement);
 
 /* ---- statement.c ---- */
@@ -264,6 +274,7 @@ const tuff_shape *tuff_postgres_shape(void *statement);
 bool tuff_postgres_bind(void *statement, const tuff_value *values, unsigned count,
                         tuff_error *err);
 void tuff_postgres_expect_one(void *statement);
+bool tuff_postgres_waits(void *statement);
 tuff_result tuff_postgres_step(void *statement, tuff_value *row, tuff_error *err);
 bool tuff_postgres_row(void *statement, tuff_value *row, tuff_error *err);
 int64_t tuff_postgres_changes(void *statement);
@@ -304,8 +315,7 @@ char *tuff_postgres_reserve(tuff_postgres_parameters *parameters, size_t size);
 bool tuff_postgres_append(tuff_postgres_parameters *parameters, const void *bytes,
                           size_t size);
 
-/* In as few digits from this number on, at most 17, as give the same float again. */
-void tuff_postgres_print_real(char *out, size_t room, double real, int digits);
+enum { TUFF_POSTGRES_REAL = 32 }; /* bytes of a float as text */
 
 /* array.c: writes a list as an array of this type. */
 bool tuff_postgres_encode_array(tuff_postgres_parameters *parameters, Oid type,

@@ -330,17 +330,53 @@ static bool read_timestamp(const char *text, int64_t *us) {
   return true;
 }
 
-static size_t rewrite_timestamp(char *out, const char *text, size_t size) {
+/* The session may write dates in another form than the one that was asked for. */
+static bool check_iso(const char *text, tuff_error *err) {
+  if (strspn(text, "0123456789") >= 4 || strstr(text, "infinity")) return true;
+  const tuff_host *host = tuff_postgres_host;
+  host->fail(err, TUFF_UNSUPPORTED,
+             "a date beside a value of a type that is not known "
+             "can be read in ISO form only");
+  host->hint(err, "set datestyle = 'ISO', or select the other value as its ::text");
+  return false;
+}
+
+static bool decode_timestamp(tuff_postgres_statement *statement, const char *text,
+                             size_t size, tuff_value *value) {
   int64_t us;
-  if (read_timestamp(text, &us)) return write_timestamp(out, us, true);
-  if (size > MOST_NUMBER) size = MOST_NUMBER;
-  memcpy(out, text, size);
-  return size;
+  if (!read_timestamp(text, &us)) { /* infinity */
+    set_text(value, TUFF_TEXT, text, size);
+    return true;
+  }
+  char *out = reserve(statement, MOST_NUMBER);
+  return out &&
+         set_written(statement, value, TUFF_TEXT, write_timestamp(out, us, true));
+}
+
+/* "\\x00ff", or with bytea_output = 'escape' "\\000\\377". */
+static bool decode_bytes(tuff_postgres_statement *statement, const char *text,
+                         size_t size, tuff_value *value) {
+  char *out = reserve(statement, size + 1), *to = out;
+  if (!out) return false;
+  if (strncmp(text, "\\x", 2) == 0) {
+    for (size_t i = 2; i + 1 < size; i += 2)
+      *to++ = (char)(hex_digit(text[i]) << 4 | hex_digit(text[i + 1]));
+  } else {
+    for (size_t i = 0; i < size; i++) {
+      bool octal = text[i] == '\\' && text[i + 1] != '\\';
+      if (octal)
+        *to++ = (char)((text[i + 1] - '0') << 6 | (text[i + 2] - '0') << 3 |
+                       (text[i + 3] - '0'));
+      else
+        *to++ = text[i];
+      if (text[i] == '\\') i += octal ? 3 : 1;
+    }
+  }
+  return set_written(statement, value, TUFF_BLOB, (size_t)(to - out));
 }
 
 static bool decode_text(tuff_postgres_statement *statement, Oid type, const char *bytes,
-                        size_t size, tuff_value *value) {
-  char *out;
+                        size_t size, tuff_value *value, tuff_error *err) {
   switch (type) {
     case PG_BOOL:
       value->kind = TUFF_BOOLEAN;
@@ -355,22 +391,19 @@ static bool decode_text(tuff_postgres_statement *statement, Oid type, const char
       return true;
     case PG_FLOAT4: /* the same as in binary form */
       value->kind = TUFF_REAL;
-      value->real = strtof(bytes, NULL);
+      value->real = tuff_postgres_host->read_real(bytes, NULL, true);
       return true;
     case PG_FLOAT8:
       value->kind = TUFF_REAL;
-      value->real = strtod(bytes, NULL);
+      value->real = tuff_postgres_host->read_real(bytes, NULL, false);
       return true;
-    case PG_BYTEA:
-      out = reserve(statement, size / 2 + 1);
-      if (!out) return false;
-      for (size_t i = 2; i + 1 < size; i += 2)
-        out[i / 2 - 1] = (char)(hex_digit(bytes[i]) << 4 | hex_digit(bytes[i + 1]));
-      return set_written(statement, value, TUFF_BLOB, size / 2 - 1);
+    case PG_BYTEA: return decode_bytes(statement, bytes, size, value);
     case PG_TIMESTAMPTZ:
-      out = reserve(statement, MOST_NUMBER);
-      return out && set_written(statement, value, TUFF_TEXT,
-                                rewrite_timestamp(out, bytes, size));
+      return check_iso(bytes, err) && decode_timestamp(statement, bytes, size, value);
+    case PG_DATE:
+    case PG_TIMESTAMP:
+      set_text(value, TUFF_TEXT, bytes, size);
+      return check_iso(bytes, err);
     case PG_JSON:
     case PG_JSONB: set_text(value, TUFF_JSON, bytes, size); return true;
     case PG_VOID: value->kind = TUFF_NULL; return true;
@@ -394,8 +427,8 @@ bool tuff_postgres_decode(tuff_postgres_statement *statement, tuff_value *row,
     bool good =
         statement->binary
             ? decode_binary(statement, statement->column[i], bytes, size, &row[i])
-            : decode_text(statement, statement->column[i], bytes, size, &row[i]);
-    if (!good) return tuff_postgres_fail_memory(err);
+            : decode_text(statement, statement->column[i], bytes, size, &row[i], err);
+    if (!good) return tuff_postgres_fail_memory(err); /* unless it has another reason */
   }
   /* Now the block does not move any more. */
   if (statement->scratch_size == 0) return true;

@@ -64,6 +64,7 @@ static const tuff_driver driver = {
     .shape = tuff_postgres_shape,
     .bind = tuff_postgres_bind,
     .expect_one = tuff_postgres_expect_one,
+    .waits = tuff_postgres_waits,
     .step = tuff_postgres_step,
     .row = tuff_postgres_row,
     .changes = tuff_postgres_changes,

@@ -98,25 +98,12 @@ static bool check_float(const tuff_value *value, tuff_error *err) {
                 NULL);
 }
 
-void tuff_postgres_print_real(char *out, size_t room, double real, int digits) {
-  if (real - real != 0) {
-    snprintf(out, room, real > 0 ? "Infinity" : "-Infinity");
-    return;
-  }
-  do {
-    snprintf(out, room, "%.*g", digits, real);
-  } while (++digits <= 17 && strtod(out, NULL) != real);
-  char *comma = strchr(out, ','); /* of the locale that the script has set */
-  if (comma) *comma = '.';
-  if (!strpbrk(out, ".e")) strcat(out, ".0");
-}
-
 /* The shortest text that reads back as the same float, and as a float. */
 static bool write_real(tuff_postgres_parameters *parameters, double real,
                        tuff_error *err) {
   enum { ALWAYS_EXACT = 15 }; /* digits that a float keeps */
-  char text[40];
-  tuff_postgres_print_real(text, sizeof text, real, ALWAYS_EXACT);
+  char text[TUFF_POSTGRES_REAL];
+  tuff_postgres_host->write_real(text, real, ALWAYS_EXACT);
   return write_string(parameters, text, err);
 }
 

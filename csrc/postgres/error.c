@@ -258,7 +258,9 @@ static const char *find_state(const char *message) {
 bool tuff_postgres_fail_to_connect(tuff_postgres_database *database,
                                    const char *password, tuff_error *err) {
   enum { STATE = 5, AFTER_STATE = 7 };
-  char message[400], state[STATE + 1] = "08006";
+  bool wanted = PQconnectionNeedsPassword(database->handle); /* and none was given */
+  char message[400], state[STATE + 1];
+  copy(state, sizeof state, wanted ? "28P01" : "08006");
   copy(message, sizeof message, PQerrorMessage(database->handle));
   message[strcspn(message, "\n")] = '\0';
   char *found = (char *)(uintptr_t)find_state(message);

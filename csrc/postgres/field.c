@@ -123,6 +123,7 @@ static char *put_date(char *out, const char *at, const char *end) {
   return put32(out, (uint32_t)day);
 }
 
+/* "2026-11-21T10:00:00.000000Z", or where that is no column "2026-11-21 10:00:00Z". */
 static char *put_timestamp(char *out, const char *at, const char *end, bool zoned) {
   int day;
   int64_t us;
@@ -185,9 +186,9 @@ static char *put_numeric(char *out, const char *at, const char *end) {
 /* The server would round to it in the same way. */
 static char *put_float4(char *out, const char *text, const char *end,
                         const tuff_value *value) {
-  char *rest;
+  const char *rest;
   if (value->kind != TUFF_REAL && value->kind != TUFF_INTEGER) return NULL;
-  float real = strtof(text, &rest);
+  float real = (float)tuff_postgres_host->read_real(text, &rest, true);
   bool zero = value->kind == TUFF_REAL ? value->real == 0 : value->integer == 0;
   bool infinite = value->kind == TUFF_REAL && value->real - value->real != 0;
   if (rest != end || (real == 0 && !zero) || (real - real != 0 && !infinite))
@@ -211,16 +212,31 @@ static bool is_textual(Oid type) {
          type == PG_JSON || type == PG_JSONB;
 }
 
-static char *put_text(char *out, Oid type, const tuff_value *value, const char *text,
-                      const char *end) {
+/* A text that is what its type is to be, in the form that everybody writes: encode.c
+ * would find nothing wrong with it. NULL: it is another one. */
+static char *put_text(char *out, Oid type, bool assigned, const tuff_value *value) {
+  enum { TIMESTAMP = 27 }; /* characters of what goes into a column */
+  const char *text = value->bytes, *end = text + value->size;
+  if (value->kind != TUFF_TEXT) return NULL;
+  switch (type) {
+    case PG_DATE: return put_date(out, text, end);
+    case PG_TIMESTAMP: return put_timestamp(out, text, end, false);
+    case PG_TIMESTAMPTZ:
+      if (assigned && (value->size != TIMESTAMP || text[10] != 'T')) return NULL;
+      return put_timestamp(out, text, end, true);
+    case PG_NUMERIC: return put_numeric(out, text, end);
+    case PG_UUID: return put_uuid(out, text, end);
+    default: return NULL;
+  }
+}
+
+/* What encode.c has written of a number or a boolean, and of a text as it stands. */
+static char *put_written(char *out, Oid type, const tuff_value *value, const char *text,
+                         const char *end) {
   switch (type) {
     case PG_BOOL: return put_boolean(out, value);
     case PG_FLOAT4: return put_float4(out, text, end, value);
-    case PG_DATE: return put_date(out, text, end);
-    case PG_TIMESTAMP: return put_timestamp(out, text, end, false);
-    case PG_TIMESTAMPTZ: return put_timestamp(out, text, end, true);
     case PG_NUMERIC: return put_numeric(out, text, end);
-    case PG_UUID: return put_uuid(out, text, end);
     default: return NULL;
   }
 }
@@ -231,17 +247,23 @@ static bool turn_text(tuff_postgres_parameters *out, size_t start, Oid type,
   char binary[MOST_BINARY];
   out->bytes[out->size] = '\0'; /* there is room for MOST_BINARY bytes more */
   const char *end =
-      put_text(binary, type, value, out->bytes + start, out->bytes + out->size);
+      put_written(binary, type, value, out->bytes + start, out->bytes + out->size);
   if (!end) return false;
   memcpy(out->bytes + start, binary, (size_t)(end - binary));
   out->size = start + (size_t)(end - binary);
   return true;
 }
 
+/* With room for MOST_BINARY bytes. */
 static tuff_postgres_field write_value(tuff_postgres_parameters *out, Oid type,
                                        bool assigned, const tuff_value *value,
                                        tuff_error *err) {
   size_t start = out->size;
+  const char *end = put_text(out->bytes + start, type, assigned, value);
+  if (end) {
+    out->size = (size_t)(end - out->bytes);
+    return FIELD_WRITTEN;
+  }
   bool binary;
   if (!tuff_postgres_encode_value(out, type, assigned, value, &binary, err))
     return FIELD_REFUSED;
@@ -258,7 +280,7 @@ tuff_postgres_field tuff_postgres_write_binary(tuff_postgres_parameters *out, Oi
                                                tuff_error *err) {
   enum { LENGTH = 4, VERSION = 1 };
   size_t at = out->size;
-  char *start = tuff_postgres_reserve(out, LENGTH + 1);
+  char *start = tuff_postgres_reserve(out, LENGTH + 1 + MOST_BINARY);
   if (!start) {
     tuff_postgres_fail_memory(err);
     return FIELD_REFUSED;
@@ -307,7 +329,7 @@ static bool print_number(tuff_postgres_parameters *out, size_t size, Oid type) {
   if (type == PG_FLOAT8) {
     double real;
     memcpy(&real, &bits, sizeof real);
-    tuff_postgres_print_real(at, MOST_BINARY, real, ALL_DIGITS);
+    tuff_postgres_host->write_real(at, real, ALL_DIGITS);
   } else {
     snprintf(at, MOST_BINARY, "%lld", (long long)bits);
   }

@@ -160,6 +160,35 @@ static bool load_columns(tuff_postgres_statement *statement, tuff_error *err) {
   return true;
 }
 
+bool tuff_postgres_fits(const tuff_postgres_statement *statement,
+                        const PGresult *result) {
+  unsigned columns = (unsigned)PQnfields(result);
+  if (columns != statement->shape.columns) return false;
+  for (unsigned i = 0; i < columns; i++)
+    if (PQftype(result, (int)i) != statement->column[i] ||
+        strcmp(PQfname(result, (int)i), statement->names[i]) != 0)
+      return false;
+  return true;
+}
+
+bool tuff_postgres_adapt(tuff_postgres_statement *statement, const PGresult *result,
+                         tuff_error *err) {
+  PGresult *description = PQcopyResult(result, PG_COPYRES_ATTRS);
+  if (!description) return tuff_postgres_fail_memory(err);
+  PQclear(statement->description);
+  statement->description = description;
+  statement->epoch = 0; /* it is described anew before the next run */
+  bool asked = statement->binary;
+  if (!load_columns(statement, err)) return false;
+  bool readable = statement->binary || !asked;
+  statement->binary = asked;
+  if (readable) return true;
+  tuff_postgres_host->fail(err, TUFF_SERIALIZATION,
+                           "a table was changed since the statement was prepared");
+  if (err) err->retryable = statement->shape.readonly || statement->database->inside;
+  return false;
+}
+
 /* Gives it the name that it has with the types in ->parameter. What stands there
  * already, because of a twin, is the same, unless tables have changed since. */
 static how take_name(tuff_postgres_statement *statement) {
@@ -397,8 +426,9 @@ void *tuff_postgres_prepare(void *context, const tuff_sql *sql, unsigned flags,
   link_statement(statement);
   statement->shape.readonly = tuff_postgres_reads_only(sql);
   statement->shape.parameters = sql->parameters;
+  /* Parsing waits for locks of the tables, too. */
   if (allocate(statement, err) && tuff_postgres_ready(context, err) &&
-      prepare_inferred(statement, err))
+      tuff_postgres_limit_locks(context, err) && prepare_inferred(statement, err))
     return statement;
   tuff_postgres_finish(statement);
   return NULL;

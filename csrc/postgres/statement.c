@@ -1,4 +1,5 @@
 /* statement.c: running prepared statements, and their rows one by one. */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,8 @@ const tuff_shape *tuff_postgres_shape(void *context) {
 }
 
 /* ---- what a text tells ---- */
+
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"
 
 static bool is_word(const char *at, size_t size, const char *word) {
   size_t same = 0;
@@ -25,12 +28,10 @@ static bool is_one_of(const char *at, size_t size, const char *const *words) {
 
 /* A `with` may hold what writes at any place. */
 bool tuff_postgres_reads_only(const tuff_sql *sql) {
-  static const char letters[] =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
   static const char *const reading[] = {"select", "values",  "table",
                                         "show",   "explain", NULL};
   const char *text = sql->text + strspn(sql->text, " \t\r\n(");
-  size_t size = strspn(text, letters);
+  size_t size = strspn(text, LETTERS);
   return is_one_of(text, size, reading) ||
          (is_word(text, size, "with") && !sql->modifies);
 }
@@ -86,7 +87,6 @@ static int send_name(tuff_postgres_statement *statement) {
 static bool send(tuff_postgres_statement *statement, tuff_error *err) {
   tuff_postgres_database *database = statement->database;
   if (!statement->ready && !make_ready(statement, err)) return false;
-  database->wrote = database->wrote || !statement->shape.readonly;
   /* One result is cheaper than one for the row and one for its end; but who knows how
    * many rows there are? */
   bool whole = statement->one && statement->few;
@@ -103,10 +103,19 @@ static tuff_result end(tuff_postgres_statement *statement, tuff_result result) {
   return result;
 }
 
-/* A session that is lost outside of a transaction may have done what it was sent. */
+/* A COMMIT that the script has written itself. */
+static bool commits(const char *text) {
+  static const char *const words[] = {"commit", "end", "prepare", NULL};
+  text += strspn(text, " \t\r\n");
+  return is_one_of(text, strspn(text, LETTERS), words);
+}
+
+/* A session that is lost outside of a transaction may have done what it was sent, and
+ * so may one that was told to commit. */
 static tuff_result fail_run(tuff_postgres_statement *statement, tuff_error *err) {
   const tuff_postgres_database *database = statement->database;
-  if (err && database->lost && !database->inside && !statement->shape.readonly &&
+  bool kept = !database->inside || commits(statement->sql.text);
+  if (err && database->lost && kept && !statement->shape.readonly &&
       statement->running) {
     err->unknown = true;
     err->retryable = false;
@@ -147,8 +156,8 @@ static tuff_result finish_run(tuff_postgres_statement *statement,
   bool rows = !statement->shape.readonly && strncmp(tag, "SELECT", 6) != 0;
   statement->changed = rows ? strtoll(changed, NULL, 10) : 0;
   note_tag(statement->database, tag);
-  bool drained = tuff_postgres_drain(statement->database, err);
-  return end(statement, drained ? TUFF_DONE : TUFF_FAILED);
+  if (!tuff_postgres_drain(statement->database, err)) return fail_run(statement, err);
+  return end(statement, TUFF_DONE);
 }
 
 /* COPY wants to talk about its rows. */
@@ -222,7 +231,22 @@ tuff_result tuff_postgres_step(void *context, tuff_value *row, tuff_error *err) 
   } while (PQresultStatus(result) == PGRES_FATAL_ERROR && try_again(statement, result));
   tuff_result outcome = take_result(statement, result, err);
   if (outcome != TUFF_ROW) return outcome;
+  bool first = statement->rows == 0 && !statement->name[0];
+  if (TUFF_UNLIKELY(first) && !tuff_postgres_fits(statement, statement->row) &&
+      !tuff_postgres_adapt(statement, statement->row, err))
+    return TUFF_FAILED;
   return give_row(statement, statement->shape.generation == generation, row, err);
+}
+
+bool tuff_postgres_waits(void *context) {
+  enum { MOMENT_MS = 1 };
+  const tuff_postgres_statement *statement = context;
+  PGconn *handle = statement->database->handle;
+  bool here = statement->row && statement->at + 1 < PQntuples(statement->row);
+  if (here || !statement->running || !PQisBusy(handle)) return false;
+  struct pollfd poller = {.fd = PQsocket(handle), .events = POLLIN};
+  return poll(&poller, 1, MOMENT_MS) <= 0 ||
+         (PQconsumeInput(handle) && PQisBusy(handle));
 }
 
 void tuff_postgres_expect_one(void *context) {

@@ -35,12 +35,13 @@ static bool read_all(tuff_postgres_trip *trip, tuff_error *err) {
       PQclear(result);
       return true;
     }
+    bool lost = tuff_postgres_is_lost(database, result);
+    if (lost) tuff_postgres_fail(database, result, err);
     if (result)
       keep(trip, result);
     else
-      trip->answered++; /* the results of a command are followed by none */
-    if (tuff_postgres_is_lost(database, result))
-      return tuff_postgres_fail(database, result, err);
+      trip->answered++; /* the results of a command end by none */
+    if (lost) return false;
   }
 }
 

@@ -239,11 +239,9 @@ static inline bool bind_targeted(tuff_sqlite_statement *statement, unsigned inde
                    : bind_value(statement, (int)index + 1, value, err);
 }
 
-bool tuff_sqlite_bind(void *context, const tuff_value *values, unsigned count,
-                      tuff_error *err) {
-  tuff_sqlite_statement *statement = context;
-  statement->values = values;
-  if (TUFF_UNLIKELY(!statement->handle)) return true; /* renewing it binds them */
+static bool bind_all(tuff_sqlite_statement *statement, unsigned count,
+                     tuff_error *err) {
+  const tuff_value *values = statement->values;
   if (TUFF_UNLIKELY(statement->targets != NULL)) {
     for (unsigned i = 0; i < count; i++)
       if (!bind_targeted(statement, i, &values[i], err)) return false;
@@ -253,4 +251,16 @@ bool tuff_sqlite_bind(void *context, const tuff_value *values, unsigned count,
     if (TUFF_UNLIKELY(!bind_value(statement, (int)i + 1, &values[i], err)))
       return false;
   return true;
+}
+
+bool tuff_sqlite_bind(void *context, const tuff_value *values, unsigned count,
+                      tuff_error *err) {
+  tuff_sqlite_statement *statement = context;
+  statement->values = values;
+  if (TUFF_UNLIKELY(!statement->handle)) return true; /* renewing it binds them */
+  if (TUFF_LIKELY(bind_all(statement, count, err))) return true;
+  if (statement->renewed || !statement->targets) return false;
+  /* A type may be refused that the column does not have any more. */
+  err->code = TUFF_OK;
+  return tuff_sqlite_renew(statement, err);
 }

@@ -86,6 +86,7 @@ typedef struct tuff_sqlite_statement {
   const tuff_value *values;    /* of this run, borrowed */
   bool running;                /* stepped since it was reset */
   bool bound;                  /* holds views of the caller's values */
+  bool renewed;                /* it is being prepared again */
   int64_t changed;
 } tuff_sqlite_statement;
 
@@ -221,6 +222,10 @@ bool tuff_sqlite_load_targets(tuff_sqlite_statement *statement, tuff_error *err)
 void *tuff_sqlite_prepare(void *database, const tuff_sql *sql, unsigned flags,
                           tuff_error *err);
 const tuff_shape *tuff_sqlite_shape(void *statement);
+/* Where the schema has changed since the statement was prepared: prepares it again, and
+ * binds its values again. Nothing of it has run yet. */
+bool tuff_sqlite_renew(tuff_sqlite_statement *statement, tuff_error *err);
+
 bool tuff_sqlite_bind(void *statement, const tuff_value *values, unsigned count,
                       tuff_error *err);
 tuff_result tuff_sqlite_step(void *statement, tuff_value *row, tuff_error *err);

@@ -171,15 +171,18 @@ bool tuff_sqlite_row(void *context, tuff_value *row, tuff_error *err) {
   return true;
 }
 
-/* The schema has changed since it was prepared. Nothing of it has run yet. */
-static bool renew(tuff_sqlite_statement *statement, tuff_error *err) {
+bool tuff_sqlite_renew(tuff_sqlite_statement *statement, tuff_error *err) {
   sqlite3_stmt *old = statement->handle;
   statement->handle = NULL;
   statement->bound = false;
   sqlite3_finalize(old);
-  return load(statement, err) &&
-         (!statement->values || tuff_sqlite_bind(statement, statement->values,
-                                                 statement->shape.parameters, err));
+  statement->renewed = true;
+  bool done =
+      load(statement, err) &&
+      (!statement->values || tuff_sqlite_bind(statement, statement->values,
+                                              statement->shape.parameters, err));
+  statement->renewed = false;
+  return done;
 }
 
 /* The first step of a run; it may wait for a lock. */
@@ -190,7 +193,9 @@ static int first_step(tuff_sqlite_statement *statement, tuff_error *err) {
     tuff_sqlite_wait_turn(database);
   int result = SQLITE_SCHEMA;
   for (int tries = 0; result == SQLITE_SCHEMA && tries < MOST_CHANGES; tries++) {
-    if (TUFF_UNLIKELY(!statement->handle || tries > 0) && !renew(statement, err)) break;
+    if (TUFF_UNLIKELY(!statement->handle || tries > 0) &&
+        !tuff_sqlite_renew(statement, err))
+      break;
     result = sqlite3_step(statement->handle);
     /* Only reset says what went wrong. */
     if (TUFF_UNLIKELY(result != SQLITE_ROW && result != SQLITE_DONE))

@@ -157,17 +157,10 @@ static void set_text(tuff_value *value, tuff_kind kind, const char *text, int si
   *value = (tuff_value){.kind = kind, .bytes = text, .size = (size_t)size};
 }
 
-/* The shortest text that reads back as the same float. */
 static void write_real(tuff_value *value, char *text) {
-  double real = value->real;
-  int size = 0;
-  for (int digits = 15; digits <= 17; digits++) {
-    size = snprintf(text, TUFF_SQLITE_SCRATCH, "%.*g", digits, real);
-    if (strtod(text, NULL) == real) break;
-  }
-  if (!strpbrk(text, ".einf"))
-    size += snprintf(text + size, TUFF_SQLITE_SCRATCH - (size_t)size, ".0");
-  set_text(value, TUFF_TEXT, text, size);
+  enum { ALWAYS_EXACT = 15 }; /* digits */
+  size_t size = tuff_sqlite_host->write_real(text, value->real, ALWAYS_EXACT);
+  set_text(value, TUFF_TEXT, text, (int)size);
 }
 
 static bool store_json(tuff_value *value, char *text, tuff_error *err) {

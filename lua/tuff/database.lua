@@ -22,10 +22,18 @@ local M = {}
 --- Modules that bring the driver of a URL's scheme: each is a library and a rock of its own.
 local drivers = { postgres = "postgres", postgresql = "postgres" }
 
+--- Refuses what was meant to name a server, and would name a file that shows a password.
+local function check_file(path)
+  local keywords = path:find("^%s*%l+%s*=") and path:find("%f[%w]password%s*=")
+  if not keywords and not path:find("^postgres%l*:") then return end
+  errors.raise("misuse", "the path given to tuff.open is neither a file nor a URL",
+    { hint = "a server is named by postgres://user:password@host:port/database" })
+end
+
 --- The library of the driver for this path; nil: it is a file of SQLite.
 local function driver_of(path)
   local scheme = path:match("^(%a[%w+.-]+)://")
-  if not scheme then return nil end
+  if not scheme then return check_file(path) end
   local name = drivers[scheme]
   local library = name and package.searchpath("tuff." .. name, package.cpath)
   if library then return library end

@@ -62,7 +62,8 @@ local function read_number(text)
   local whole, rest = text:match("^-?(%d+)(.*)$")
   local form = rest and rest:gsub("^%.%d+", ""):gsub("^[eE][+-]?%d+$", "")
   if form ~= "" or whole:find("^0%d") then error("invalid number " .. text, 0) end
-  local number = tonumber(text)
+  -- Lua replaces the point by that of the locale in short texts only.
+  local number = tonumber(text) or tonumber((text:gsub("%.", ("%.1f"):format(0):sub(2, -2))))
   if number == math.huge or number == -math.huge
     or rest == "" and math.type(number) == "float" then
     error("the number " .. text:sub(1, 40) .. " is out of range: a number in JSON must be an "
@@ -132,6 +133,7 @@ local function write_number(value)
   for digits = 15, 17 do
     local text = ("%." .. digits .. "g"):format(value)
     if tonumber(text) == value then
+      text = text:gsub("[^%d+e-]+", ".") -- the process may have a locale with a comma
       return text:find("[.e]") and text or text .. ".0"
     end
   end

@@ -9,7 +9,6 @@
 -- `postgres://localhost/shop` in a block is a new database of that name, on a server of our own.
 
 local lfs = require "lfs"
-local tuff = require "tuff"
 local postgres = require "spec.support.postgres"
 local temporary = require "spec.support.temporary"
 
@@ -140,7 +139,7 @@ local place = "postgres://localhost/([%w_]+)"
 local function prepare(program)
   local names = {}
   program = program:gsub(place, function(name)
-    names[name] = names[name] or assert(postgres.create(tuff, name))
+    names[name] = names[name] or assert(postgres.create(name))
     return names[name]
   end)
   return program, names
@@ -152,7 +151,7 @@ end
 function documentation.missing(text)
   local blocks = parts_of(text)
   if not program_of(blocks, #lines_of(text)):find(place) then return nil end
-  local url, reason = postgres.url(tuff)
+  local url, reason = postgres.url()
   return not url and reason or nil
 end
 
@@ -167,7 +166,7 @@ local function run(problems, name, text, blocks)
     ok, reason = xpcall(chunk, function(err) return debug.traceback(tostring(err), 2) end)
     assert(lfs.chdir(here))
   end
-  for database in pairs(databases) do postgres.drop(tuff, database) end
+  for database in pairs(databases) do postgres.drop(database) end
   if not ok then
     problems[#problems + 1] = reason:gsub("script%.lua:", name .. ":")
   end

@@ -25,7 +25,7 @@ end
 --- All tests share one database of the server, which is emptied before each: that takes a
 --- quarter of the time of a new one. What a killed child has left there still holds locks.
 local function emptied_database()
-  local url = assert(postgres.url(tuff))
+  local url = assert(postgres.url())
   local db <close> = tuff.open(url)
   db:run [[select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid()]]
@@ -79,7 +79,7 @@ engines[1] = setmetatable({
   name = "SQLite", empty = new_file, words = sqlite_words, probe = ":memory:", seeds = 60,
 }, Engine)
 
-local started, url, missing = pcall(postgres.url, tuff)
+local started, url, missing = pcall(postgres.url)
 
 engines[2] = setmetatable({
   name = "PostgreSQL", empty = emptied_database, words = postgres_words, probe = url, seeds = 12,
