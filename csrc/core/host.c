@@ -9,8 +9,8 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/memory.h"
-#include "core/path.h"
 #include "core/number.h"
+#include "core/path.h"
 #include "core/text.h"
 
 int64_t tuff_now_us(void) {
