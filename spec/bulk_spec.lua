@@ -376,6 +376,19 @@ describe("many rows by COPY and as arrays", function()
       set role plain]],
   }
 
+  it("tell a primary key from another one, however they go", function()
+    db:exec "drop table if exists keyed; create table keyed(id int primary key, other int unique)"
+    db:run("insert into keyed values (40, 1040)")
+    for id, constraint in pairs { [1] = "primary_key", [-1] = "unique" } do
+      local rows = {}
+      for i = 1, 60 do rows[i] = { id = id * i, other = 1000 - id * i } end
+      rows[40].other = id == 1 and 0 or 1040
+      local err = errors.expect("constraint", db.insert_many, db, "keyed", rows)
+      assert.are.same({ constraint, 40 }, { err.constraint, err.row })
+    end
+    db:run("drop table keyed")
+  end)
+
   it("go by COPY", function()
     local rows = numbered(2500)
     assert.are.equal(1, runs(traced(function() db:insert_many("t", rows) end), "copy"))

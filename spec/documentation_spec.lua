@@ -43,9 +43,31 @@ describe("the documentation", function()
     end
   end)
 
+  it("doc/engines.md tells which engine has which feature", function()
+    local told = { sqlite = {}, postgres = {} }
+    for name, sqlite, postgres in temporary.read("doc/engines.md")
+      :gmatch("\n| `([%l_]+)` | (%l*) ?| (%l*) ?|") do
+      if sqlite == "yes" then table.insert(told.sqlite, name) end
+      if postgres == "yes" then table.insert(told.postgres, name) end
+      assert.is_true(sqlite == "yes" or postgres == "yes", name .. " is a feature of no engine")
+    end
+    for engine, names in pairs(told) do
+      local driver = temporary.read(("csrc/%s/driver.c"):format(engine))
+      local features = {}
+      for name in driver:match("features%[%] = (%b{})"):gmatch('"([%l_]+)"') do
+        features[#features + 1] = name
+      end
+      table.sort(names)
+      table.sort(features)
+      assert.are.same(features, names)
+    end
+  end)
+
   it("CONTRIBUTING.md says of every source file where it belongs", function()
     local text = temporary.read("CONTRIBUTING.md")
-    for _, folder in ipairs { "csrc/core", "csrc/sqlite", "csrc/binding", "lua/tuff" } do
+    for _, folder in ipairs {
+      "csrc/core", "csrc/sqlite", "csrc/postgres", "csrc/binding", "lua/tuff",
+    } do
       local row = {}
       for line in text:gmatch("| (`" .. folder:gsub("%p", "%%%0") .. "/[^\n]*)") do
         row[#row + 1] = line:match("^[^|]*")

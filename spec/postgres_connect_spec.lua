@@ -171,6 +171,13 @@ describe("a server of PostgreSQL", function()
       expect_timeout(("postgres://tester@127.0.0.1:%d/postgres"):format(silent_port()))
     end)
 
+    it("nor than the URL says, in seconds", function()
+      local url = ("postgres://tester@127.0.0.1:%d/postgres"):format(silent_port())
+      errors.mentions(refused("timeout", url .. "?connect_timeout=1"), "1000 ms")
+      errors.mentions(refused("timeout", url .. "?connect_timeout=60", { connect_timeout = 100 }),
+        "100 ms")
+    end)
+
     it("where it falls silent in the middle of TLS", function()
       local child = process.start { chunk = mute }
       local port = assert(math.tointeger(child:read()))

@@ -165,6 +165,33 @@ describe("a loop over rows of PostgreSQL", function()
     assert.are.equal(1, db:value("select 1"))
   end)
 
+  it("that is left in a transaction tells at the commit that the rest of it failed", function()
+    db:exec "drop table if exists kept; create table kept(id int)"
+    local function leave()
+      db:run("insert into kept values (1)")
+      for n in db:tuples("select 1 / (300000 - i) from generate_series(1, 300000) as i") do
+        if n == 2 then break end
+      end
+    end
+    errors.mentions(errors.expect("range", db.transaction, db, leave), "division by zero")
+    local tx = db:begin()
+    leave()
+    errors.expect("range", tx.commit, tx)
+    assert.are.equal(0, db:value("select count(*) from kept"))
+    db:run("insert into kept values (2)")
+    assert.are.equal(2, db:value("select id from kept"))
+    errors.mentions(errors.expect("range", db.transaction, db, function()
+      leave()
+      db:run("insert into kept values (3)")
+    end), "division by zero")
+    db:transaction(function()
+      local err = errors.expect("range", db.transaction, db, leave)
+      errors.mentions(err, "division by zero")
+      db:run("insert into kept values (4)")
+    end)
+    assert.are.same({ 2, 4 }, db:column("select id from kept order by id"))
+  end)
+
   describe("takes little memory", function()
     -- A sanitizer keeps what was freed, which would count too.
     local function growth(work)

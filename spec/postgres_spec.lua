@@ -248,6 +248,34 @@ describe("PostgreSQL", function()
     errors.mentions(err, "nothing")
   end)
 
+  it("gives rows without columns, which are rows", function()
+    local nothing = "select from generate_series(1, 3)"
+    assert.are.same({ {}, {}, {} }, db:all(nothing))
+    assert.are.same({ tuff.null, tuff.null, tuff.null }, db:column(nothing))
+    assert.is_nil(db:value(nothing))
+    assert.is_true(db:exists(nothing))
+    for _, loop in ipairs { "rows", "tuples" } do
+      local count = 0
+      for _ in db[loop](db, nothing) do
+        count = count + 1
+        db:run("insert into books(title) values (?)", loop .. count) -- reads the rest ahead
+      end
+      assert.are.equal(3, count)
+    end
+  end)
+
+  it("refuses COPY by hand, and goes on", function()
+    local copies = { "copy books from stdin", "copy (select generate_series(1, 9999)) to stdout" }
+    for i = 1, 50 do
+      for _, sql in ipairs(copies) do
+        errors.expect("unsupported", db.run, db, sql)
+        assert.are.equal(i, db:value("select ?", i)) -- not an answer to something else
+        errors.expect("unsupported", db.transaction, db, function() db:run(sql) end)
+        assert.are.equal(i, db:value("select ?", i))
+      end
+    end
+  end)
+
   it("says what it cannot do", function()
     assert.is_false(db:supports("functions"))
     errors.expect("unsupported", db.define, db, "f", print)

@@ -68,6 +68,13 @@ fixture.each_engine("db:reader()", function(engine)
     assert.are.equal(0, db:value("select count(*) from t"))
   end)
 
+  it("is none behind a pooler, which says so", function()
+    local pooled <close> = tuff.open(engine.path(), { pooler = true })
+    assert.is_false(pooled:supports("reader"))
+    errors.expect("unsupported", pooled.reader, pooled)
+    assert.is_true(db:supports("reader"))
+  end)
+
   it("is opened by the URL as it was given, of which a part may be secret", function()
     local url = engine.path()
     local named <close> = tuff.open(url .. "&application_name=library")

@@ -216,7 +216,10 @@ static int column(call *call) {
   start(call);
   lua_newtable(L);
   for (lua_Integer n = 1; next(call); n++) {
-    push_or_null(L, &call->statement->row[0]);
+    if (call->statement->shape->columns > 0)
+      push_or_null(L, &call->statement->row[0]);
+    else
+      binding_push_null(L);
     lua_rawseti(L, -2, n);
   }
   finish(call);

@@ -143,8 +143,7 @@ static bool run_batch(tuff_insertion *insertion, tuff_rows *results, tuff_error 
   return done;
 }
 
-/* Whether the rows themselves may be the reason, so that they are worth a second try.
- */
+/* Whether the rows themselves may be the reason, and so are worth a second try. */
 static bool is_of_rows(const tuff_error *err) {
   switch (err->code) {
     case TUFF_BUSY:
@@ -230,8 +229,7 @@ static bool finish_bulk(tuff_insertion *insertion, tuff_error *err) {
   return close_bulk(insertion, done, inserted, err);
 }
 
-/* The next row is refused before it is sent: an error of a row before it comes first.
- */
+/* The next row is refused: an error of a row before it comes first. */
 static bool refuse(tuff_insertion *insertion, tuff_error *err) {
   tuff_error earlier;
   tuff_error_clear(&earlier);
@@ -301,6 +299,9 @@ static bool wait(tuff_insertion *insertion, const tuff_value *row, tuff_error *e
 
 static bool add(tuff_insertion *insertion, const tuff_value *row, tuff_error *err) {
   const tuff_statement *statement = insertion->statement;
+  /* Other calls meanwhile may have had other limits. */
+  tuff_connection_limit(statement->connection, insertion->timeout_us,
+                        insertion->busy_us);
   if (TUFF_UNLIKELY(statement->connection->limited) &&
       !tuff_statement_admit_values(statement, row, insertion->waiting.columns, err))
     return refuse(insertion, err);

@@ -64,8 +64,9 @@ tuff_value *tuff_values_copy(const tuff_value *values, unsigned count,
 
 /* ---- rows ---- */
 
+/* One without columns has a size, too: rows are counted by it. */
 static size_t row_size(const tuff_value *row, unsigned columns) {
-  size_t size = columns * sizeof *row;
+  size_t size = columns > 0 ? columns * sizeof *row : 1;
   for (unsigned i = 0; i < columns; i++)
     if (tuff_value_has_bytes(&row[i])) size += row[i].size;
   return (size + sizeof(tuff_value *) - 1) & ~(sizeof(tuff_value *) - 1);

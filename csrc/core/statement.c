@@ -38,14 +38,16 @@ static void link_statement(tuff_connection *connection, tuff_statement *statemen
   connection->statements = statement;
 }
 
+/* A row without columns is a row, too, and stands somewhere. */
 static bool fit_row(tuff_statement *statement, tuff_error *err) {
   unsigned columns = statement->shape->columns;
+  unsigned room = columns > 0 ? columns : 1;
   statement->row_generation = statement->shape->generation;
-  if (columns <= statement->row_room) return true;
-  tuff_value *grown = tuff_alloc(statement->row, columns * sizeof *grown);
+  if (room <= statement->row_room) return true;
+  tuff_value *grown = tuff_alloc(statement->row, room * sizeof *grown);
   if (!grown) return tuff_fail_memory(err);
   statement->row = grown;
-  statement->row_room = columns;
+  statement->row_room = room;
   return true;
 }
 

@@ -99,10 +99,17 @@ static PQconninfoOption *parse(const char *url, tuff_error *err) {
   return NULL;
 }
 
+/* The limit of the URL, in seconds, which libpq leaves to us. */
+static int64_t given_limit_us(const PQconninfoOption *parsed) {
+  long seconds = strtol(given(parsed, "connect_timeout"), NULL, 10);
+  return seconds > 0 && seconds < INT32_MAX ? seconds * INT64_C(1000000) : 0;
+}
+
 /* A new session, in place of one that is lost. */
 static bool connect_anew(tuff_postgres_database *database, tuff_error *err) {
   PQconninfoOption *parsed = parse(database->url, err);
   if (!parsed) return false;
+  if (!database->connect_us) database->connect_us = given_limit_us(parsed);
   tuff_postgres_receive(database, NULL);
   PQfinish(database->handle);
   database->handle = start(database, parsed);

@@ -96,6 +96,7 @@ static bool begin(tuff_postgres_database *database, tuff_mode mode, tuff_error *
   if (database->pooler) database->lock_ms = tuff_postgres_lock_ms(watch->busy_us);
   database->wrote = mode != TUFF_READ; /* also a function of a SELECT may write */
   database->schema_begun = database->schema;
+  database->unheard.code = TUFF_OK;
   return true;
 }
 
@@ -185,6 +186,9 @@ static bool commit_told(tuff_postgres_database *database, char *id, tuff_error *
     done = tuff_postgres_fail(database, end ? end : told, err);
     tuff_postgres_tell_key(database, end, err); /* one that is deferred */
   }
+  /* The server rolls a failed transaction back, and calls that a success. */
+  if (done && strcmp(PQcmdStatus(trip.result[1]), "COMMIT") != 0)
+    done = tuff_postgres_fail_unheard(database, err);
   tuff_postgres_trip_clear(&trip);
   return done;
 }
@@ -198,7 +202,10 @@ static bool commit(tuff_postgres_database *database, tuff_error *err) {
   char id[ID_ROOM] = "";
   database->committed = false;
   if (!tuff_postgres_ready(database, err)) return false;
-  bool told = database->wrote && tuff_postgres_state(database) == TUFF_STATE_OPEN;
+  tuff_state state = tuff_postgres_state(database);
+  if (database->wrote && state == TUFF_STATE_FAILED)
+    return tuff_postgres_fail_unheard(database, err);
+  bool told = database->wrote && state == TUFF_STATE_OPEN;
   bool done = told ? commit_told(database, id, err)
                    : tuff_postgres_exec(database, "COMMIT", err);
   if (!done && database->committed) {
@@ -243,6 +250,7 @@ bool tuff_postgres_control(void *context, tuff_verb verb, tuff_mode mode,
                        level, err);
       break;
   }
+  database->unheard.code = TUFF_OK;
   /* Settings of the transaction are gone, and tables may be as they were before. */
   database->lock_ms = verb == TUFF_ROLLBACK_TO ? -1 : database->session_lock_ms;
   if (verb != TUFF_COMMIT && database->schema != database->schema_begun)

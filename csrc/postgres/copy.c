@@ -132,7 +132,10 @@ static void locate(const copy *copy, const PGresult *result, tuff_error *err) {
 static bool fail(copy *copy, const PGresult *result, tuff_error *err) {
   bool first = err && err->code == TUFF_OK;
   tuff_postgres_fail(copy->database, result, err);
-  if (first && result) locate(copy, result, err);
+  if (first && result) {
+    locate(copy, result, err);
+    tuff_postgres_tell_key(copy->database, result, err); /* inside, it asks nothing */
+  }
   return false;
 }
 

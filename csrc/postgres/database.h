@@ -53,8 +53,9 @@ typedef struct tuff_postgres_database {
   bool inside;      /* a transaction is open, or was when something was sent or lost */
   bool wrote;       /* it may have written */
   int64_t heard_us; /* when the server answered last */
-  uint64_t dropped; /* rows that nobody wanted */
-  bool committed;   /* a COMMIT was completed while its wait was given up */
+  tuff_error unheard;      /* in rows that nobody read; code TUFF_OK: none */
+  uint64_t dropped;        /* rows that nobody wanted */
+  bool committed;          /* a COMMIT was completed while its wait was given up */
   int64_t session_lock_ms; /* lock_timeout as the session began */
   int64_t lock_ms;         /* as it is now; -1: not known */
   uint64_t epoch;          /* of the session: names of an older one are gone */
@@ -186,6 +187,9 @@ void tuff_postgres_trip_clear(tuff_postgres_trip *trip);
  * false. */
 bool tuff_postgres_fail(tuff_postgres_database *database, const PGresult *result,
                         tuff_error *err);
+/* The same for a transaction that has failed in rows which nobody read. */
+bool tuff_postgres_fail_unheard(const tuff_postgres_database *database,
+                                tuff_error *err);
 bool tuff_postgres_fail_memory(tuff_error *err);
 
 /* To be called where all results of what failed are read: finds out whether the unique
@@ -268,6 +272,20 @@ bool tuff_postgres_adapt(tuff_postgres_statement *statement, const PGresult *res
 
 void tuff_postgres_finish(void *statement);
 
+/* ---- infer.c ---- */
+
+/* Whether the value decides the type of a parameter. */
+bool tuff_postgres_is_open(const tuff_postgres_statement *statement, unsigned number);
+
+/* The type that a parameter should have for its value. */
+Oid tuff_postgres_wanted_type(const tuff_postgres_statement *statement,
+                              unsigned number);
+
+/* Whether all values of the run fit the types that the server infers; or those that the
+ * statement was prepared with. */
+bool tuff_postgres_all_fit(const tuff_postgres_statement *statement);
+bool tuff_postgres_types_fit(const tuff_postgres_statement *statement);
+
 /* ---- statement.c ---- */
 
 const tuff_shape *tuff_postgres_shape(void *statement);
@@ -332,8 +350,7 @@ typedef enum tuff_postgres_field {
 /* Whether values of this type have a binary form here. */
 bool tuff_postgres_field_is_binary(Oid type);
 
-/* Appends the length of the value and its binary form; nothing, if it is not written.
- */
+/* Appends the length of a value and its binary form, or else nothing. */
 tuff_postgres_field tuff_postgres_write_binary(tuff_postgres_parameters *out, Oid type,
                                                bool assigned, const tuff_value *value,
                                                tuff_error *err);

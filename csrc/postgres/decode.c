@@ -324,7 +324,7 @@ static bool read_timestamp(const char *text, int64_t *us) {
   sscanf(text + 1, "%2d%n:%2d%n:%2d%n", &zone[0], &used, &zone[1], &used, &zone[2],
          &used);
   if (strcmp(text + 1 + used, " BC") == 0) year = 1 - year;
-  int64_t offset = sign * (zone[0] * 3600 + zone[1] * 60 + zone[2]);
+  int64_t offset = (int64_t)sign * (zone[0] * 3600 + zone[1] * 60 + zone[2]);
   int64_t day = day_of(year, month, date);
   *us = (((day * 24 + hour) * 60 + minute) * 60 + second - offset) * 1000000 + fraction;
   return true;

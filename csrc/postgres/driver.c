@@ -34,10 +34,11 @@ static const char *const features[] = {"boolean_type",
                                        "strict_arithmetic",
                                        NULL};
 
-/* A pooler leaves no session in which to listen. */
+/* A pooler leaves no session in which to listen, or that only reads. */
 static bool lacks(void *context, const char *feature) {
   const tuff_postgres_database *database = context;
-  return database->pooler && strcmp(feature, "listen") == 0;
+  bool of_session = strcmp(feature, "listen") == 0 || strcmp(feature, "reader") == 0;
+  return database->pooler && of_session;
 }
 
 static const tuff_driver driver = {

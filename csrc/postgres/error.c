@@ -181,12 +181,26 @@ static void set_code(const char *state, const char *message, tuff_error *err) {
   err->retryable = mapping->code == TUFF_SERIALIZATION || strcmp(state, "40P01") == 0;
 }
 
+bool tuff_postgres_fail_unheard(const tuff_postgres_database *database,
+                                tuff_error *err) {
+  const tuff_host *host = tuff_postgres_host;
+  if (database->unheard.code != TUFF_OK)
+    *err = database->unheard;
+  else
+    host->fail(err, TUFF_TRANSACTION_ABORTED,
+               "the transaction was rolled back: a statement of it had failed");
+  host->hint(err, "it failed in rows of a loop that was left before they were read");
+  return false;
+}
+
 bool tuff_postgres_fail(tuff_postgres_database *database, const PGresult *result,
                         tuff_error *err) {
   const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
   if (tuff_postgres_is_lost(database, result)) database->lost = true;
   if (!state) return fail_connection(database, err);
   if (!err || err->code != TUFF_OK) return false;
+  if (strcmp(state, "25P02") == 0 && database->unheard.code != TUFF_OK)
+    return tuff_postgres_fail_unheard(database, err);
   set_code(state, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), err);
   err->retryable = err->retryable || database->lost;
   copy(err->table, sizeof err->table, PQresultErrorField(result, PG_DIAG_TABLE_NAME));

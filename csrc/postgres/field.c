@@ -216,8 +216,8 @@ static bool is_textual(Oid type) {
  * would find nothing wrong with it. NULL: it is another one. */
 static char *put_text(char *out, Oid type, bool assigned, const tuff_value *value) {
   enum { TIMESTAMP = 27 }; /* characters of what goes into a column */
-  const char *text = value->bytes, *end = text + value->size;
   if (value->kind != TUFF_TEXT) return NULL;
+  const char *text = value->bytes, *end = text + value->size;
   switch (type) {
     case PG_DATE: return put_date(out, text, end);
     case PG_TIMESTAMP: return put_timestamp(out, text, end, false);

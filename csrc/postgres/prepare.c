@@ -233,105 +233,7 @@ static bool prepare_with(tuff_postgres_statement *statement, const Oid *types,
   return true;
 }
 
-/* ---- types that are left to the values ---- */
-
-static bool is_open(const tuff_postgres_statement *statement, unsigned number) {
-  Oid inferred = statement->inferred[number];
-  return (inferred == 0 || inferred == PG_TEXT || inferred == PG_TEXT_ARRAY) &&
-         !tuff_postgres_is_assigned(statement, number);
-}
-
-static Oid type_of(const tuff_value *value) {
-  switch (value->kind) {
-    case TUFF_BOOLEAN: return PG_BOOL;
-    case TUFF_INTEGER: return PG_INT8;
-    case TUFF_REAL: return PG_FLOAT8;
-    case TUFF_BLOB: return PG_BYTEA;
-    case TUFF_JSON: return PG_JSONB;
-    default: return PG_TEXT;
-  }
-}
-
-static Oid array_of(Oid type) {
-  switch (type) {
-    case PG_BOOL: return PG_BOOL_ARRAY;
-    case PG_INT8: return PG_INT8_ARRAY;
-    case PG_FLOAT8: return PG_FLOAT8_ARRAY;
-    case PG_BYTEA: return PG_BYTEA_ARRAY;
-    case PG_JSONB: return PG_JSONB_ARRAY;
-    default: return PG_TEXT_ARRAY;
-  }
-}
-
-/* Numbers of both kinds are floats, other mixtures text. */
-static Oid type_of_list(const tuff_value *list) {
-  Oid common = list->size > 0 ? type_of(&list->items[0]) : PG_TEXT;
-  for (size_t i = 1; i < list->size; i++) {
-    Oid type = type_of(&list->items[i]);
-    bool numbers = (type == PG_INT8 && common == PG_FLOAT8) ||
-                   (type == PG_FLOAT8 && common == PG_INT8);
-    if (type != common) common = numbers ? PG_FLOAT8 : PG_TEXT;
-    if (common == PG_TEXT) break;
-  }
-  return array_of(common);
-}
-
-/* The type that holds a number which this one does not. */
-static Oid wider_type(Oid type, const tuff_value *value) {
-  int64_t most = type == PG_INT2 ? INT16_MAX : type == PG_INT4 ? INT32_MAX : INT64_MAX;
-  if (value->kind == TUFF_INTEGER)
-    return value->integer > most || value->integer < -most - 1 ? PG_INT8 : type;
-  if (value->kind != TUFF_REAL) return type;
-  bool whole = value->real >= -0x1p63 && value->real < 0x1p63 &&
-               (double)(int64_t)value->real == value->real;
-  if (!whole) return PG_FLOAT8;
-  tuff_value integer = {.kind = TUFF_INTEGER, .integer = (int64_t)value->real};
-  return wider_type(type, &integer);
-}
-
-static Oid wider_array(Oid type, const tuff_value *list) {
-  Oid element = type == PG_INT2_ARRAY   ? PG_INT2
-                : type == PG_INT4_ARRAY ? PG_INT4
-                                        : PG_INT8;
-  Oid widest = element;
-  for (size_t i = 0; i < list->size; i++) {
-    Oid wider = wider_type(element, &list->items[i]);
-    if (wider != element && widest != PG_FLOAT8) widest = wider;
-  }
-  return widest == element ? type : array_of(widest);
-}
-
-/* A column of integers may be compared with any number. */
-static Oid fitting_type(const tuff_postgres_statement *statement, unsigned number) {
-  const tuff_value *value = &statement->values[number];
-  Oid type = statement->inferred[number], wider = type;
-  if (type == PG_INT2 || type == PG_INT4 || type == PG_INT8)
-    wider = wider_type(type, value);
-  else if (value->kind == TUFF_ARRAY &&
-           (type == PG_INT2_ARRAY || type == PG_INT4_ARRAY || type == PG_INT8_ARRAY))
-    wider = wider_array(type, value);
-  return wider != type && tuff_postgres_is_compared(statement, number) ? wider : type;
-}
-
-static bool all_fit(const tuff_postgres_statement *statement) {
-  for (unsigned i = 0; i < statement->sql.parameters; i++)
-    if (fitting_type(statement, i) != statement->inferred[i]) return false;
-  return true;
-}
-
-static Oid wanted_type(const tuff_postgres_statement *statement, unsigned number) {
-  const tuff_value *value = &statement->values[number];
-  if (value->kind == TUFF_ARRAY && value->assigned) return statement->inferred[number];
-  if (statement->firm || !is_open(statement, number))
-    return fitting_type(statement, number);
-  return value->kind == TUFF_ARRAY ? type_of_list(value) : type_of(value);
-}
-
-static bool types_fit(const tuff_postgres_statement *statement) {
-  for (unsigned i = 0; i < statement->sql.parameters; i++)
-    if (statement->parameter[i] != wanted_type(statement, i)) return false;
-  return true;
-}
+/* ---- with the types of the server, or those of the values ---- */
 
 /* The server could not tell the type of a parameter, or which operator is meant. */
 static bool cannot_tell(const tuff_error *err) {
@@ -355,7 +257,7 @@ static bool prepare_inferred(tuff_postgres_statement *statement, tuff_error *err
   }
   for (unsigned i = 0; i < parameters; i++) {
     statement->inferred[i] = PQparamtype(statement->description, (int)i);
-    if (!statement->firm && is_open(statement, i)) statement->open = true;
+    if (!statement->firm && tuff_postgres_is_open(statement, i)) statement->open = true;
   }
   memcpy(statement->parameter, statement->inferred, parameters * sizeof(Oid));
   return true;
@@ -364,7 +266,7 @@ static bool prepare_inferred(tuff_postgres_statement *statement, tuff_error *err
 static bool prepare_by_values(tuff_postgres_statement *statement, tuff_error *err) {
   bool failed, guessed = statement->inferred[0] == 0 && !statement->description;
   for (unsigned i = 0; i < statement->sql.parameters; i++)
-    statement->parameter[i] = wanted_type(statement, i);
+    statement->parameter[i] = tuff_postgres_wanted_type(statement, i);
   if (prepare_with(statement, statement->parameter, &failed, err)) return true;
   if (!failed || guessed) return false;
   err->code = TUFF_OK;
@@ -377,9 +279,11 @@ bool tuff_postgres_prepare_run(tuff_postgres_statement *statement, tuff_error *e
   const tuff_postgres_database *database = statement->database;
   bool stands =
       statement->epoch == database->epoch && statement->schema == database->schema;
-  if (TUFF_UNLIKELY(!statement->open && !all_fit(statement))) statement->open = true;
+  if (TUFF_UNLIKELY(!statement->open && !tuff_postgres_all_fit(statement)))
+    statement->open = true;
   if (TUFF_LIKELY(!statement->open)) return stands || prepare_inferred(statement, err);
-  return (stands && types_fit(statement)) || prepare_by_values(statement, err);
+  return (stands && tuff_postgres_types_fit(statement)) ||
+         prepare_by_values(statement, err);
 }
 
 /* ---- life of a statement ---- */

@@ -160,14 +160,32 @@ static tuff_result finish_run(tuff_postgres_statement *statement,
   return end(statement, TUFF_DONE);
 }
 
+/* Tells the server that no rows will come. What was sent ends twice then, once behind
+ * the statement and once behind its rows, and the server passes over the first end
+ * while it waits for rows. Had it failed by itself before, an answer too many would
+ * come, which the next statement would take for its own: such a session is given up. */
+static void refuse_rows(tuff_postgres_database *database) {
+  static const char reason[] = "tuff sends no rows";
+  tuff_error answer;
+  answer.code = TUFF_OK;
+  bool sent = PQputCopyEnd(database->handle, reason) == 1;
+  bool drained = sent && tuff_postgres_flush(database, &answer) &&
+                 tuff_postgres_drain(database, &answer);
+  if (drained || answer.code == TUFF_OK || !strstr(answer.message, reason))
+    database->lost = true;
+}
+
 /* COPY wants to talk about its rows. */
-static tuff_result refuse_copy(tuff_postgres_statement *statement, tuff_error *err) {
+static tuff_result refuse_copy(tuff_postgres_statement *statement, bool in,
+                               tuff_error *err) {
   tuff_postgres_database *database = statement->database;
   const tuff_host *host = tuff_postgres_host;
   host->fail(err, TUFF_UNSUPPORTED, "COPY from or to the client is not for statements");
   host->hint(err, "db:insert_many writes by COPY, db:rows reads row by row");
-  PQputCopyEnd(database->handle, "refused");
-  tuff_postgres_give_up(database);
+  if (in)
+    refuse_rows(database);
+  else
+    tuff_postgres_give_up(database);
   return fail_run(statement, err);
 }
 
@@ -202,9 +220,9 @@ static tuff_result take_result(tuff_postgres_statement *statement, PGresult *res
       if (PQntuples(result) == 0 || outcome == TUFF_FAILED) break;
       statement->row = result; /* a whole result */
       return TUFF_ROW;
-    case PGRES_COPY_IN:
+    case PGRES_COPY_IN: outcome = refuse_copy(statement, true, err); break;
     case PGRES_COPY_OUT:
-    case PGRES_COPY_BOTH: outcome = refuse_copy(statement, err); break;
+    case PGRES_COPY_BOTH: outcome = refuse_copy(statement, false, err); break;
     default: outcome = failed(statement, result, err); break;
   }
   PQclear(result);

@@ -102,7 +102,8 @@ void tuff_postgres_give_up(tuff_postgres_database *database) {
 
 void tuff_postgres_abandon(tuff_postgres_database *database) {
   if (database->inside || database->pooler) {
-    tuff_postgres_drain(database, NULL);
+    database->unheard.code = TUFF_OK;
+    tuff_postgres_drain(database, &database->unheard);
   } else if (!drop_until(database, after_ms(LEFT_MS))) {
     tuff_postgres_give_up(database);
   }

@@ -148,22 +148,24 @@ local function merge(path, options)
 end
 
 ---@class tuff.OpenOptions
+--- Those that say SQLite are ignored on a server, which decides these things itself; those that say
+--- PostgreSQL are ignored for a file.
 ---@field path string? the file, ":memory:", or a URL; where it is not given by itself
----@field readonly boolean? only read; the file must exist
----@field create boolean? make a missing file (true)
----@field durability "full"|"normal"|nil "full": an acknowledged commit survives power loss
+---@field readonly boolean? only read; a file must exist
+---@field create boolean? SQLite: make a missing file (true)
+---@field durability "full"|"normal"|nil SQLite: "full": an acknowledged commit survives power loss
 ---@field busy_timeout number? milliseconds to wait for a lock (5000)
 ---@field timeout number? milliseconds that one statement may take (none)
----@field connect_timeout number? milliseconds to reach a server (none)
+---@field connect_timeout number? PostgreSQL: milliseconds to reach the server (none)
 ---@field retry integer? how often a transaction is run again (3)
 ---@field statement_cache integer? how many prepared statements are kept (128)
----@field page_size integer? of a new database, a power of two from 512 to 65536
----@field cache_bytes integer? memory for pages (16 MB)
----@field follow boolean? open a symbolic link (false)
----@field journal "wal"|"delete"|nil
----@field legacy_quotes boolean? accept "text" in double quotes as a string (false)
----@field pooler boolean? the server is reached through a pooler that shares its sessions (false)
----@field root string? a directory that the path may not leave
+---@field page_size integer? SQLite: of a new database, a power of two from 512 to 65536
+---@field cache_bytes integer? SQLite: memory for pages (16 MB)
+---@field follow boolean? SQLite: open a symbolic link (false)
+---@field journal "wal"|"delete"|nil SQLite: a write-ahead log ("wal"), or a journal
+---@field legacy_quotes boolean? SQLite: accept "text" in double quotes as a string (false)
+---@field pooler boolean? PostgreSQL: reached through a pooler that shares its sessions (false)
+---@field root string? SQLite: a directory that the path may not leave
 ---@field limits { value_bytes: integer?, sql_bytes: integer?, result_rows: integer? }?
 
 --- Checks what was given to `tuff.open`.

@@ -80,11 +80,11 @@ function Database:prepare(sql) end
 ---@return boolean
 function Database:in_transaction() end
 
---- Whether this engine can do it: "attach", "backup", "blobs" (streams), "functions", "listen",
---- "notify", "reader", "returning", "savepoint", "wal"; or in which way it does what the other one
---- does in another way, such as "continue_after_error". doc/engines.md explains all of them.
+--- Whether this connection can do it: "attach", "backup", "blobs" (streams), "functions", "listen",
+--- "notify", "reader", "returning", "savepoint", "wal"; or in which way its engine does what the
+--- other one does in another way, such as "continue_after_error". doc/engines.md has all of them.
 ---@param feature string
----@return boolean
+---@return boolean false also for a name that there is not
 function Database:supports(feature) end
 
 ---@class tuff.Stats
@@ -93,7 +93,7 @@ function Database:supports(feature) end
 ---@field changes integer rows changed
 ---@field transactions integer begun, without nested ones
 ---@field cache_hits integer statements that were prepared already
----@field waits integer how often a lock was waited for
+---@field waits integer how often a lock was waited for; 0 on PostgreSQL
 ---@field time number seconds spent in statements, estimated from one of sixteen
 
 --- What this connection has done.
