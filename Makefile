@@ -85,7 +85,7 @@ $(OUT)/test/test_%: $(OUT)/obj/test/test_%.o $(engine)
 
 # A sanitizer calls it before it is ready itself.
 $(OUT)/obj/test/disk/interpose.o: cflags := $(filter-out $(variant_$(VARIANT)),$(cflags))
-$(OUT)/test/test_io: $(OUT)/obj/test/disk/interpose.o
+$(OUT)/test/test_io $(OUT)/test/test_backup: $(OUT)/obj/test/disk/interpose.o
 $(OUT)/test/test_disk: $(OUT)/obj/test/disk/disk.o
 
 # A program that is an interpreter itself, with the whole module in it.

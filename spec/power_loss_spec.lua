@@ -25,18 +25,21 @@ end
 --- Runs the workload under the recorder and replays power losses.
 ---@param options string of tuff.open, as Lua
 ---@param images integer how many are wanted
----@param how { lies: boolean?, two_files: boolean? }? lies: the disk only says that it has synced
+---@param how { lies: boolean?, program: string?, in_place: boolean? }? lies: the disk only says
+---   that it has synced; program: what works and checks instead; in_place: images lie where the
+---   files lay
 ---@return table<string, integer> counts by what the checker answered, and `images`
 ---@return string shown what was wrong with the first ones
 local function replay(options, images, how)
   how = how or {}
-  local two = here .. "/spec/power_loss/two_files.lua"
-  local programs = how.two_files and { { two, "workload" }, { two, "check" } }
-    or { { here .. "/spec/power_loss/workload.lua" }, { here .. "/spec/power_loss/check.lua" } }
+  local own = here .. "/spec/power_loss/"
+  local one = how.program and own .. how.program .. ".lua"
+  local programs = one and { { one, "workload" }, { one, "check" } }
+    or { { own .. "workload.lua" }, { own .. "check.lua" } }
   local place = directory()
   -- The journals of several files name each other by their whole path: then the images have to
   -- lie where the files lay, and recoveries, which lie elsewhere, are not replayed.
-  local live, log = place .. (how.two_files and "/images/first" or "/live"), place .. "/log"
+  local live, log = place .. (how.in_place and "/images/first" or "/live"), place .. "/log"
   assert(lfs.mkdir(place .. "/images") and lfs.mkdir(live))
   local preload = os.getenv("LD_PRELOAD")
   local environment = command {
@@ -55,7 +58,7 @@ local function replay(options, images, how)
   local shown = place .. "/shown"
   local output = process.capture(("%s %s 2> %s"):format(environment, command {
     built .. "/replayer", "--images", images,
-  } .. " " .. (how.two_files and "" or command {
+  } .. " " .. (how.in_place and "" or command {
     "--again", soak and 100 or 50, "--recorder", built .. "/recorder.so",
   }) .. " " .. command { log, place .. "/images", "lua5.4", table.unpack(programs[2]) } .. " "
     .. command { options }, process.quote(shown)))
@@ -82,6 +85,8 @@ describe("after a power loss", function()
     assert.equal(counts.images, counts.ok + (counts.lost or 0), shown)
   end
 
+  local two_files = { program = "two_files", in_place = true }
+
   it("nothing acknowledged is lost", function() loses_nothing("{}") end)
 
   it("nothing acknowledged is lost where checkpoints are frequent", function()
@@ -101,13 +106,21 @@ describe("after a power loss", function()
   end)
 
   it("a transaction over two files is in both with a rollback journal", function()
-    local counts, shown = replay("{ journal = 'delete' }", images, { two_files = true })
+    local counts, shown = replay("{ journal = 'delete' }", images, two_files)
     assert.equal(counts.images, counts.ok, shown)
   end)
 
   it("a transaction over two files with logs may be in one alone, but none is lost", function()
-    local counts, shown = replay("{}", images, { two_files = true })
+    local counts, shown = replay("{}", images, two_files)
     assert.equal(counts.images, counts.ok + (counts.apart or 0), shown)
+  end)
+
+  it("a copy is the last one that was made, or the next, whole", function()
+    for _, options in ipairs { "{}", "{ journal = 'delete' }" } do
+      local counts, shown = replay(options, images, { program = "copy" })
+      assert.equal(counts.images, counts.ok, shown)
+      assert.is_true(counts.recoveries > 0)
+    end
   end)
 
   it("this would be noticed: a disk that lies loses and corrupts", function()
@@ -116,5 +129,7 @@ describe("after a power loss", function()
       assert.is_true((counts.lost or 0) > 10, "nothing was lost")
       assert.is_true((counts.corrupt or 0) + (counts.halved or 0) > 3, "nothing was corrupted")
     end
+    local counts = replay("{}", 200, { lies = true, program = "copy" })
+    assert.is_true((counts.lost or 0) + (counts.corrupt or 0) > 10, "no copy was lost")
   end)
 end)

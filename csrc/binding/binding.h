@@ -25,6 +25,7 @@ enum {
 #define BINDING_CURSOR_TYPE "tuff.cursor"
 #define BINDING_TRANSACTION_TYPE "tuff.transaction"
 #define BINDING_STREAM_TYPE "tuff.stream"
+#define BINDING_BACKUP_TYPE "tuff.backup"
 #define BINDING_BLOB_TYPE "tuff.blob"
 #define BINDING_ERROR_TYPE "tuff.Error"
 
@@ -245,6 +246,14 @@ static inline int binding_keys_find(lua_State *L, binding_keys *keys, unsigned k
  * whose context is the connection. */
 bool binding_interrupted(void *connection);
 
+/* The hook of this main thread, by which a call that begins will see Ctrl-C. */
+lua_Hook binding_hook(lua_State *L, lua_State *main);
+
+/* The same for the connection: Ctrl-C is seen from now on. */
+static inline void binding_listen(lua_State *L, binding_connection *box) {
+  box->hook = binding_hook(L, box->main);
+}
+
 /* Makes the connection at this index ready for a call; raises where it cannot be used.
  * Between this and binding_activate nothing may allocate in Lua: a finaliser could
  * close the connection. */
@@ -373,5 +382,6 @@ void binding_function_install(lua_State *L);
 void binding_hook_install(lua_State *L);
 void binding_message_install(lua_State *L);
 void binding_stream_install(lua_State *L);
+void binding_backup_install(lua_State *L);
 
 #endif

@@ -17,6 +17,11 @@ static bool is_pending_interrupt(lua_State *main) {
   return lua_gethookmask(main) == EVERYTHING && lua_gethookcount(main) == 1;
 }
 
+lua_Hook binding_hook(lua_State *L, lua_State *main) {
+  lua_Hook hook = lua_gethook(main);
+  return TUFF_UNLIKELY(hook && L != main && is_pending_interrupt(main)) ? NULL : hook;
+}
+
 /* Another coroutine has a transaction open here. If it has resumed this one, directly
  * or not, this is its own work; if it is suspended, this would write into its
  * transaction; if it is dead, nobody else is left to end it. */
@@ -50,9 +55,7 @@ void binding_reenter(lua_State *L, binding_connection *box) {
     check_owner(L, box);
     check_usable(L, box); /* a finaliser may have closed it */
   }
-  box->hook = lua_gethook(box->main);
-  if (TUFF_UNLIKELY(box->hook && L != box->main && is_pending_interrupt(box->main)))
-    box->hook = NULL;
+  binding_listen(L, box);
 }
 
 binding_connection *binding_connection_of(lua_State *L, int index) {
@@ -61,7 +64,8 @@ binding_connection *binding_connection_of(lua_State *L, int index) {
   if (!binding_test(L, index, BINDING_STATEMENT) &&
       !binding_test(L, index, BINDING_CURSOR) &&
       !binding_test(L, index, BINDING_TRANSACTION) &&
-      !luaL_testudata(L, index, BINDING_STREAM_TYPE))
+      !luaL_testudata(L, index, BINDING_STREAM_TYPE) &&
+      !luaL_testudata(L, index, BINDING_BACKUP_TYPE))
     return NULL;
   lua_getiuservalue(L, index, 1);
   connection = lua_touserdata(L, -1);

@@ -93,6 +93,7 @@ int luaopen_tuff_core(lua_State *L) {
   new_type(L, BINDING_CURSOR_TYPE);
   new_type(L, BINDING_TRANSACTION_TYPE);
   new_type(L, BINDING_STREAM_TYPE);
+  new_type(L, BINDING_BACKUP_TYPE);
   lua_newtable(L);
   binding_add(L, functions);
   binding_error_install(L);
@@ -106,6 +107,7 @@ int luaopen_tuff_core(lua_State *L) {
   binding_hook_install(L);
   binding_message_install(L);
   binding_stream_install(L);
+  binding_backup_install(L);
   binding_push_null(L);
   lua_setfield(L, -2, "null");
   lua_pushstring(L, tuff_sqlite_version());

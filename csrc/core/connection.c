@@ -46,6 +46,7 @@ bool tuff_connection_check(const tuff_connection *connection, tuff_error *err) {
 
 void tuff_connection_close(tuff_connection *connection, bool collected) {
   if (!connection->native) return;
+  tuff_backups_finish(connection);
   if (connection->forks != tuff_fork_generation()) {
     /* Finishing anything here would touch files and locks that belong to the parent. */
     connection->native = NULL;

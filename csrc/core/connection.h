@@ -3,6 +3,7 @@
 #ifndef TUFF_CONNECTION_H
 #define TUFF_CONNECTION_H
 
+#include "core/backup.h"
 #include "core/blob.h"
 #include "core/cursor.h"
 #include "core/statement_cache.h"
@@ -53,6 +54,7 @@ typedef struct tuff_connection {
   tuff_statement *statements;       /* all of them */
   tuff_cursor *cursors, *settled;   /* holding a statement; holding rows in memory */
   tuff_blob *blobs;                 /* open streams */
+  tuff_backup *backups;             /* copies that are being made */
   struct tuff_insertion *insertion; /* rows of it are on their way */
   unsigned *slots, free_slots, slots_issued, slots_room; /* of statements */
 } tuff_connection;

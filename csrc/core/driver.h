@@ -213,7 +213,17 @@ typedef struct tuff_files {
   /* For itself alone, until it is closed, and without waiting: 1 got it, 0 somebody has
    * it. */
   int (*lock)(int file);
+  /* Whether the path still leads to this file: 1, 0. */
+  int (*same)(int file, const char *path);
+  int (*sync)(int file); /* or a directory: its names */
+  /* Without `replace`, EEXIST where the new name is taken. */
+  int (*rename)(const char *from, const char *to, bool replace);
+  int (*remove)(const char *path);
 } tuff_files;
+
+enum { TUFF_PATH = 4096 }; /* bytes of a path that was resolved, its NUL among them */
+
+struct tuff_options;
 
 typedef struct tuff_host {
   uint32_t abi, size;
@@ -239,8 +249,14 @@ typedef struct tuff_host {
       TUFF_PRINTF(3, 4);
   /* Sets the hint of an error, unless it has one. */
   void (*hint)(tuff_error *err, const char *format, ...) TUFF_PRINTF(2, 3);
+  /* Fails with a reason of the system, an errno. Always false. */
+  bool (*fail_errno)(tuff_error *err, int reason);
   /* Puts a text, such as "cannot open x: ", in front of an error's message. */
   void (*context)(tuff_error *err, const char *format, ...) TUFF_PRINTF(2, 3);
+  /* The path of the options as an absolute one, which no directory that is a link leads
+   * astray and which is not outside of the root. Its last part stays as it is. */
+  bool (*resolve)(const struct tuff_options *options, char out[TUFF_PATH],
+                  tuff_error *err);
   /* Takes the texts among these values, which may be NULL, out of an error's message.
    */
   void (*conceal)(tuff_error *err, const tuff_value *values, unsigned count);
@@ -256,6 +272,7 @@ typedef struct tuff_options {
   bool readonly;       /* the file must exist */
   bool create;         /* a file that is missing */
   bool follow;         /* open a symbolic link */
+  bool untouched;      /* for reading: nothing is made beside a file that is at rest */
   bool legacy_quotes;  /* "text" may be a string */
   bool normal;         /* durability = "normal" */
   bool delete_journal; /* journal = "delete" */
@@ -274,7 +291,12 @@ typedef enum tuff_state {
   TUFF_STATE_LOST    /* the connection is gone */
 } tuff_state;
 
-typedef enum tuff_result { TUFF_ROW, TUFF_DONE, TUFF_FAILED } tuff_result;
+typedef enum tuff_result {
+  TUFF_ROW,
+  TUFF_DONE,
+  TUFF_FAILED,
+  TUFF_MORE = TUFF_ROW /* of a machine that works step by step */
+} tuff_result;
 
 typedef enum tuff_verb {
   TUFF_BEGIN,
@@ -407,6 +429,43 @@ typedef struct tuff_messages {
   bool (*notification)(void *db, tuff_notification *notification);
 } tuff_messages;
 
+/* ---- copying a whole database ---- */
+
+/* How far it has come, in bytes. */
+typedef struct tuff_extent {
+  int64_t done, total;
+} tuff_extent;
+
+/* What a file was found to hold. */
+typedef struct tuff_inspection {
+  int64_t bytes; /* of the file */
+  int64_t pages, page_size, tables;
+  int64_t dangling; /* foreign keys that lead nowhere; -1: they were not counted */
+} tuff_inspection;
+
+/* How closely to look at a file: all of it can be read, and no page is out of place. */
+enum {
+  TUFF_VERIFY_INDEXES = 1,   /* and indexes hold what their tables hold */
+  TUFF_VERIFY_REFERENCES = 2 /* foreign keys are counted that lead nowhere */
+};
+
+typedef struct tuff_copying {
+  /* Whether a database may come to stand at this path, which was resolved: not in place
+   * of one that is in use, nor where it would be spoilt. */
+  bool (*admits)(const char *path, tuff_error *err);
+  /* Begins to copy what is committed now into this file, which is new and empty. The
+   * connection may be used between two steps. The watch outlives the copy. NULL and an
+   * error. */
+  void *(*begin)(void *db, const char *to, tuff_watch *watch, tuff_error *err);
+  /* Copies a piece. After the last one the file is complete, though not synced. */
+  tuff_result (*step)(void *copy, tuff_extent *extent, tuff_error *err);
+  void (*finish)(void *copy); /* NULL is accepted */
+  /* Looks at a file: `corrupt` or `notadb` if it is no sound database. Of the options,
+   * the path, root and follow count; how: see above. */
+  bool (*verify)(const tuff_options *options, unsigned how, tuff_watch *watch,
+                 tuff_inspection *found, tuff_error *err);
+} tuff_copying;
+
 typedef struct tuff_driver {
   uint32_t abi, size;
   const char *name;            /* what `db.engine` says */
@@ -464,6 +523,7 @@ typedef struct tuff_driver {
   const tuff_blobs *blobs;
   const tuff_bulk *bulk;
   const tuff_messages *messages;
+  const tuff_copying *copying;
 } tuff_driver;
 
 #endif

@@ -2,6 +2,7 @@
  * because the reason may be that no memory is left. */
 #include "core/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +35,25 @@ void tuff_fail(tuff_error *err, tuff_code code, const char *format, ...) {
 
 bool tuff_fail_memory(tuff_error *err) {
   tuff_fail(err, TUFF_MEMORY, "out of memory");
+  return false;
+}
+
+static tuff_code code_of_errno(int reason) {
+  switch (reason) {
+    case ENOENT:
+    case ENOTDIR: return TUFF_NOT_FOUND;
+    case ENOSPC:
+    case EDQUOT: return TUFF_FULL;
+    case ENAMETOOLONG: return TUFF_RANGE;
+    case ENOMEM: return TUFF_MEMORY;
+    default: return TUFF_IO;
+  }
+}
+
+bool tuff_fail_errno(tuff_error *err, int reason) {
+  tuff_fail(err, code_of_errno(reason), "%s", strerror(reason));
+  if (reason == EACCES || reason == EPERM || reason == EROFS)
+    tuff_error_hint(err, "this process is not permitted to do that there");
   return false;
 }
 

@@ -14,6 +14,10 @@ void tuff_fail(tuff_error *err, tuff_code code, const char *format, ...)
 /* Fails for want of memory. Always false. */
 bool tuff_fail_memory(tuff_error *err);
 
+/* Fails with a reason of the system, an errno: `full`, `not_found`, `range` or `io`.
+ * Always false. */
+bool tuff_fail_errno(tuff_error *err, int reason);
+
 /* Says what to do about an error; only the first hint is kept. */
 void tuff_error_hint(tuff_error *err, const char *format, ...) TUFF_PRINTF(2, 3);
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,7 +36,44 @@ static int lock(int file) {
   return errno == EAGAIN || errno == EACCES ? 0 : -1;
 }
 
-const tuff_files tuff_files_system = {
-    .create = create, .open = open_file, .close = close_file, .lock = lock};
+static int same(int file, const char *path) {
+  struct stat one, other;
+  if (fstat(file, &one) != 0) return -1;
+  if (lstat(path, &other) != 0) return errno == ENOENT ? 0 : -1;
+  return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+static int sync_file(int file) { return (int)TEMP_FAILURE_RETRY(fsync(file)); }
+
+/* Some file systems cannot tell whether the new name is taken while they rename. */
+static int rename_new(const char *from, const char *to) {
+  struct stat status;
+  int result = (int)TEMP_FAILURE_RETRY(
+      renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE));
+  if (result == 0 || (errno != EINVAL && errno != ENOSYS)) return result;
+  if (lstat(to, &status) == 0) {
+    errno = EEXIST;
+    return -1;
+  }
+  return errno == ENOENT ? (int)TEMP_FAILURE_RETRY(rename(from, to)) : -1;
+}
+
+static int rename_file(const char *from, const char *to, bool replace) {
+  if (!replace) return rename_new(from, to);
+  return (int)TEMP_FAILURE_RETRY(rename(from, to));
+}
+
+static int remove_file(const char *path) {
+  return (int)TEMP_FAILURE_RETRY(unlink(path));
+}
+
+const tuff_files tuff_files_system = {.create = create,
+                                      .open = open_file,
+                                      .close = close_file,
+                                      .lock = lock,
+                                      .same = same,
+                                      .sync = sync_file,
+                                      .rename = rename_file,
+                                      .remove = remove_file};
 
 const tuff_files *tuff_files_current = &tuff_files_system;

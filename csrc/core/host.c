@@ -10,11 +10,18 @@
 #include "core/json.h"
 #include "core/memory.h"
 #include "core/number.h"
+#include "core/path.h"
 #include "core/text.h"
 
 int64_t tuff_now_us(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t tuff_time_us(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
   return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
@@ -72,8 +79,10 @@ static void prepare_host(void) {
                      .write_real = tuff_real_write,
                      .read_real = tuff_real_read,
                      .fail = tuff_fail,
+                     .fail_errno = tuff_fail_errno,
                      .hint = tuff_error_hint,
                      .context = tuff_error_context,
+                     .resolve = tuff_path_resolve,
                      .conceal = tuff_error_conceal};
 }
 

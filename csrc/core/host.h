@@ -11,6 +11,9 @@ const tuff_host *tuff_host_get(void);
 /* Microseconds of a clock that only goes forward. */
 int64_t tuff_now_us(void);
 
+/* Microseconds since 1970, as the system's clock says. */
+int64_t tuff_time_us(void);
+
 /* Whether the watched work must stop now, and why. err may be NULL. */
 bool tuff_watch_stop(tuff_watch *watch, tuff_error *err);
 

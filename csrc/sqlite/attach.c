@@ -113,7 +113,7 @@ bool tuff_sqlite_attach(void *context, const tuff_options *given, const char *na
                         tuff_error *err) {
   tuff_sqlite_database *database = context;
   tuff_options options = *given;
-  char path[TUFF_SQLITE_PATH];
+  char path[TUFF_PATH];
   options.root = database->root;
   options.readonly = given->readonly || database->readonly;
   options.normal = database->normal;

@@ -28,6 +28,7 @@ typedef struct tuff_sqlite_database {
   tuff_sqlite_file main;
   char *root; /* see tuff_options; NULL: none */
   bool readonly, normal, delete_journal;
+  bool at_rest; /* it is read as a file that nobody changes */
 
   /* waiting (wait.c) */
   int queue;       /* descriptor of the file of the queue while we are in it, or -1 */
@@ -110,6 +111,9 @@ void tuff_sqlite_close(void *database, bool collected);
 bool tuff_sqlite_inherited_enter(tuff_sqlite_file *file, tuff_error *err);
 void tuff_sqlite_inherited_leave(tuff_sqlite_file *file);
 
+/* Whether a connection of this process has this file open, by any of its names. */
+bool tuff_sqlite_is_open(const char *path);
+
 /* file.c: runs our own statement, without parameters and result. */
 bool tuff_sqlite_exec(tuff_sqlite_database *database, const char *sql, tuff_error *err);
 
@@ -123,6 +127,11 @@ bool tuff_sqlite_file_set_up(tuff_sqlite_database *database, tuff_sqlite_file *f
                              const tuff_options *options, tuff_error *err);
 void tuff_sqlite_file_close(tuff_sqlite_file *file);
 void tuff_sqlite_file_forget(tuff_sqlite_database *database, tuff_sqlite_file *file);
+
+/* Whether the main file is marked as one with a log, and how to take the mark away, of
+ * a file that nobody else has open, without making a log for that. A result code. */
+bool tuff_sqlite_file_has_log(sqlite3 *handle);
+int tuff_sqlite_file_unmark_log(sqlite3 *handle);
 
 /* attach.c */
 bool tuff_sqlite_attach(void *database, const tuff_options *options, const char *name,
@@ -158,6 +167,13 @@ void tuff_sqlite_control_close(tuff_sqlite_database *database);
 
 /* blob.c: streams. */
 extern const tuff_blobs tuff_sqlite_blobs;
+
+/* backup.c: copies. */
+extern const tuff_copying tuff_sqlite_copying;
+
+/* verify.c: see tuff_copying. */
+bool tuff_sqlite_verify(const tuff_options *options, unsigned how, tuff_watch *watch,
+                        tuff_inspection *found, tuff_error *err);
 
 /* function.c: functions of the script. */
 extern const tuff_functions tuff_sqlite_functions;

@@ -23,11 +23,23 @@ static void interrupt(void *context) {
 
 const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
   static const char *const schemes[] = {NULL};
-  static const char *const features[] = {
-      "any_key",        "attach",         "blobs",     "continue_after_error",
-      "exact_decimals", "flexible_types", "functions", "greater_keys",
-      "json_text",      "reader",         "returning", "row_ids",
-      "savepoint",      "single_writer",  "wal",       NULL};
+  static const char *const features[] = {"any_key",
+                                         "attach",
+                                         "backup",
+                                         "blobs",
+                                         "continue_after_error",
+                                         "exact_decimals",
+                                         "flexible_types",
+                                         "functions",
+                                         "greater_keys",
+                                         "json_text",
+                                         "reader",
+                                         "returning",
+                                         "row_ids",
+                                         "savepoint",
+                                         "single_writer",
+                                         "wal",
+                                         NULL};
   static const tuff_driver driver = {
       .abi = TUFF_ABI,
       .size = sizeof driver,
@@ -60,6 +72,7 @@ const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
       .detach = tuff_sqlite_detach,
       .functions = &tuff_sqlite_functions,
       .blobs = &tuff_sqlite_blobs,
+      .copying = &tuff_sqlite_copying,
   };
   /* The same for every caller; but threads may open their first database at once. */
   static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;

@@ -130,6 +130,11 @@ static void hint(int result, tuff_error *err) {
       break;
     case TUFF_MISUSE: hint_function(err); break;
     case TUFF_FULL: host->hint(err, "free some space, then run it again"); break;
+    case TUFF_READONLY:
+      if (result == SQLITE_READONLY_ROLLBACK)
+        host->hint(err, "a transaction was cut off there: open it for writing once, "
+                        "which undoes that");
+      break;
     case TUFF_CORRUPT:
       host->hint(
           err, "keep the file as it is, together with its -wal, and restore a backup");

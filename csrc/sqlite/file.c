@@ -118,6 +118,31 @@ bool tuff_sqlite_file_set_up(tuff_sqlite_database *database, tuff_sqlite_file *f
   return true;
 }
 
+/* ---- its header ---- */
+
+/* Where two bytes tell by which version of the format it is written and read. */
+enum { VERSIONS = 18, WITH_JOURNAL = 1, WITH_LOG };
+
+static sqlite3_file *file_of(sqlite3 *handle) {
+  sqlite3_file *file = NULL;
+  sqlite3_file_control(handle, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  return file && file->pMethods ? file : NULL;
+}
+
+bool tuff_sqlite_file_has_log(sqlite3 *handle) {
+  unsigned char version = 0;
+  sqlite3_file *file = file_of(handle);
+  return file && file->pMethods->xRead(file, &version, 1, VERSIONS) == SQLITE_OK &&
+         version == WITH_LOG;
+}
+
+int tuff_sqlite_file_unmark_log(sqlite3 *handle) {
+  static const unsigned char versions[] = {WITH_JOURNAL, WITH_JOURNAL};
+  sqlite3_file *file = file_of(handle);
+  if (!file) return SQLITE_IOERR;
+  return file->pMethods->xWrite(file, versions, sizeof versions, VERSIONS);
+}
+
 /* ---- its life ---- */
 
 bool tuff_sqlite_file_open(tuff_sqlite_file *file, const char *schema, const char *path,

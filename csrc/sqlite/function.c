@@ -211,8 +211,8 @@ static bool define(void *context, const tuff_function *function, tuff_error *err
 /* By the rules of a database that is opened, and with ".so" behind where that is what
  * exists. */
 static bool find_library(const tuff_sqlite_database *database, const char *path,
-                         char real[TUFF_SQLITE_PATH], tuff_error *err) {
-  char longer[TUFF_SQLITE_PATH];
+                         char real[TUFF_PATH], tuff_error *err) {
+  char longer[TUFF_PATH];
   tuff_options options = {.path = path,
                           .path_size = strlen(path),
                           .root = database->root,
@@ -233,7 +233,7 @@ static bool find_library(const tuff_sqlite_database *database, const char *path,
 
 static bool load(void *context, const char *path, const char *entry, tuff_error *err) {
   tuff_sqlite_database *database = context;
-  char real[TUFF_SQLITE_PATH], *reason = NULL;
+  char real[TUFF_PATH], *reason = NULL;
   if (!find_library(database, path, real, err)) return false;
   sqlite3_db_config(database->handle, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 1, NULL);
   int result = sqlite3_load_extension(database->handle, real, entry, &reason);

@@ -56,6 +56,17 @@ bool tuff_sqlite_inherited_enter(tuff_sqlite_file *entered, tuff_error *err) {
   return false;
 }
 
+bool tuff_sqlite_is_open(const char *path) {
+  struct stat status;
+  if (stat(path, &status) != 0) return false;
+  pthread_mutex_lock(&mutex);
+  const open_file *file = files;
+  while (file && (file->device != status.st_dev || file->inode != status.st_ino))
+    file = file->next;
+  pthread_mutex_unlock(&mutex);
+  return file != NULL;
+}
+
 void tuff_sqlite_inherited_leave(tuff_sqlite_file *left) {
   open_file *file = left->open_file;
   if (!file) return;

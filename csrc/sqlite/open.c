@@ -77,15 +77,24 @@ static int open_handle(tuff_sqlite_database *database, const char *name) {
 /* A log cannot be shared in a directory that we may not write to. Where there is none,
  * nothing has to be shared, as long as nobody changes the file. */
 static bool is_settled(const tuff_sqlite_database *database) {
-  char log[TUFF_SQLITE_PATH + 8];
+  char log[TUFF_PATH + 8];
   struct stat status;
   snprintf(log, sizeof log, "%s-wal", database->main.path);
   return stat(log, &status) != 0 || status.st_size == 0;
 }
 
+/* Reading would make the log that it is marked to have. */
+static bool would_touch(const tuff_sqlite_database *database) {
+  const char *path = database->main.path;
+  return tuff_sqlite_file_has_log(database->handle) &&
+         !tuff_sqlite_path_has_beside(path, "-wal") &&
+         !tuff_sqlite_path_has_beside(path, "-journal");
+}
+
 static bool reopen_immutable(tuff_sqlite_database *database,
                              const tuff_options *options, tuff_error *err) {
   char name[TUFF_SQLITE_URI];
+  database->at_rest = true;
   tuff_sqlite_path_uri(database->main.path, "immutable=1", name);
   tuff_sqlite_control_close(database);
   sqlite3_close_v2(database->handle);
@@ -99,6 +108,8 @@ static bool open_file(tuff_sqlite_database *database, const tuff_options *option
                       tuff_error *err) {
   int result = open_handle(database, database->main.path);
   if (result != SQLITE_OK) return tuff_sqlite_fail(database, result, err);
+  if (options->untouched && would_touch(database))
+    return reopen_immutable(database, options, err);
   if (!database->readonly && sqlite3_db_readonly(database->handle, "main") == 1) {
     tuff_sqlite_host->fail(err, TUFF_IO, "this process may not write to the file");
     tuff_sqlite_host->hint(
@@ -150,7 +161,7 @@ static tuff_sqlite_database *allocate(const char *path, tuff_watch *watch,
 
 void *tuff_sqlite_open(const tuff_options *options, tuff_watch *watch,
                        tuff_error *err) {
-  char path[TUFF_SQLITE_PATH];
+  char path[TUFF_PATH];
   if (!tuff_sqlite_path_or_memory(tuff_sqlite_host, options, path, err)) return NULL;
   tuff_sqlite_database *database = allocate(path, watch, err);
   if (database) {

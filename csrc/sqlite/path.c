@@ -11,30 +11,15 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-enum { SHOWN = 200 }; /* bytes of a path that a message repeats */
-
-static bool fail_errno(const tuff_host *host, const char *path, tuff_error *err) {
-  int reason = errno;
-  bool missing = reason == ENOENT || reason == ENOTDIR;
-  host->fail(err,
-             missing                  ? TUFF_NOT_FOUND
-             : reason == ENAMETOOLONG ? TUFF_RANGE
-                                      : TUFF_IO,
-             "cannot open \"%.*s\": %s", SHOWN, path, strerror(reason));
-  if (reason == EACCES || reason == EPERM || reason == EROFS)
-    host->hint(err, "this process is not permitted to do that there");
+static bool refuse(const tuff_host *host, tuff_code code, const char *reason,
+                   tuff_error *err) {
+  host->fail(err, code, "%s", reason);
   return false;
 }
 
-static bool refuse(const tuff_host *host, const char *path, tuff_code code,
-                   const char *reason, tuff_error *err) {
-  host->fail(err, code, "cannot open \"%.*s\": %s", SHOWN, path, reason);
-  return false;
-}
-
-/* Files that SQLite or the queue opens and closes by themselves. */
-static bool is_sidecar(const char *name) {
+bool tuff_sqlite_path_is_sidecar(const char *path) {
   static const char *const endings[] = {"-wal", "-shm", "-journal", "-queue"};
+  const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
   size_t size = strlen(name);
   for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
     size_t length = strlen(endings[i]);
@@ -43,138 +28,92 @@ static bool is_sidecar(const char *name) {
   return false;
 }
 
-/* Resolves the directory of the path, and keeps its last part as it is. */
-static bool resolve(const tuff_host *host, const tuff_options *options,
-                    char out[TUFF_SQLITE_PATH], tuff_error *err) {
-  const char *path = options->path;
-  char directory[TUFF_SQLITE_PATH], real[PATH_MAX];
-  if (options->path_size == 0)
-    return refuse(host, path, TUFF_MISUSE, "the path is empty", err);
-  if (strlen(path) != options->path_size)
-    return refuse(host, path, TUFF_MISUSE, "the path holds a NUL byte", err);
-  if (options->path_size >= sizeof directory - 16) {
-    host->fail(err, TUFF_RANGE,
-               "cannot open \"%.*s…\": the path is %zu bytes long, the "
-               "system takes %d",
-               SHOWN, path, options->path_size, TUFF_SQLITE_PATH);
-    return false;
-  }
-  const char *slash = strrchr(path, '/');
-  const char *name = slash ? slash + 1 : path;
+bool tuff_sqlite_path_has_beside(const char *path, const char *ending) {
+  char beside[TUFF_PATH + 16];
+  struct stat status;
+  snprintf(beside, sizeof beside, "%s%s", path, ending);
+  return lstat(beside, &status) == 0;
+}
+
+static bool check_name(const tuff_host *host, const char *path, tuff_error *err) {
+  const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
   if (strlen(name) + sizeof "-journal" > NAME_MAX + 1)
-    return refuse(host, path, TUFF_RANGE, "its name is too long: journals add to it",
-                  err);
-  if (is_sidecar(name)) {
-    refuse(host, path, TUFF_MISUSE,
-           "this is the name of a file that lies beside a database", err);
-    host->hint(err,
-               "choose a name that does not end in -wal, -shm, -journal or -queue");
-    return false;
-  }
-  if (*name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-    return refuse(host, path, TUFF_MISUSE, "it is a directory, not a file", err);
-  size_t size = slash ? (size_t)(slash - path) : 0;
-  if (slash && size == 0) size = 1; /* "/name" */
-  memcpy(directory, path, size);
-  directory[size] = '\0';
-  if (!realpath(size ? directory : ".", real)) {
-    fail_errno(host, path, err);
-    if (err->code == TUFF_NOT_FOUND) host->hint(err, "make its directory first");
-    return false;
-  }
-  const char *separator = strcmp(real, "/") == 0 ? "" : "/";
-  if (snprintf(out, TUFF_SQLITE_PATH, "%s%s%s", real, separator, name) >=
-      TUFF_SQLITE_PATH - 16)
-    return refuse(host, path, TUFF_RANGE, "its full path is too long", err);
-  return true;
-}
-
-static bool is_within(const char *path, const char *root) {
-  size_t size = strlen(root);
-  if (strcmp(root, "/") == 0) return true;
-  return strncmp(path, root, size) == 0 && path[size] == '/';
-}
-
-static bool check_root(const tuff_host *host, const tuff_options *options,
-                       const char *path, tuff_error *err) {
-  if (!options->root) return true;
-  char root[PATH_MAX];
-  if (!realpath(options->root, root)) {
-    host->fail(err, TUFF_NOT_FOUND, "the root directory \"%.*s\": %s", SHOWN,
-               options->root, strerror(errno));
-    return false;
-  }
-  if (is_within(path, root)) return true;
-  refuse(host, options->path, TUFF_AUTH, "it lies outside of the root directory", err);
-  host->hint(err, "databases of this program must lie in \"%.*s\"", SHOWN, root);
+    return refuse(host, TUFF_RANGE, "its name is too long: journals add to it", err);
+  if (!tuff_sqlite_path_is_sidecar(path)) return true;
+  refuse(host, TUFF_MISUSE, "this is the name of a file that lies beside a database",
+         err);
+  host->hint(err, "choose a name that does not end in -wal, -shm, -journal or -queue");
   return false;
 }
 
 /* A link at the end is only followed when that was asked for: somebody who may write to
  * the directory could otherwise lead the program to another file. */
 static bool follow_link(const tuff_host *host, const tuff_options *options,
-                        char path[TUFF_SQLITE_PATH], tuff_error *err) {
+                        char path[TUFF_PATH], tuff_error *err) {
+  enum { SHOWN = 200 };
   char target[PATH_MAX];
   if (!options->follow) {
     ssize_t size = readlink(path, target, sizeof target - 1);
     target[size > 0 ? size : 0] = '\0';
-    refuse(host, options->path, TUFF_MISUSE, "it is a symbolic link", err);
+    refuse(host, TUFF_MISUSE, "it is a symbolic link", err);
     host->hint(err, "it points to \"%.*s\"; open that, or give follow = true", SHOWN,
                target);
     return false;
   }
-  if (!realpath(path, target)) return fail_errno(host, options->path, err);
-  if (snprintf(path, TUFF_SQLITE_PATH, "%s", target) >= TUFF_SQLITE_PATH - 16)
-    return refuse(host, options->path, TUFF_RANGE, "its full path is too long", err);
-  return true;
+  if (!realpath(path, target)) return host->fail_errno(err, errno);
+  tuff_options real = *options;
+  real.path = target;
+  real.path_size = strlen(target);
+  return host->resolve(&real, path, err) && check_name(host, path, err);
 }
 
 static bool create(const tuff_host *host, const tuff_options *options, const char *path,
                    tuff_error *err) {
   if (options->readonly || !options->create) {
-    refuse(host, options->path, TUFF_NOT_FOUND, "there is no such file", err);
+    refuse(host, TUFF_NOT_FOUND, "there is no such file", err);
     if (!options->create) host->hint(err, "create = true makes a new database");
     return false;
   }
   if (host->files->create(path, 0600) == 0) return true;
   /* Somebody else was faster: that is as good. */
-  return errno == EEXIST || fail_errno(host, options->path, err);
+  return errno == EEXIST || host->fail_errno(err, errno);
 }
 
 /* SQLite takes a file below the smallest page for an empty one, and writes over it.
  * Only one whose creation was cut off is: that one has a journal beside it. */
 static bool is_too_short(const char *path, int64_t size) {
-  char journal[TUFF_SQLITE_PATH + 16];
-  struct stat status;
-  if (size == 0 || size >= 512) return false;
-  snprintf(journal, sizeof journal, "%s-journal", path);
-  return lstat(journal, &status) != 0;
+  return size > 0 && size < 512 && !tuff_sqlite_path_has_beside(path, "-journal");
 }
 
-bool tuff_sqlite_path(const tuff_host *host, const tuff_options *options,
-                      char out[TUFF_SQLITE_PATH], tuff_error *err) {
+static bool find(const tuff_host *host, const tuff_options *options,
+                 char out[TUFF_PATH], tuff_error *err) {
   struct stat status;
-  if (!resolve(host, options, out, err)) return false;
+  if (!host->resolve(options, out, err) || !check_name(host, out, err)) return false;
   if (lstat(out, &status) == 0 && S_ISLNK(status.st_mode) &&
       !follow_link(host, options, out, err))
     return false;
-  if (!check_root(host, options, out, err)) return false;
   if (lstat(out, &status) != 0) {
-    if (errno != ENOENT) return fail_errno(host, options->path, err);
+    if (errno != ENOENT) return host->fail_errno(err, errno);
     return create(host, options, out, err);
   }
   if (S_ISDIR(status.st_mode))
-    return refuse(host, options->path, TUFF_MISUSE, "it is a directory, not a file",
-                  err);
+    return refuse(host, TUFF_MISUSE, "it is a directory, not a file", err);
   if (!S_ISREG(status.st_mode))
-    return refuse(host, options->path, TUFF_MISUSE, "it is not a regular file", err);
+    return refuse(host, TUFF_MISUSE, "it is not a regular file", err);
   if (is_too_short(out, status.st_size))
-    return refuse(host, options->path, TUFF_NOTADB, "file is not a database", err);
+    return refuse(host, TUFF_NOTADB, "file is not a database", err);
   return true;
 }
 
+bool tuff_sqlite_path(const tuff_host *host, const tuff_options *options,
+                      char out[TUFF_PATH], tuff_error *err) {
+  if (find(host, options, out, err)) return true;
+  host->context(err, "cannot open \"%.200s\": ", options->path);
+  return false;
+}
+
 bool tuff_sqlite_path_or_memory(const tuff_host *host, const tuff_options *options,
-                                char out[TUFF_SQLITE_PATH], tuff_error *err) {
+                                char out[TUFF_PATH], tuff_error *err) {
   static const char memory[] = ":memory:";
   if (options->path_size != sizeof memory - 1 ||
       memcmp(options->path, memory, sizeof memory - 1) != 0)

@@ -4,19 +4,24 @@
 
 #include "core/driver.h"
 
-enum { TUFF_SQLITE_PATH = 4096 };
-
-/* Resolves the directory, applies `root` and `follow`, refuses what is no regular file,
- * and creates a missing file with mode 0600 where that is wanted. `out` gets an
- * absolute path without links. */
+/* Resolves the path, applies `follow`, refuses what is no regular file, and creates a
+ * missing file with mode 0600 where that is wanted. `out` gets an absolute path without
+ * links. */
 bool tuff_sqlite_path(const tuff_host *host, const tuff_options *options,
-                      char out[TUFF_SQLITE_PATH], tuff_error *err);
+                      char out[TUFF_PATH], tuff_error *err);
 
 /* The same, but ":memory:" stays as it is. */
 bool tuff_sqlite_path_or_memory(const tuff_host *host, const tuff_options *options,
-                                char out[TUFF_SQLITE_PATH], tuff_error *err);
+                                char out[TUFF_PATH], tuff_error *err);
 
-enum { TUFF_SQLITE_URI = 3 * TUFF_SQLITE_PATH + 32 };
+/* Whether it is the name of a file that SQLite or the queue opens and closes beside a
+ * database. */
+bool tuff_sqlite_path_is_sidecar(const char *path);
+
+/* Whether there is a log, or another file with such an ending, beside a database. */
+bool tuff_sqlite_path_has_beside(const char *path, const char *ending);
+
+enum { TUFF_SQLITE_URI = 3 * TUFF_PATH + 32 };
 
 /* The URI of a file with a query, such as "mode=ro". */
 void tuff_sqlite_path_uri(const char *path, const char *query,

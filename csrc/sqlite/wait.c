@@ -40,7 +40,7 @@ static bool give_up(tuff_sqlite_database *database) {
 
 /* Where no file can be made beside the database, everybody polls for himself. */
 static bool join_queue(tuff_sqlite_database *database, int flags) {
-  char path[TUFF_SQLITE_PATH + 8];
+  char path[TUFF_PATH + 8];
   int size = snprintf(path, sizeof path, "%s-queue", database->main.path);
   if (size < 0 || (size_t)size >= sizeof path) return false;
   database->queue = tuff_sqlite_host->files->open(path, O_RDWR | flags, 0600);
@@ -66,7 +66,8 @@ static bool take_baton(tuff_sqlite_database *database, int flags) {
 
 /* SQLite calls this each time that a lock is not to be had. Whoever is writing already
  * waits for readers to leave, not for the write lock: it must not queue behind those
- * who wait for it. */
+ * who wait for it. Nor does whoever only reads, and makes no file beside the database.
+ */
 static int on_busy(void *context, int tries) {
   tuff_sqlite_database *database = context;
   if (database->never_wait || database->watch->busy_us == 0) return 0;
@@ -75,7 +76,8 @@ static int on_busy(void *context, int tries) {
     if (!queued) begin_wait(database);
     count_wait(database);
     bool writing = sqlite3_txn_state(database->handle, NULL) == SQLITE_TXN_WRITE;
-    if (!writing && !queued) return take_baton(database, O_CREAT);
+    if (!writing && !queued && !database->readonly)
+      return take_baton(database, O_CREAT);
   }
   if (give_up(database)) return 0;
   tuff_sqlite_host->sleep_us(database->baton ? POLL_LOCK_US : POLL_ALONE_US);

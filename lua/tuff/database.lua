@@ -1,5 +1,6 @@
 --- The methods of a connection that are choices rather than mechanism. The C core brings
 --- the rest: see meta/core.lua.
+local copy = require "tuff.backup.copy"
 local core = require "tuff.core"
 local catalog = require "tuff.catalog"
 local errors = require "tuff.error"
@@ -131,6 +132,7 @@ Database.tables = catalog.tables
 Database.has_table = catalog.has_table
 Database.insert = insert.one
 Database.insert_many = insert.many
+Database.backup = copy.backup
 Database.define = functions.define
 Database.define_aggregate = functions.define_aggregate
 Database.define_collation = functions.define_collation

@@ -3,6 +3,7 @@ local core = require "tuff.core"
 local errors = require "tuff.error"
 local options = require "tuff.options"
 local database = require "tuff.database"
+local verify = require "tuff.backup.verify"
 
 -- JSON is loaded by whoever first stores or reads it.
 core.json(
@@ -15,6 +16,7 @@ local M = {
   sqlite_version = core.sqlite_version, ---@type string of the library in use
   null = core.null, ---@type lightuserdata NULL, where nil cannot stand; equal to cjson.null
   is_error = errors.is_error,
+  verify = verify.verify,
 }
 
 --- Opens a database, creating the file if it is missing, with mode 0600.
@@ -32,7 +34,8 @@ function M.blob(bytes)
   return core.blob(bytes)
 end
 
---- How many connections, statements, loops, transactions and streams of this process are open.
+--- How many connections, statements, loops, transactions, streams and copies are open in this
+--- process.
 ---@return integer
 function M.instances()
   return core.instances()

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -50,22 +51,30 @@ void disk_fail(disk_fault fault, long n, long more) {
 
 long disk_failed(void) { return atomic_load(&failed); }
 
-typedef enum nature { TAKES_SPACE = 1, MOVES_BYTES = 2, NEITHER = 0 } nature;
+typedef enum nature {
+  NEITHER = 0,
+  TAKES_SPACE = 1,
+  MOVES_BYTES = 2,
+  MAY_BE_UNKNOWN = 4
+} nature;
 
 /* Whether the call that asks is to fail; errno is set then. For DISK_SHORT it is
  * EOVERFLOW, which the caller takes for "do half". */
 static bool refuse(unsigned nature) {
-  static const int errors[] = {[DISK_EIO] = EIO,
-                               [DISK_ENOSPC] = ENOSPC,
-                               [DISK_SHORT] = EOVERFLOW,
-                               [DISK_EINTR] = EINTR};
+  static const int errors[DISK_FAULTS] = {[DISK_EIO] = EIO,
+                                          [DISK_ENOSPC] = ENOSPC,
+                                          [DISK_SHORT] = EOVERFLOW,
+                                          [DISK_EINTR] = EINTR,
+                                          [DISK_EINVAL] = EINVAL};
   if (atomic_load(&countdown) == 0) return false;
   if (kind == DISK_ENOSPC && !(nature & TAKES_SPACE)) return false;
   if (kind == DISK_SHORT && !(nature & MOVES_BYTES)) return false;
+  if (kind == DISK_EINVAL && !(nature & MAY_BE_UNKNOWN)) return false;
   if (atomic_load(&countdown) > 1) {
     atomic_fetch_sub(&countdown, 1);
     return false;
   }
+  if (kind == DISK_KILL) raise(SIGKILL);
   if (atomic_fetch_sub(&more_faults, 1) <= 0) atomic_store(&countdown, 0);
   atomic_fetch_add(&failed, 1);
   errno = errors[kind];
@@ -245,20 +254,44 @@ EXPORT int remove(const char *path) {
   return directory ? rmdir(path) : unlink(path);
 }
 
-EXPORT int rename(const char *from, const char *to) {
-  NEXT(rename);
-  char room[2][PATH_MAX], names[2 * PATH_MAX];
+/* Both names are seen from the directory, one behind the other; NULL: it is elsewhere.
+ */
+static const char *names_in_directory(const char *from, const char *to, char *names,
+                                      size_t *size) {
+  char room[2][PATH_MAX];
   const char *old = name_in_directory(from, room[0]);
   const char *new = name_in_directory(to, room[1]);
   struct stat status;
   follow_not("renaming into or out of the directory", !old != !new);
   follow_not("renaming a directory",
              old && lstat(from, &status) == 0 && S_ISDIR(status.st_mode));
-  if (new &&refuse(TAKES_SPACE)) return -1;
+  if (!old || !new) return NULL;
+  *size = (size_t)snprintf(names, (size_t)2 * PATH_MAX, "%s%c%s", old, '\0', new) + 1;
+  return names;
+}
+
+EXPORT int rename(const char *from, const char *to) {
+  NEXT(rename);
+  char room[2 * PATH_MAX];
+  size_t size = 0;
+  const char *names = names_in_directory(from, to, room, &size);
+  if (names && refuse(TAKES_SPACE)) return -1;
   int result = next(from, to);
-  if (!old || !new || result != 0) return result;
-  int size = snprintf(names, sizeof names, "%s%c%s", old, '\0', new);
-  put(DISK_RENAME, 0, 0, names, (size_t)size + 1);
+  if (names && result == 0) put(DISK_RENAME, 0, 0, names, size);
+  return result;
+}
+
+EXPORT int renameat2(int from_directory, const char *from, int to_directory,
+                     const char *to, unsigned flags) {
+  NEXT(renameat2);
+  char room[2 * PATH_MAX];
+  size_t size = 0;
+  follow_not("renameat2", from_directory != AT_FDCWD || to_directory != AT_FDCWD ||
+                              (flags & ~(unsigned)RENAME_NOREPLACE) != 0);
+  const char *names = names_in_directory(from, to, room, &size);
+  if (names && refuse(TAKES_SPACE | MAY_BE_UNKNOWN)) return -1;
+  int result = next(from_directory, from, to_directory, to, flags);
+  if (names && result == 0) put(DISK_RENAME, 0, 0, names, size);
   return result;
 }
 
@@ -354,7 +387,7 @@ static int note_sync(int fd, int result) {
   EXPORT int function(int fd) {                                                        \
     NEXT(function);                                                                    \
     bool ours = fd >= 0 && fd < MOST_FILES && opened[fd].file;                         \
-    if (ours && refuse(NEITHER)) return -1;                                            \
+    if (ours && refuse(opened[fd].directory ? MAY_BE_UNKNOWN : NEITHER)) return -1;    \
     return note_sync(fd, next(fd));                                                    \
   }
 

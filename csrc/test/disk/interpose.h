@@ -14,7 +14,9 @@ typedef enum disk_fault {
   DISK_ENOSPC, /* only of what needs space; anything else passes */
   DISK_SHORT,  /* half of what was to be read or written; anything else passes */
   DISK_EINTR,
-  DISK_FAULTS /* how many there are */
+  DISK_EINVAL, /* only of what not every file system can do; anything else passes */
+  DISK_KILL,   /* the process ends there and then */
+  DISK_FAULTS  /* how many there are */
 } disk_fault;
 
 /* Watches the files of this directory from now on; NULL: of none. */

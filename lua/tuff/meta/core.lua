@@ -80,9 +80,9 @@ function Database:prepare(sql) end
 ---@return boolean
 function Database:in_transaction() end
 
---- Whether this connection can do it: "attach", "blobs" (streams), "functions", "listen", "notify",
---- "reader", "returning", "savepoint", "wal"; or in which way its engine does what the other one
---- does in another way, such as "continue_after_error". doc/engines.md has all of them.
+--- Whether this connection can do it: "attach", "backup", "blobs" (streams), "functions", "listen",
+--- "notify", "reader", "returning", "savepoint", "wal"; or in which way its engine does what the
+--- other one does in another way, such as "continue_after_error". doc/engines.md has all of them.
 ---@param feature string
 ---@return boolean false also for a name that there is not
 function Database:supports(feature) end
@@ -343,6 +343,35 @@ function core.insert_rows(db, sql, columns, rows, first, results, copy, batch) e
 ---@return string[] texts
 ---@return integer[] starts bytes of the text, from 1
 function core.tokens(sql, dialect) end
+
+---@class tuff.core.Copy
+--- A copy that is being made.
+local Copy = {}
+
+--- Does a piece of it.
+---@return "copy"|"check"|nil what was done last; nil: the copy has its name
+---@return integer|table done bytes; or what is known of the copy
+---@return integer? total bytes
+function Copy:step() end
+
+--- Ends it: what has no name yet is gone. May be called twice.
+function Copy:close() end
+
+--- Begins a copy.
+---@param db tuff.Database
+---@param path string
+---@param root string?
+---@param replace boolean?
+---@param level integer
+---@return tuff.core.Copy
+function core.backup(db, path, root, replace, level) end
+
+--- Looks at a file.
+---@param path string
+---@param level integer
+---@param follow boolean?
+---@return table found bytes, pages, page_size, tables, and dangling at level 3
+function core.verify(path, level, follow) end
 
 --- Milliseconds of a clock that only goes forward.
 ---@return number
