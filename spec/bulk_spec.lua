@@ -495,7 +495,7 @@ describe("many rows by COPY and as arrays", function()
     db:exec "create table many(n bigint primary key, day date, size double precision)"
     local rows = numbered(3000, function(all)
       for n, row in ipairs(all) do row.day, row.size = "2026-11-21", n / 7 end
-      all[1000].day, all[1000].size = "November 21, 2026", "1e-3"
+      all[1000].size = "1e-3"
     end)
     local texts = traced(function() assert.are.equal(3000, db:insert_many("many", rows)) end)
     assert.are.equal(1, runs(texts, "copy"))

@@ -509,6 +509,27 @@ fixture.each_engine("values", function(engine)
       assert.are.equal(1, db:value("select count(*) from t where x = ?",
         "123e4567-e89b-12d3-a456-426614174000"))
     end)
+
+    it("are refused in another form, which would not come back", function()
+      column "{uuid}"
+      refuses("type", { "123E4567-e89b-12d3-a456-426614174000", "123e4567e89b12d3a456426614174000",
+        "{123e4567-e89b-12d3-a456-426614174000}", "", 7 })
+    end)
+  end)
+
+  describe("dates", function()
+    it("come back as they were", function()
+      column "{date}"
+      keeps { "2026-11-21", "0001-01-01", "9999-12-31", "2024-02-29" }
+    end)
+
+    it("are refused in another form, with a time, and where there is no such day", function()
+      column "{date}"
+      refuses("type", { "2026-11-21T10:00:00", "2026-2-1", "21.11.2026", "yesterday", "", 20261121 })
+      local ok, err = pcall(db.insert, db, "t", { x = "2026-02-30" })
+      assert.is_false(ok)
+      assert.is_truthy(err.code == "type" or err.code == "range")
+    end)
   end)
 
   if engine.supports("rich_types") then

@@ -240,18 +240,44 @@ static bool is_word(const tuff_value *value, const char *word) {
   return value->size == strlen(word) && memcmp(value->bytes, word, value->size) == 0;
 }
 
+/* In a form, d is a digit, and x one of those of hexadecimal numbers in lower case. */
+static bool has_form(const tuff_value *value, const char *form) {
+  if (value->kind != TUFF_TEXT || value->size != strlen(form)) return false;
+  for (size_t i = 0; i < value->size; i++) {
+    char c = value->bytes[i];
+    bool digit = c >= '0' && c <= '9', letter = c >= 'a' && c <= 'f';
+    bool good = form[i] == 'd'   ? digit
+                : form[i] == 'x' ? digit || letter
+                                 : form[i] == c;
+    if (!good) return false;
+  }
+  return true;
+}
+
+static bool is_infinite(const tuff_value *value) {
+  return value->kind == TUFF_TEXT &&
+         (is_word(value, "infinity") || is_word(value, "-infinity"));
+}
+
 /* The server would take "yesterday", and a time of the zone that is set. */
 static bool check_timestamp(const tuff_value *value, tuff_error *err) {
-  static const char form[] = "dddd-dd-ddTdd:dd:dd.ddddddZ";
-  bool good = value->kind == TUFF_TEXT && value->size == sizeof form - 1;
-  for (size_t i = 0; good && i < value->size; i++)
-    good = form[i] == 'd' ? isdigit((unsigned char)value->bytes[i]) != 0
-                          : form[i] == value->bytes[i];
-  if (!good && value->kind == TUFF_TEXT)
-    good = is_word(value, "infinity") || is_word(value, "-infinity");
-  return good ||
+  return has_form(value, "dddd-dd-ddTdd:dd:dd.ddddddZ") || is_infinite(value) ||
          refuse(err, TUFF_TYPE, "this column holds timestamps in UTC of 27 characters",
                 "write it like \"2026-11-21T10:00:00.000000Z\"");
+}
+
+/* The server would take a timestamp, and drop its time. */
+static bool check_date(const tuff_value *value, tuff_error *err) {
+  return has_form(value, "dddd-dd-dd") || is_infinite(value) ||
+         refuse(err, TUFF_TYPE, "this column holds dates of 10 characters",
+                "write it like \"2026-11-21\"");
+}
+
+/* The server would write it in lower case. */
+static bool check_uuid(const tuff_value *value, tuff_error *err) {
+  return has_form(value, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx") ||
+         refuse(err, TUFF_TYPE, "this column holds UUIDs in lower case",
+                "write it like \"0189a1c2-7b3d-7e4f-8a5b-6c7d8e9f0a1b\"");
 }
 
 /* The server would take "yes". */
@@ -263,13 +289,16 @@ static bool check_boolean(const tuff_value *value, tuff_error *err) {
 }
 
 static bool is_checked(Oid type) {
-  return type == PG_NUMERIC || type == PG_TIMESTAMPTZ || type == PG_BOOL;
+  return type == PG_NUMERIC || type == PG_TIMESTAMPTZ || type == PG_DATE ||
+         type == PG_UUID || type == PG_BOOL;
 }
 
 static bool check_assigned(Oid type, const tuff_value *value, tuff_error *err) {
   switch (type) {
     case PG_NUMERIC: return check_decimal(value, err);
     case PG_TIMESTAMPTZ: return check_timestamp(value, err);
+    case PG_DATE: return check_date(value, err);
+    case PG_UUID: return check_uuid(value, err);
     case PG_BOOL: return check_boolean(value, err);
     default: return true;
   }
