@@ -525,7 +525,8 @@ fixture.each_engine("values", function(engine)
 
     it("are refused in another form, with a time, and where there is no such day", function()
       column "{date}"
-      refuses("type", { "2026-11-21T10:00:00", "2026-2-1", "21.11.2026", "yesterday", "", 20261121 })
+      refuses("type",
+        { "2026-11-21T10:00:00", "2026-2-1", "21.11.2026", "yesterday", "", 20261121 })
       local ok, err = pcall(db.insert, db, "t", { x = "2026-02-30" })
       assert.is_false(ok)
       assert.is_truthy(err.code == "type" or err.code == "range")
