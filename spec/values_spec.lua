@@ -36,9 +36,11 @@ fixture.each_engine("values", function(engine)
     db:run("update t set x = ? where id = ?", value, id)
     assert.are.same(read, db:value("select x from t where id = ?", id))
     -- Many rows may go to the engine in another form; with returning, in yet another one.
-    db:insert_many("t", { { x = value }, { x = value } })
-    db:insert_many("t", { { x = value }, { x = value } }, { returning = { "id" } })
-    for _, other in ipairs(db:all("select x from t order by id desc limit 4")) do
+    local many = {}
+    for i = 1, 10 do many[i] = { x = value } end
+    db:insert_many("t", many)
+    db:insert_many("t", many, { returning = { "id" } })
+    for _, other in ipairs(db:all("select x from t order by id desc limit 20")) do
       assert.are.same(read, other.x)
       assert.are.equal(math.type(read), math.type(other.x))
     end
@@ -57,6 +59,11 @@ fixture.each_engine("values", function(engine)
       errors.expect(code, db.run, db, "insert into t(x) values (?)", value)
       errors.expect(code, db.run, db, "update t set x = :x", { x = value })
       errors.expect(code, db.insert_many, db, "t", { {}, { x = value } })
+      local many = {} -- which an engine may take by other ways than a few
+      for i = 1, 9 do many[i] = { x = tuff.null } end
+      many[10] = { x = value }
+      errors.expect(code, db.insert_many, db, "t", many)
+      errors.expect(code, db.insert_many, db, "t", many, { returning = { "id" } })
     end
     assert.are.equal(before, db:value("select count(*) from t"))
   end

@@ -135,9 +135,9 @@ static char *put_timestamp(char *out, const char *at, const char *end, bool zone
   return put64(out, (uint64_t)(day * INT64_C(86400000000) + us));
 }
 
+/* In lower case: no other would come back. */
 static int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
-  c |= 0x20;
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
