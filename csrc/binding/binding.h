@@ -143,6 +143,8 @@ BINDING_RAISES binding_raise(lua_State *L, const tuff_error *err, const char *sq
 
 /* The same for an error of this connection: it may end its transaction, which remembers
  * the first one. */
+void binding_push_failure(lua_State *L, int connection, const tuff_error *err,
+                          const char *sql, size_t size);
 BINDING_RAISES binding_fail(lua_State *L, int connection, const tuff_error *err,
                             const char *sql, size_t size);
 

@@ -102,8 +102,8 @@ BINDING_RAISES binding_raise(lua_State *L, const tuff_error *err, const char *sq
   raise(L);
 }
 
-BINDING_RAISES binding_fail(lua_State *L, int connection, const tuff_error *err,
-                            const char *sql, size_t size) {
+void binding_push_failure(lua_State *L, int connection, const tuff_error *err,
+                          const char *sql, size_t size) {
   binding_connection *box = lua_touserdata(L, connection);
   connection = lua_absindex(L, connection);
   /* The stock interpreter's Ctrl-C sets a hook that raises at the next instruction. The
@@ -129,6 +129,11 @@ BINDING_RAISES binding_fail(lua_State *L, int connection, const tuff_error *err,
     box->failures = transaction->failures;
   }
   lua_pop(L, 1);
+}
+
+BINDING_RAISES binding_fail(lua_State *L, int connection, const tuff_error *err,
+                            const char *sql, size_t size) {
+  binding_push_failure(L, connection, err, sql, size);
   raise(L);
 }
 

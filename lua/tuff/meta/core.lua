@@ -226,6 +226,15 @@ function core.own(db) end
 ---@return tuff.Transaction
 function core.begin(db, mode, timeout) end
 
+--- Runs fn in a transaction of its own.
+---@param db tuff.Database
+---@param mode "serializable"|"repeatable read"|"read committed"|"read"|nil
+---@param timeout number? milliseconds for all of it
+---@param fn fun(db: tuff.Database): any...
+---@return integer|false level its number, if it was kept
+---@return any ... the results of fn, or its error, or that of the commit
+function core.attempt(db, mode, timeout, fn) end
+
 ---@param tx tuff.Transaction
 function core.commit(tx) end
 
