@@ -1,3 +1,4 @@
+local core = require "tuff.core"
 local errors = require "spec.support.errors"
 local fixture = require "spec.support.fixture"
 
@@ -5,15 +6,19 @@ fixture.each_engine("the tables of a database", function(engine)
   it("are those that a script has made, sorted by their names", function()
     local db = engine.database [[
       create table zebra(id {key}); create table "Apple pie"(a {integer});
-      create view v as select 1 as one; create table tuff_own(a {integer});
-      create temporary table t(a {integer}); create index i on zebra(id)]]
+      create view v as select 1 as one; create temporary table t(a {integer});
+      create index i on zebra(id)]]
+    core.own(db)
+    db:exec(engine.sql "create table tuff_own(a {integer})")
     assert.are.same({ "Apple pie", "zebra" }, db:tables())
   end)
 
   it("are known by name, in capitals or not", function()
     local db = engine.database [[
       create table zebra(id {key}); create table "Apple pie"(a {integer});
-      create view v as select 1 as one; create table tuff_own(a {integer})]]
+      create view v as select 1 as one]]
+    core.own(db)
+    db:exec(engine.sql "create table tuff_own(a {integer})")
     for _, name in ipairs { "zebra", "Zebra", "Apple pie" } do
       assert.is_true(db:has_table(name), name)
     end

@@ -29,6 +29,7 @@ static tuff_mode mode_of(lua_State *L, int index) {
                                       [TUFF_READ_COMMITTED] = "read committed",
                                       [TUFF_REPEATABLE_READ] = "repeatable read",
                                       [TUFF_READ] = "read",
+                                      [TUFF_CHANGE] = "change",
                                       NULL};
   return (tuff_mode)luaL_checkoption(L, index, "serializable", names);
 }
@@ -231,6 +232,30 @@ static int level(lua_State *L) {
   return 1;
 }
 
+/* core.forget_touched(db): begins to note them anew. */
+static int forget_touched(lua_State *L) {
+  const binding_connection *connection = binding_enter(L, 1);
+  const tuff_changing *changing = connection->core.driver->changing;
+  if (changing) changing->forget(connection->core.native);
+  return 0;
+}
+
+/* core.touched(db): the tables that the change of the schema has written, made or
+ * dropped so far; nil: not known. */
+static int touched(lua_State *L) {
+  const binding_connection *connection = binding_enter(L, 1);
+  const tuff_changing *changing = connection->core.driver->changing;
+  size_t at = 0;
+  const char *table;
+  lua_newtable(L);
+  for (lua_Integer i = 1;; i++) {
+    if (!changing || !changing->touched(connection->core.native, &at, &table)) return 0;
+    if (!table) return 1;
+    lua_pushstring(L, table);
+    lua_rawseti(L, -2, i);
+  }
+}
+
 /* core.is_manual(db): whether the script has begun the transaction by hand. */
 static int is_manual(lua_State *L) {
   const binding_connection *connection = binding_test(L, 1, BINDING_CONNECTION);
@@ -250,6 +275,8 @@ void binding_transaction_install(lua_State *L) {
                                        {"is_manual", is_manual},
                                        {"connection_of", connection_of},
                                        {"level", level},
+                                       {"touched", touched},
+                                       {"forget_touched", forget_touched},
                                        {NULL, NULL}};
   binding_add(L, functions);
   /* The Lua layer gives it its methods. */

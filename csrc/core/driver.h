@@ -311,7 +311,9 @@ typedef enum tuff_mode {
   TUFF_WRITE, /* nobody writes between our read and our write */
   TUFF_READ_COMMITTED,
   TUFF_REPEATABLE_READ,
-  TUFF_READ /* one snapshot, no write */
+  TUFF_READ,  /* one snapshot, no write */
+  TUFF_CHANGE /* of the schema: each statement sees what is committed; between `prepare`
+               * and `restore` of tuff_changing */
 } tuff_mode;
 
 enum { TUFF_PREPARE_ONCE = 1 /* the statement will run once */ };
@@ -466,6 +468,21 @@ typedef struct tuff_copying {
                  tuff_inspection *found, tuff_error *err);
 } tuff_copying;
 
+/* ---- changing the schema ---- */
+
+/* What a driver gives whose engine would spoil data where a table is made anew: foreign
+ * keys and references that follow it. */
+typedef struct tuff_changing {
+  /* Before a transaction of TUFF_CHANGE: what would spoil data is off from here on. */
+  bool (*prepare)(void *db, tuff_error *err);
+  /* After its end, however it ended; cannot fail. */
+  void (*restore)(void *db);
+  /* The next table that was written, made or dropped since then, or since `forget`; NULL
+   * behind the last one. *at is 0 at first. False: that is not known. */
+  bool (*touched)(void *db, size_t *at, const char **table);
+  void (*forget)(void *db);
+} tuff_changing;
+
 typedef struct tuff_driver {
   uint32_t abi, size;
   const char *name;            /* what `db.engine` says */
@@ -524,6 +541,7 @@ typedef struct tuff_driver {
   const tuff_bulk *bulk;
   const tuff_messages *messages;
   const tuff_copying *copying;
+  const tuff_changing *changing;
 } tuff_driver;
 
 #endif

@@ -153,6 +153,19 @@ static void remember(pass *pass, const tuff_token *token, size_t result) {
   pass->last_result[0] = result;
 }
 
+/* A table of tuff's own, whose names begin so. */
+static bool is_reserved(const tuff_token *token) {
+  static const char prefix[] = "tuff_";
+  const char *at = token->start + (token->kind == TUFF_TOKEN_QUOTED);
+  const char *end = token->start + token->size;
+  size_t same = 0;
+  while (at < end && prefix[same] && tuff_char_lower(*at) == prefix[same]) {
+    at++;
+    same++;
+  }
+  return prefix[same] == '\0';
+}
+
 static const char *const modifying[] = {"insert", "update", "delete", "merge", NULL};
 
 static bool take(pass *pass, const tuff_token *token) {
@@ -180,6 +193,7 @@ static bool take(pass *pass, const tuff_token *token) {
       break;
     default:
       if (tuff_token_is_one_of(token, modifying)) pass->out->modifies = true;
+      if (is_reserved(token)) pass->out->reserved = true;
       tuff_buffer_append(&pass->out->text, token->start, token->size);
       tuff_targets_token(&pass->targets, token);
       break;

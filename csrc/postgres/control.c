@@ -50,6 +50,7 @@ bool tuff_postgres_limit_locks(tuff_postgres_database *database, tuff_error *err
 static const char *begin_text(tuff_mode mode) {
   switch (mode) {
     case TUFF_READ: return "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+    case TUFF_CHANGE:
     case TUFF_READ_COMMITTED: return "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE";
     case TUFF_REPEATABLE_READ:
       return "BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE";

@@ -73,6 +73,7 @@ const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
       .functions = &tuff_sqlite_functions,
       .blobs = &tuff_sqlite_blobs,
       .copying = &tuff_sqlite_copying,
+      .changing = &tuff_sqlite_changing,
   };
   /* The same for every caller; but threads may open their first database at once. */
   static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;

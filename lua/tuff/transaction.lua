@@ -233,6 +233,17 @@ function M.transaction(db, options, fn)
   return run(db, options.isolation, options, fn)
 end
 
+--- Runs fn once in a transaction in which tables may be made anew: foreign keys are not enforced
+--- in it. An error of memory, of the disk, a deadline or Ctrl-C ends it even where fn goes on.
+---@generic T
+---@param db tuff.Database outside of any transaction
+---@param timeout number? milliseconds for all of it
+---@param fn fun(db: tuff.Database): T...
+---@return T ... what fn returned
+function M.change(db, timeout, fn)
+  return run(db, "change", { timeout = timeout, retry = 0 }, fn)
+end
+
 --- Runs fn on one snapshot of the database, in which nothing can be written.
 ---@generic T
 ---@param db tuff.Database

@@ -78,6 +78,9 @@ M.conflict_needs_key = true
 --- A row without a primary key has no name.
 M.row_id = nil
 
+--- Whatever is done to a schema, the server keeps it sound.
+M.soundness = nil
+
 --- Sends a text to a channel.
 M.notify = "select pg_notify(?, ?)"
 

@@ -70,4 +70,10 @@ function M.schema()
   return require "tuff.schema.sqlite"
 end
 
+--- What looks at what a change of the schema leaves.
+---@return table
+function M.soundness()
+  return require "tuff.schema.sqlite.soundness"
+end
+
 return M

@@ -221,7 +221,7 @@ function core.limit(db, timeout, busy_timeout) end
 function core.own(db) end
 
 ---@param db tuff.Database
----@param mode "serializable"|"repeatable read"|"read committed"|"read"|nil
+---@param mode "serializable"|"repeatable read"|"read committed"|"read"|"change"|nil
 ---@param timeout number? milliseconds for all of it
 ---@return tuff.Transaction
 function core.begin(db, mode, timeout) end
@@ -234,6 +234,15 @@ function core.begin(db, mode, timeout) end
 ---@return integer|false level its number, if it was kept
 ---@return any ... the results of fn, or its error, or that of the commit
 function core.attempt(db, mode, timeout, fn) end
+
+--- The tables that the change of the schema has written, made or dropped so far.
+---@param db tuff.Database
+---@return string[]? names nil: that is not known
+function core.touched(db) end
+
+--- Begins to note them anew.
+---@param db tuff.Database
+function core.forget_touched(db) end
 
 ---@param tx tuff.Transaction
 function core.commit(tx) end
