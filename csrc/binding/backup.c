@@ -83,7 +83,7 @@ static int step(lua_State *L) {
   binding_connection *connection = lua_touserdata(L, 2);
   tuff_error err;
   tuff_error_clear(&err);
-  binding_listen(L, connection);
+  binding_interrupt_begin(L, &connection->interrupt);
   binding_progress_begin(connection);
   binding_running outer = binding_activate(L, connection, 2, NULL);
   tuff_result result = tuff_backup_step(&box->core, &err);
@@ -115,14 +115,8 @@ static int collect(lua_State *L) {
 
 /* ---- checking a file ---- */
 
-typedef struct ear {
-  lua_State *main;
-  lua_Hook hook;
-} ear;
-
-static bool hears(void *context) {
-  const ear *ear = context;
-  return lua_gethook(ear->main) != ear->hook;
+static bool is_interrupted(void *interrupt) {
+  return binding_interrupt_came(interrupt);
 }
 
 /* core.verify(path, level, follow) */
@@ -132,16 +126,16 @@ static int verify(lua_State *L) {
   tuff_options file = {.follow = lua_toboolean(L, 3)};
   file.path = luaL_checklstring(L, 1, &file.path_size);
   unsigned how = level(L, 2);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-  ear ear = {.main = lua_tothread(L, -1)};
-  ear.hook = binding_hook(L, ear.main);
-  tuff_watch watch = {.interrupted = hears, .context = &ear, .busy_us = PATIENCE_US};
+  binding_interrupt interrupt = {NULL};
+  binding_interrupt_begin(L, &interrupt);
+  tuff_watch watch = {
+      .interrupted = is_interrupted, .context = &interrupt, .busy_us = PATIENCE_US};
   const tuff_driver *driver = tuff_sqlite_driver(tuff_host_get());
   tuff_inspection found;
   tuff_error err;
   tuff_error_clear(&err);
   if (!driver->copying->verify(&file, how, &watch, &found, &err)) {
-    if (err.code == TUFF_INTERRUPTED && hears(&ear)) lua_sethook(ear.main, NULL, 0, 0);
+    binding_interrupt_answer(&interrupt, &err);
     return binding_raise(L, &err, NULL, 0);
   }
   push_found(L, &found);

@@ -96,10 +96,7 @@ static binding_connection *new_connection(lua_State *L) {
   lua_newtable(L);
   lua_setiuservalue(L, CONNECTION, 2);
   binding_functions_new(L, CONNECTION);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-  box->main = lua_tothread(L, -1);
-  lua_pop(L, 1);
-  box->hook = lua_gethook(box->main);
+  binding_interrupt_begin(L, &box->interrupt);
   return box;
 }
 
@@ -122,8 +119,10 @@ static int open_connection(lua_State *L) {
   const char *library = lua_tostring(L, DRIVER);
   const tuff_driver *driver =
       library ? tuff_driver_load(library, &err) : tuff_sqlite_driver(tuff_host_get());
-  if (!driver || !tuff_connection_open(&box->core, driver, &options, &own, &err))
+  if (!driver || !tuff_connection_open(&box->core, driver, &options, &own, &err)) {
+    binding_interrupt_answer(&box->interrupt, &err);
     return binding_raise(L, &err, NULL, 0);
+  }
   box->open = true;
   atomic_fetch_add(&instances, 1);
   return 1;

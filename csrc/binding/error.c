@@ -106,10 +106,7 @@ BINDING_RAISES binding_fail(lua_State *L, int connection, const tuff_error *err,
                             const char *sql, size_t size) {
   binding_connection *box = lua_touserdata(L, connection);
   connection = lua_absindex(L, connection);
-  /* The stock interpreter's Ctrl-C sets a hook that raises at the next instruction. The
-   * script gets this error instead, which it can catch. */
-  if (err->code == TUFF_INTERRUPTED && lua_gethook(box->main) != box->hook)
-    lua_sethook(box->main, NULL, 0, 0);
+  binding_interrupt_answer(&box->interrupt, err);
   tuff_error told = *err;
   bool raised = err->raised || (err->code == TUFF_INTERRUPTED &&
                                 box->stopped == BINDING_STOPPED_BY_ERROR);
