@@ -282,7 +282,7 @@ describe("verifying a file", function()
           print("working")
           local good, err
           repeat good, err = pcall(tuff.verify, path) until not good
-          print(tuff.is_error(err) and err.code)
+          print(tuff.is_error(err) and err.code or err)
         end
         if where == "coroutine" then work = coroutine.wrap(work) end
         print(select(2, pcall(work)))
