@@ -57,18 +57,13 @@ static binding_backup *check(lua_State *L) {
   return box;
 }
 
-static void set_integer(lua_State *L, const char *field, int64_t value) {
-  lua_pushinteger(L, (lua_Integer)value);
-  lua_setfield(L, -2, field);
-}
-
 static void push_found(lua_State *L, const tuff_inspection *found) {
   lua_createtable(L, 0, 8);
-  set_integer(L, "bytes", found->bytes);
-  set_integer(L, "pages", found->pages);
-  set_integer(L, "page_size", found->page_size);
-  set_integer(L, "tables", found->tables);
-  if (found->dangling >= 0) set_integer(L, "dangling", found->dangling);
+  binding_set_integer(L, "bytes", found->bytes);
+  binding_set_integer(L, "pages", found->pages);
+  binding_set_integer(L, "page_size", found->page_size);
+  binding_set_integer(L, "tables", found->tables);
+  if (found->dangling >= 0) binding_set_integer(L, "dangling", found->dangling);
 }
 
 /* copy:step(): what it has done last, the bytes done, and all; or, when the copy has
@@ -97,9 +92,8 @@ static int step(lua_State *L) {
   }
   lua_pushnil(L);
   push_found(L, &box->core.found);
-  set_integer(L, "created_us", box->core.created_us);
-  lua_pushstring(L, box->core.artefact.path);
-  lua_setfield(L, -2, "path");
+  binding_set_integer(L, "created_us", box->core.created_us);
+  binding_set_text(L, "path", box->core.artefact.path);
   return 2;
 }
 

@@ -370,6 +370,17 @@ bool binding_for_closes(lua_State *L);
 
 /* ---- what the module holds ---- */
 
+/* Sets a field of the table on top; a text only where it is not empty. */
+static inline void binding_set_integer(lua_State *L, const char *field, int64_t value) {
+  lua_pushinteger(L, (lua_Integer)value);
+  lua_setfield(L, -2, field);
+}
+static inline void binding_set_text(lua_State *L, const char *field, const char *text) {
+  if (!text[0]) return;
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, field);
+}
+
 /* Adds functions to the table on top, with the upvalues that all of them share. */
 void binding_add(lua_State *L, const luaL_Reg *functions);
 

@@ -4,12 +4,6 @@
 
 #include "binding/binding.h"
 
-static void set_text(lua_State *L, const char *field, const char *text) {
-  if (!text[0]) return;
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, field);
-}
-
 static void set_columns(lua_State *L, const char *columns) {
   if (!columns[0]) return;
   lua_newtable(L);
@@ -35,10 +29,8 @@ static void set_position(lua_State *L, const char *sql, size_t size, int offset)
       column++;
     }
   }
-  lua_pushinteger(L, line);
-  lua_setfield(L, -2, "sql_line");
-  lua_pushinteger(L, column);
-  lua_setfield(L, -2, "sql_column");
+  binding_set_integer(L, "sql_line", line);
+  binding_set_integer(L, "sql_column", column);
 }
 
 /* The innermost line that is no code of ours: the caller's. */
@@ -61,26 +53,22 @@ static void push_error(lua_State *L, const tuff_error *err, const char *sql,
                        size_t size) {
   luaL_checkstack(L, 6, NULL);
   lua_createtable(L, 0, 8);
-  set_text(L, "code", tuff_code_name(err->code));
-  set_text(L, "message", err->message);
-  set_text(L, "constraint", tuff_constraint_name(err->constraint));
-  set_text(L, "constraint_name", err->constraint_name);
-  set_text(L, "table", err->table);
+  binding_set_text(L, "code", tuff_code_name(err->code));
+  binding_set_text(L, "message", err->message);
+  binding_set_text(L, "constraint", tuff_constraint_name(err->constraint));
+  binding_set_text(L, "constraint_name", err->constraint_name);
+  binding_set_text(L, "table", err->table);
   set_columns(L, err->columns);
-  set_text(L, "hint", err->hint);
+  binding_set_text(L, "hint", err->hint);
   if (err->sqlstate[0]) {
-    set_text(L, "native", err->sqlstate);
+    binding_set_text(L, "native", err->sqlstate);
   } else if (err->native) {
-    lua_pushinteger(L, err->native);
-    lua_setfield(L, -2, "native");
+    binding_set_integer(L, "native", err->native);
   }
-  if (err->row) {
-    lua_pushinteger(L, (lua_Integer)err->row);
-    lua_setfield(L, -2, "row");
-  }
+  if (err->row) binding_set_integer(L, "row", err->row);
   lua_pushboolean(L, err->retryable);
   lua_setfield(L, -2, "retryable");
-  if (err->unknown) set_text(L, "outcome", "unknown");
+  if (err->unknown) binding_set_text(L, "outcome", "unknown");
   if (sql) {
     lua_pushlstring(L, sql, size);
     lua_setfield(L, -2, "sql");
