@@ -13,8 +13,7 @@ local LONGEST_CHANNEL, LONGEST_TEXT = 63, 7999
 ---@param method string
 ---@return table dialect
 local function server_of(db, method)
-  errors.check_self(db, "tuff.connection", method)
-  db:in_transaction() -- raises `closed`
+  errors.check_open(db, method)
   local dialect = core.state(db).dialect
   if dialect.notify then return dialect end
   errors.raise("unsupported", ("db:%s needs a server, and %s is none"):format(method, db.engine), {
