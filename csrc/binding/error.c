@@ -1,8 +1,10 @@
 /* error.c: a tuff_error as the Lua table that is raised. */
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "binding/binding.h"
+#include "core/text.h"
 
 static void set_columns(lua_State *L, const char *columns) {
   if (!columns[0]) return;
@@ -49,17 +51,25 @@ static void set_source(lua_State *L) {
   lua_pop(L, 1);
 }
 
+/* A path in it may be cut in the middle of a character, or be no UTF-8. */
+static void set_prose(lua_State *L, const char *field, const char *text) {
+  char prose[sizeof((tuff_error *)NULL)->message];
+  snprintf(prose, sizeof prose, "%s", text);
+  tuff_text_mend(prose);
+  binding_set_text(L, field, prose);
+}
+
 static void push_error(lua_State *L, const tuff_error *err, const char *sql,
                        size_t size) {
   luaL_checkstack(L, 6, NULL);
   lua_createtable(L, 0, 8);
   binding_set_text(L, "code", tuff_code_name(err->code));
-  binding_set_text(L, "message", err->message);
+  set_prose(L, "message", err->message);
   binding_set_text(L, "constraint", tuff_constraint_name(err->constraint));
   binding_set_text(L, "constraint_name", err->constraint_name);
   binding_set_text(L, "table", err->table);
   set_columns(L, err->columns);
-  binding_set_text(L, "hint", err->hint);
+  set_prose(L, "hint", err->hint);
   if (err->sqlstate[0]) {
     binding_set_text(L, "native", err->sqlstate);
   } else if (err->native) {
