@@ -5,8 +5,7 @@ local errors = require "tuff.error"
 local M = {}
 
 local function dialect_of(db, method)
-  errors.check_self(db, "tuff.connection", method)
-  db:in_transaction() -- raises `closed`
+  errors.check_open(db, method)
   return core.state(db).dialect
 end
 

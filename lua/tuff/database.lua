@@ -62,8 +62,7 @@ end
 --- nothing of what was attached here.
 ---@return tuff.Database
 function Database:reader()
-  errors.check_self(self, "tuff.connection", "reader")
-  self:in_transaction() -- raises `closed`
+  errors.check_open(self, "reader")
   if self.path == ":memory:" then
     errors.raise("unsupported", "a database in memory has one connection only")
   end

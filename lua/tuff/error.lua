@@ -124,6 +124,14 @@ function M.check_self(self, kind, method)
     .. "colon is meant?"):format(method, kinds[kind], type(self)))
 end
 
+--- Raises `misuse` unless a method was called on a connection, and `closed` unless it is open.
+---@param self any
+---@param method string the name of the method
+function M.check_open(self, method)
+  M.check_self(self, "tuff.connection", method)
+  self:in_transaction() -- is asked for its error alone
+end
+
 local LONGEST_NAME = 100 -- bytes of a name that are shown
 
 --- A name that may be anything, as a message shows it: cut where it is long, NUL as \0.
