@@ -374,6 +374,15 @@ bool tuff_postgres_is_binary(Oid type);
 bool tuff_postgres_decode(tuff_postgres_statement *statement, tuff_value *row,
                           tuff_error *err);
 
+/* ---- calendar.c: days of the Gregorian calendar, counted from 2000-01-01 ---- */
+
+/* Year 0 is the one before year 1. */
+void tuff_postgres_date_of(int64_t day, int64_t *year, int *month, int *date);
+int64_t tuff_postgres_day_of(int64_t year, int month, int date);
+
+/* How many days a month has. */
+int tuff_postgres_days_of(int64_t year, int month);
+
 /* Types by their numbers in pg_type.dat, which never change. */
 enum {
   PG_BOOL = 16,

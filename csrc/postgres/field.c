@@ -71,30 +71,16 @@ static bool read_char(const char **at, const char *end, char c) {
   return true;
 }
 
-static int days_of(int year, int month) {
-  static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-  return days[month - 1] + (month == 2 && leap);
-}
-
-/* Days from 2000-01-01 in the proleptic Gregorian calendar; after Howard Hinnant's
- * days_from_civil. */
-static int day_of(int year, int month, int date) {
-  int shifted_year = year - (month <= 2), shifted_month = (month + 9) % 12;
-  int era = shifted_year / 400, of_era = shifted_year % 400;
-  int of_year = (153 * shifted_month + 2) / 5 + date - 1;
-  return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 730425;
-}
-
-static bool read_date(const char **at, const char *end, int *day) {
+static bool read_date(const char **at, const char *end, int64_t *day) {
   int year, month, date;
   if (!read_digits(at, end, 4, &year) || !read_char(at, end, '-') ||
       !read_digits(at, end, 2, &month) || !read_char(at, end, '-') ||
       !read_digits(at, end, 2, &date))
     return false;
-  if (year < 1 || month < 1 || month > 12 || date < 1 || date > days_of(year, month))
+  if (year < 1 || month < 1 || month > 12 || date < 1 ||
+      date > tuff_postgres_days_of(year, month))
     return false;
-  *day = day_of(year, month, date);
+  *day = tuff_postgres_day_of(year, month, date);
   return true;
 }
 
@@ -118,15 +104,14 @@ static bool read_time(const char **at, const char *end, int64_t *us) {
 }
 
 static char *put_date(char *out, const char *at, const char *end) {
-  int day;
+  int64_t day;
   if (!read_date(&at, end, &day) || at != end) return NULL;
   return put32(out, (uint32_t)day);
 }
 
 /* "2026-11-21T10:00:00.000000Z", or where that is no column "2026-11-21 10:00:00Z". */
 static char *put_timestamp(char *out, const char *at, const char *end, bool zoned) {
-  int day;
-  int64_t us;
+  int64_t day, us;
   if (!read_date(&at, end, &day)) return NULL;
   if (!read_char(&at, end, 'T') && !read_char(&at, end, ' ')) return NULL;
   if (!read_time(&at, end, &us)) return NULL;
