@@ -383,6 +383,18 @@ int64_t tuff_postgres_day_of(int64_t year, int month, int date);
 /* How many days a month has. */
 int tuff_postgres_days_of(int64_t year, int month);
 
+/* ---- hex.c: bytes and UUIDs as texts ---- */
+
+/* Each gives the end of what it has written. The bytes may stand where the text will.
+ */
+char *tuff_postgres_print_bytes(char *out, const char *bytes, size_t size);
+char *tuff_postgres_print_uuid(char *out, const char *bytes);
+
+/* So many bytes, and the 16 of a UUID. False: a character that does not belong there.
+ */
+bool tuff_postgres_read_hex(char *out, const char *digits, size_t size);
+bool tuff_postgres_read_uuid(char *out, const char *text);
+
 /* Types by their numbers in pg_type.dat, which never change. */
 enum {
   PG_BOOL = 16,

@@ -149,17 +149,6 @@ static size_t write_timestamp(char *out, int64_t us, bool zone) {
   return end_day(out, at, before_christ);
 }
 
-static size_t write_uuid(char *out, const char *bytes) {
-  static const char digits[] = "0123456789abcdef";
-  char *at = out;
-  for (int i = 0; i < 16; i++) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) *at++ = '-';
-    *at++ = digits[(unsigned char)bytes[i] >> 4];
-    *at++ = digits[bytes[i] & 15];
-  }
-  return (size_t)(at - out);
-}
-
 /* Groups of four decimal digits, the first with a weight of 10000^weight. */
 static size_t write_numeric(char *out, const char *bytes) {
   enum {
@@ -270,15 +259,14 @@ static bool decode_binary(tuff_postgres_statement *statement, Oid type,
                                 write_date(out, (int32_t)read32(bytes)));
     case PG_UUID:
       out = reserve(statement, MOST_NUMBER);
-      return out && set_written(statement, value, TUFF_TEXT, write_uuid(out, bytes));
+      return out && set_written(statement, value, TUFF_TEXT,
+                                (size_t)(tuff_postgres_print_uuid(out, bytes) - out));
     case PG_NUMERIC:
       out = reserve(statement, numeric_size(bytes));
       return out && set_written(statement, value, TUFF_TEXT, write_numeric(out, bytes));
     default: set_text(value, TUFF_TEXT, bytes, size); return true;
   }
 }
-
-static int hex_digit(char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; }
 
 /* "2026-11-21 10:00:00.5+02:30", of whatever zone the script has set, as microseconds
  * from 2000-01-01 in UTC. False: it is "infinity", or of another DateStyle. */
@@ -334,8 +322,9 @@ static bool decode_bytes(tuff_postgres_statement *statement, const char *text,
   char *out = reserve(statement, size + 1), *to = out;
   if (!out) return false;
   if (strncmp(text, "\\x", 2) == 0) {
-    for (size_t i = 2; i + 1 < size; i += 2)
-      *to++ = (char)(hex_digit(text[i]) << 4 | hex_digit(text[i + 1]));
+    size_t count = (size - 2) / 2;
+    tuff_postgres_read_hex(out, text + 2, count);
+    to += count;
   } else {
     for (size_t i = 0; i < size; i++) {
       bool octal = text[i] == '\\' && text[i + 1] != '\\';

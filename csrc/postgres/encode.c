@@ -130,15 +130,12 @@ static bool check_bytes(const tuff_value *value, tuff_error *err) {
          refuse(err, TUFF_TYPE, "this column holds bytes", "give a string");
 }
 
-static bool write_hex(tuff_postgres_parameters *parameters, const tuff_value *value,
-                      tuff_error *err) {
-  static const char digits[] = "0123456789abcdef";
-  if (!write(parameters, "\\x", 2, err)) return false;
-  for (size_t i = 0; i < value->size; i++) {
-    unsigned char byte = (unsigned char)value->bytes[i];
-    char pair[] = {digits[byte >> 4], digits[byte & 15]};
-    if (!write(parameters, pair, sizeof pair, err)) return false;
-  }
+static bool write_bytes(tuff_postgres_parameters *parameters, const tuff_value *value,
+                        tuff_error *err) {
+  char *at = tuff_postgres_reserve(parameters, 2 * value->size + 2);
+  if (!at) return tuff_postgres_fail_memory(err);
+  at = tuff_postgres_print_bytes(at, value->bytes, value->size);
+  parameters->size = (size_t)(at - parameters->bytes);
   return true;
 }
 
@@ -156,7 +153,7 @@ static bool write_text(tuff_postgres_parameters *parameters, Oid type,
     case TUFF_INTEGER: return write_integer(parameters, value->integer, err);
     case TUFF_REAL: return write_real(parameters, value->real, err);
     case TUFF_BLOB:
-      if (!is_text_type(type)) return write_hex(parameters, value, err);
+      if (!is_text_type(type)) return write_bytes(parameters, value, err);
       return write_valid_text(parameters, value, err);
     default: return write_valid_text(parameters, value, err);
   }

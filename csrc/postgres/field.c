@@ -121,21 +121,9 @@ static char *put_timestamp(char *out, const char *at, const char *end, bool zone
 }
 
 /* In lower case: no other would come back. */
-static int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static char *put_uuid(char *out, const char *at, const char *end) {
-  if (end - at != 36) return NULL;
-  for (int i = 0; i < 16; i++) {
-    if ((i == 4 || i == 6 || i == 8 || i == 10) && *at++ != '-') return NULL;
-    int high = hex_digit(at[0]), low = hex_digit(at[1]);
-    if (high < 0 || low < 0) return NULL;
-    *out++ = (char)(high << 4 | low);
-    at += 2;
-  }
-  return out;
+  enum { BYTES = 16, TEXT = 36 };
+  return end - at == TEXT && tuff_postgres_read_uuid(out, at) ? out + BYTES : NULL;
 }
 
 /* Groups of four decimal digits, to the left and to the right of the point. */
@@ -289,18 +277,9 @@ tuff_postgres_field tuff_postgres_write_binary(tuff_postgres_parameters *out, Oi
 /* Each replaces what encode.c gives in binary form, so many bytes; false: no memory. */
 
 static bool print_bytes(tuff_postgres_parameters *out, size_t size) {
-  static const char digits[] = "0123456789abcdef";
-  size_t start = out->size - size;
   if (!tuff_postgres_reserve(out, size + 2)) return false;
-  char *at = out->bytes + start;
-  for (size_t i = size; i-- > 0;) {
-    unsigned char byte = (unsigned char)at[i];
-    at[2 * i + 2] = digits[byte >> 4];
-    at[2 * i + 3] = digits[byte & 15];
-  }
-  at[0] = '\\';
-  at[1] = 'x';
-  out->size += size + 2;
+  char *at = out->bytes + out->size - size;
+  out->size = (size_t)(tuff_postgres_print_bytes(at, at, size) - out->bytes);
   return true;
 }
 
