@@ -329,9 +329,11 @@ void tuff_postgres_parameters_free(tuff_postgres_parameters *parameters);
 /* Where ->size ends, with room for so many bytes; NULL: no memory. */
 char *tuff_postgres_reserve(tuff_postgres_parameters *parameters, size_t size);
 
-/* Puts bytes at the end. False: no memory. */
+/* Puts bytes at the end. False: no memory, which the second tells as an error. */
 bool tuff_postgres_append(tuff_postgres_parameters *parameters, const void *bytes,
                           size_t size);
+bool tuff_postgres_write(tuff_postgres_parameters *parameters, const void *bytes,
+                         size_t size, tuff_error *err);
 
 enum { TUFF_POSTGRES_REAL = 32 }; /* bytes of a float as text */
 
