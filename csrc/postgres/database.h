@@ -216,8 +216,8 @@ bool tuff_postgres_is_lost(tuff_postgres_database *database, const PGresult *res
  * not, and no transaction was open in it, a new one takes its place. */
 bool tuff_postgres_ready(tuff_postgres_database *database, tuff_error *err);
 
-/* A new session in place of the one that is lost. */
-bool tuff_postgres_connect_again(tuff_postgres_database *database, tuff_error *err);
+/* A new session: the first one, or in place of the one that is lost. */
+bool tuff_postgres_connect(tuff_postgres_database *database, tuff_error *err);
 
 /* ---- message.c ---- */
 
