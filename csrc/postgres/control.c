@@ -1,7 +1,6 @@
 /* control.c: beginning and ending transactions, and finding out what became of one
  * whose end was not heard. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "postgres/database.h"

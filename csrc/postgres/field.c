@@ -3,7 +3,6 @@
  * share: so that both store the same, and refuse the same. */
 #include <endian.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "postgres/database.h"

@@ -1,6 +1,5 @@
 /* statement.c: running prepared statements, and their rows one by one. */
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

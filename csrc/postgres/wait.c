@@ -1,9 +1,7 @@
 /* wait.c: waiting for the server. Every wait looks at the watch; where that says stop,
  * the server is asked to cancel, and what it answers is read: the connection stays
  * usable. */
-#include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "postgres/database.h"
