@@ -161,7 +161,9 @@ typedef struct tuff_sql {
   const tuff_target *targets; /* one for each use, in the order of the text */
   unsigned table_count;
   const tuff_name *tables; /* that candidates speak of; one without a name is none */
-  bool modifies; /* insert, update, delete or merge is a word of it; it may yet read */
+  /* What its words tell, for an engine that does not tell it by itself. */
+  bool reads;   /* it changes nothing, though a function that it calls may */
+  bool commits; /* it ends a transaction whose work is kept */
 } tuff_sql;
 
 /* How a driver wants placeholders and lists to be written. */

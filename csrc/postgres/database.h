@@ -301,10 +301,6 @@ int64_t tuff_postgres_changes(void *statement);
 void tuff_postgres_reset(void *statement);
 void tuff_postgres_forget(void *statement);
 
-/* Whether a text changes nothing, as far as it tells: a function that it calls may. The
- * server has the last word in a read-only transaction. */
-bool tuff_postgres_reads_only(const tuff_sql *sql);
-
 /* ---- encode.c ---- */
 
 /* Writes the statement's ->values into its ->parameters. */

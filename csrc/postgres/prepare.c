@@ -321,7 +321,7 @@ void *tuff_postgres_prepare(void *context, const tuff_sql *sql, unsigned flags,
   *statement = (tuff_postgres_statement){
       .database = context, .sql = *sql, .once = flags & TUFF_PREPARE_ONCE};
   link_statement(statement);
-  statement->shape.readonly = tuff_postgres_reads_only(sql);
+  statement->shape.readonly = sql->reads;
   statement->shape.parameters = sql->parameters;
   /* Parsing waits for locks of the tables, too. */
   if (allocate(statement, err) && tuff_postgres_ready(context, err) &&
