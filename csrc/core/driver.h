@@ -187,7 +187,6 @@ typedef struct tuff_shape {
   const char *const *names;
   unsigned parameters;
   bool readonly; /* running it changes nothing */
-  bool schema; /* running it changes tables: other statements must be prepared again */
 } tuff_shape;
 
 /* ---- what the core lends ---- */
@@ -274,7 +273,7 @@ typedef struct tuff_options {
   bool readonly;       /* the file must exist */
   bool create;         /* a file that is missing */
   bool follow;         /* open a symbolic link */
-  bool untouched;      /* for reading: nothing is made beside a file that is at rest */
+  bool untouched;      /* by verify: nothing is made beside a file that is at rest */
   bool legacy_quotes;  /* "text" may be a string */
   bool normal;         /* durability = "normal" */
   bool delete_journal; /* journal = "delete" */
@@ -471,9 +470,8 @@ typedef struct tuff_copying {
 typedef struct tuff_driver {
   uint32_t abi, size;
   const char *name;            /* what `db.engine` says */
-  const char *const *schemes;  /* of URLs, NULL-terminated; none: plain paths */
   const char *const *features; /* what `db:supports` answers to, NULL-terminated */
-  /* Which of them this connection has not; may be NULL. */
+  /* Whether this connection has not one of them. NULL: it has them all. */
   bool (*lacks)(void *db, const char *feature);
   tuff_dialect dialect;
   bool exclusive; /* while rows of a statement come, nothing else can be done: open
@@ -498,7 +496,8 @@ typedef struct tuff_driver {
   bool (*bind)(void *stmt, const tuff_value *values, unsigned count, tuff_error *err);
   /* Before a run: only its first row will be read. NULL: that is no help. */
   void (*expect_one)(void *stmt);
-  /* Whether the next step would wait for a server, and not for a moment only. */
+  /* Whether the next step would wait for a server, and not for a moment only. NULL: it
+   * never does. */
   bool (*waits)(void *stmt);
   /* Fills `row`, which has room for shape()->columns values as they were before the
    * step, with views that live until the next call on the statement. Where the shape

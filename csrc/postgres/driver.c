@@ -18,7 +18,6 @@ static uint64_t schema(void *context) {
   return ((tuff_postgres_database *)context)->schema;
 }
 
-static const char *const schemes[] = {"postgres", "postgresql", NULL};
 static const char *const features[] = {"boolean_type",
                                        "constraint_names",
                                        "decimal_sums",
@@ -45,7 +44,6 @@ static const tuff_driver driver = {
     .abi = TUFF_ABI,
     .size = sizeof driver,
     .name = "postgres",
-    .schemes = schemes,
     .features = features,
     .lacks = lacks,
     .dialect = {.placeholder = '$',

@@ -22,7 +22,6 @@ static void interrupt(void *context) {
 }
 
 const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
-  static const char *const schemes[] = {NULL};
   static const char *const features[] = {"any_key",
                                          "attach",
                                          "backup",
@@ -44,7 +43,6 @@ const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
       .abi = TUFF_ABI,
       .size = sizeof driver,
       .name = "sqlite",
-      .schemes = schemes,
       .features = features,
       /* The + takes the column's affinity away, so that each value is compared as one
        * parameter would be: by the affinity of what stands on the left. */
