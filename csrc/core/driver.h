@@ -195,7 +195,7 @@ typedef struct tuff_shape {
  * host->stop from its progress callback and from every wait. Times are microseconds of
  * host->now_us; 0 means none. */
 typedef struct tuff_watch {
-  bool (*interrupted)(void *context); /* Ctrl-C; may be NULL */
+  bool (*interrupted)(void *context); /* Ctrl-C, another thread; may be NULL */
   void *context;
   int64_t deadline_us; /* absolute: the transaction's */
   int64_t timeout_us;  /* how long this step may take */
@@ -485,8 +485,6 @@ typedef struct tuff_driver {
   /* Where it is connected to, without secrets; lives as long as the connection. */
   const char *(*path)(void *db);
   tuff_state (*state)(void *db);
-  /* Makes the running statement fail soon. From any thread. */
-  void (*interrupt)(void *db);
   bool (*control)(void *db, tuff_verb verb, tuff_mode mode, unsigned level,
                   tuff_error *err);
 

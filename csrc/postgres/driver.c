@@ -9,11 +9,6 @@ static const char *path_of(void *context) {
   return ((tuff_postgres_database *)context)->path;
 }
 
-static void interrupt(void *context) {
-  enum { PATIENCE_MS = 2000 };
-  tuff_postgres_cancel(context, PATIENCE_MS);
-}
-
 static uint64_t schema(void *context) {
   return ((tuff_postgres_database *)context)->schema;
 }
@@ -57,7 +52,6 @@ static const tuff_driver driver = {
     .close = tuff_postgres_close,
     .path = path_of,
     .state = tuff_postgres_state,
-    .interrupt = interrupt,
     .control = tuff_postgres_control,
     .prepare = tuff_postgres_prepare,
     .shape = tuff_postgres_shape,

@@ -17,10 +17,6 @@ static tuff_state state_of(void *context) {
   return sqlite3_get_autocommit(database->handle) ? TUFF_STATE_IDLE : TUFF_STATE_OPEN;
 }
 
-static void interrupt(void *context) {
-  sqlite3_interrupt(((tuff_sqlite_database *)context)->handle);
-}
-
 const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
   static const char *const features[] = {"any_key",
                                          "attach",
@@ -55,7 +51,6 @@ const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
       .close = tuff_sqlite_close,
       .path = path_of,
       .state = state_of,
-      .interrupt = interrupt,
       .control = tuff_sqlite_control,
       .prepare = tuff_sqlite_prepare,
       .shape = tuff_sqlite_shape,
