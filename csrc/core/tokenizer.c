@@ -19,6 +19,8 @@ typedef struct pass {
   tuff_token last[2];    /* significant tokens before, newest first */
   size_t last_result[2]; /* where they begin in the result */
   tuff_targets targets;
+  tuff_token verb; /* the first token that is no parenthesis */
+  bool modifies;   /* a word of it changes rows, wherever it stands */
 } pass;
 
 static bool refuse(pass *pass, const tuff_token *token, tuff_code code,
@@ -166,7 +168,22 @@ static bool is_reserved(const tuff_token *token) {
   return prefix[same] == '\0';
 }
 
-static const char *const modifying[] = {"insert", "update", "delete", "merge", NULL};
+static void note_words(pass *pass, const tuff_token *token) {
+  static const char *const modifying[] = {"insert", "update", "delete", "merge", NULL};
+  if (!pass->verb.size && !tuff_token_is_char(token, '(')) pass->verb = *token;
+  if (tuff_token_is_one_of(token, modifying)) pass->modifies = true;
+  if (is_reserved(token)) pass->out->reserved = true;
+}
+
+/* A `with` may hold what changes rows at any place. */
+static void judge_words(const pass *pass) {
+  static const char *const reading[] = {"select", "values",  "table",
+                                        "show",   "explain", NULL};
+  static const char *const committing[] = {"commit", "end", "prepare", NULL};
+  pass->out->reads = tuff_token_is_one_of(&pass->verb, reading) ||
+                     (tuff_token_is(&pass->verb, "with") && !pass->modifies);
+  pass->out->commits = tuff_token_is_one_of(&pass->verb, committing);
+}
 
 static bool take(pass *pass, const tuff_token *token) {
   size_t result = pass->out->text.size;
@@ -192,8 +209,7 @@ static bool take(pass *pass, const tuff_token *token) {
       tuff_targets_token(&pass->targets, token);
       break;
     default:
-      if (tuff_token_is_one_of(token, modifying)) pass->out->modifies = true;
-      if (is_reserved(token)) pass->out->reserved = true;
+      note_words(pass, token);
       tuff_buffer_append(&pass->out->text, token->start, token->size);
       tuff_targets_token(&pass->targets, token);
       break;
@@ -233,6 +249,7 @@ static bool tokenize(pass *pass, size_t size) {
     else if (!take(pass, &token))
       return false;
   }
+  judge_words(pass);
   if (tuff_targets_end(&pass->targets) && !keep_tables(pass)) return false;
   return pass->out->text.failed ? tuff_fail_memory(pass->err) : true;
 }
@@ -247,6 +264,8 @@ bool tuff_tokenize(tuff_tokenized *out, const char *source, size_t size,
   pass.dialect = dialect;
   pass.err = err;
   memset(pass.last, 0, sizeof pass.last);
+  pass.verb = (tuff_token){0};
+  pass.modifies = false;
   if (tokenize(&pass, size)) return true;
   tuff_tokenized_free(out);
   return false;

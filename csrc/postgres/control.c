@@ -1,7 +1,6 @@
 /* control.c: beginning and ending transactions, and finding out what became of one
  * whose end was not heard. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "postgres/database.h"
@@ -142,7 +141,7 @@ static outcome find_outcome(tuff_postgres_database *database, const char *id) {
   for (;;) {
     tuff_error err;
     err.code = TUFF_OK;
-    bool told = (!database->lost || tuff_postgres_connect_again(database, &err)) &&
+    bool told = (!database->lost || tuff_postgres_connect(database, &err)) &&
                 ask(database, sql, status, sizeof status, &err);
     if (told && strcmp(status, "committed") == 0) return COMMITTED;
     if (told && strcmp(status, "aborted") == 0) return ABORTED;
