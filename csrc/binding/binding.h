@@ -392,6 +392,7 @@ int binding_statement_new(lua_State *L);
 int binding_stream_new(lua_State *L);
 int binding_insert_rows(lua_State *L);
 int binding_tokens(lua_State *L);
+int binding_sha256(lua_State *L);
 
 /* Each adds its functions and metatables to the module, the table on top. */
 void binding_error_install(lua_State *L);

@@ -19,6 +19,7 @@ local core = require "tuff.core"
 ---@field retryable boolean whether running the whole transaction again may succeed
 ---@field outcome "unknown"? when a commit may have happened all the same
 ---@field source string? "script.lua:12", the line of the caller
+---@field mistakes tuff.Mistake[]? where several may be found at once
 local Error = core.error
 
 Error.__index = Error
@@ -106,6 +107,35 @@ function M.check(value, wanted, what)
   if ("|" .. wanted .. "|"):find("|" .. got .. "|", 1, true) then return end
   M.raise("misuse", ("%s must be a %s, not %s"):format(what, wanted:gsub("|", " or a "),
     got == "nil" and "nil" or "a " .. got))
+end
+
+---@class tuff.Mistake
+---@field message string
+---@field hint string?
+---@field source string? "script.lua:12", or a file
+---@field cause tuff.Error?
+
+--- Raises one error for all that is wrong with something, `mistakes` of the error.
+---@param code string
+---@param what string "the schema"
+---@param mistakes tuff.Mistake[] not empty
+---@param fields table? more fields of the error
+function M.raise_mistakes(code, what, mistakes, fields)
+  local lines = {}
+  for i, mistake in ipairs(mistakes) do
+    lines[i] = ("\n  %s: %s%s"):format(mistake.source or "?", mistake.message,
+      mistake.hint and "; " .. mistake.hint or "")
+  end
+  local first = mistakes[1]
+  local single = #mistakes == 1
+  local message = single and first.message
+    or ("%d mistakes in %s:%s"):format(#mistakes, what, table.concat(lines))
+  local err = M.new(code, message, fields)
+  err.mistakes = mistakes
+  if single then
+    err.hint, err.cause, err.source = first.hint, first.cause, first.source or err.source
+  end
+  error(err, 0)
 end
 
 local kinds = {

@@ -44,8 +44,7 @@ local function identity(state) return state end
 local function check_aggregate(definition)
   errors.check(definition, "table", "the definition given to db:define_aggregate")
   local allowed = {}
-  local function is_function(value) return type(value) == "function", "a function" end
-  for _, part in ipairs(parts) do allowed[part] = is_function end
+  for _, part in ipairs(parts) do allowed[part] = options_of.checks.callback end
   allowed.start = function(value)
     return type(value) ~= "table",
       "a value or a function that makes one: all groups would share a table"

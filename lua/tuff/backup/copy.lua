@@ -7,11 +7,7 @@ local verify = require "tuff.backup.verify"
 
 local M = {}
 
-local function callback(value)
-  return type(value) == "function", "a function"
-end
-
-local boolean = options_of.checks.boolean
+local boolean, callback = options_of.checks.boolean, options_of.checks.callback
 local allowed = {
   file = boolean, replace = boolean, level = verify.level, progress = callback,
 }

@@ -362,6 +362,11 @@ function core.insert_rows(db, sql, columns, rows, first, results, copy, batch) e
 ---@return integer[] starts bytes of the text, from 1
 function core.tokens(sql, dialect) end
 
+--- The SHA-256 of a string.
+---@param bytes string
+---@return string digits 64 of them, hexadecimal, in small letters
+function core.sha256(bytes) end
+
 ---@class tuff.core.Copy
 --- A copy that is being made.
 local Copy = {}
