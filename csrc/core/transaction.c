@@ -240,8 +240,13 @@ static bool keep(tuff_connection *connection, unsigned index, tuff_error *err) {
     return false;
   if (!connection->transaction.levels[index].engine) return true;
   end_readers(connection, index + 1);
-  if (index == 0 && !connection->transaction.manual)
+  if (index == 0 && !connection->transaction.manual) {
+    /* What took long is not given up for somebody who reads. */
+    enum { PATIENCE_US = 60000000 };
+    if (connection->transaction.changing && connection->watch.busy_us < PATIENCE_US)
+      connection->watch.busy_us = PATIENCE_US;
     return control(connection, TUFF_COMMIT, TUFF_WRITE, 0, err);
+  }
   return control(connection, TUFF_RELEASE, TUFF_WRITE, index + 1, err);
 }
 

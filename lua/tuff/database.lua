@@ -9,6 +9,7 @@ local hooks = require "tuff.hooks"
 local identifier = require "tuff.identifier"
 local insert = require "tuff.insert"
 local messages = require "tuff.messages"
+local migrations = require "tuff.migrate"
 local options_of = require "tuff.options"
 local transaction = require "tuff.transaction"
 
@@ -132,6 +133,7 @@ Database.has_table = catalog.has_table
 Database.insert = insert.one
 Database.insert_many = insert.many
 Database.backup = copy.backup
+Database.migrations = migrations.new
 Database.define = functions.define
 Database.define_aggregate = functions.define_aggregate
 Database.define_collation = functions.define_collation

@@ -141,6 +141,7 @@ end
 local kinds = {
   ["tuff.connection"] = "a tuff connection",
   ["tuff.transaction"] = "a transaction",
+  ["tuff.migrations"] = "what db:migrations returns",
   ["tuff.using"] = "what db:using returns",
 }
 

@@ -237,11 +237,12 @@ end
 --- in it. An error of memory, of the disk, a deadline or Ctrl-C ends it even where fn goes on.
 ---@generic T
 ---@param db tuff.Database outside of any transaction
----@param timeout number? milliseconds for all of it
+---@param wait number? milliseconds for the lock of whoever writes (as the connection)
 ---@param fn fun(db: tuff.Database): T...
 ---@return T ... what fn returned
-function M.change(db, timeout, fn)
-  return run(db, "change", { timeout = timeout, retry = 0 }, fn)
+function M.change(db, wait, fn)
+  if wait then core.limit(db, nil, wait) end
+  return run(db, "change", { retry = 0 }, fn)
 end
 
 --- Runs fn on one snapshot of the database, in which nothing can be written.

@@ -78,6 +78,62 @@ M.conflict_needs_key = true
 --- A row without a primary key has no name.
 M.row_id = nil
 
+--- Whether a table or view has a column.
+---@param db tuff.Database
+---@param table string
+---@param column string
+---@return boolean
+function M.has_column(db, table, column)
+  return db:exists([[
+    select 1 from pg_attribute where attrelid = to_regclass(?) and attname = ? and attnum > 0
+      and not attisdropped]], identifier.quote(M.table_name(db, table)), column)
+end
+
+--- A text that changes whenever the tables do, tuff's own left out.
+---@param db tuff.Database
+---@return string
+function M.fingerprint(db)
+  return core.sha256(db:value [[
+    with own as (select oid, relname, relkind from pg_class
+      where relnamespace = current_schema()::regnamespace and relname not like 'tuff\_%')
+    select coalesce(string_agg(line, e'\n' order by line collate "C"), '') from (
+      select relkind::text || ' ' || relname || ' ' || case
+          when relkind in ('v', 'm') then pg_get_viewdef(oid)
+          when relkind = 'i' then pg_get_indexdef(oid) else '' end as line
+      from own
+      union all
+      select 'c ' || relname || ' ' || attname || ' ' || format_type(atttypid, atttypmod) || ' '
+          || attnotnull || attidentity::text || attgenerated::text
+          || coalesce(pg_get_expr(adbin, adrelid), '')
+      from own join pg_attribute on attrelid = own.oid and attnum > 0 and not attisdropped
+        left join pg_attrdef on adrelid = attrelid and adnum = attnum
+      where relkind in ('r', 'p', 'f')
+      union all
+      select 'k ' || relname || ' ' || conname || ' ' || pg_get_constraintdef(c.oid)
+      from own join pg_constraint c on conrelid = own.oid
+      union all
+      select 't ' || relname || ' ' || pg_get_triggerdef(t.oid)
+      from own join pg_trigger t on tgrelid = own.oid where not tgisinternal) lines]])
+end
+
+--- How the tables of tuff's own are declared.
+M.integer, M.table_options = "bigint", ""
+
+--- Waits until no other runner of migrations is in its transaction on this schema. It asks again
+--- and again, and does not wait in the server: that would keep CREATE INDEX CONCURRENTLY from
+--- ending, which waits for every statement that runs.
+---@param db tuff.Database in a transaction, at whose end the turn is over
+---@param wait number milliseconds
+---@return boolean
+function M.take_turn(db, wait)
+  local deadline = core.now() + wait
+  while not db:value "select pg_try_advisory_xact_lock(hashtext('tuff ' || current_schema()))" do
+    if core.now() > deadline then return false end
+    db:value "select pg_sleep(0.05)"
+  end
+  return true
+end
+
 --- Whatever is done to a schema, the server keeps it sound.
 M.soundness = nil
 

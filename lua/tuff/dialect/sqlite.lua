@@ -64,6 +64,32 @@ function M.tables(db, name)
     order by l.name]], { name = name or core.null })
 end
 
+--- Whether a table or view has a column.
+---@param db tuff.Database
+---@param table string
+---@param column string
+---@return boolean
+function M.has_column(db, table, column)
+  return ask(db, "exists", "select 1 from pragma_table_xinfo(?) where name = ? collate nocase",
+    table, column)
+end
+
+--- A text that changes whenever the tables do, tuff's own left out.
+---@param db tuff.Database
+---@return string
+function M.fingerprint(db)
+  return core.sha256(table.concat(ask(db, "column", [[
+    select type || ' ' || name || ' ' || coalesce(sql, '') from main.sqlite_schema
+    where tbl_name not like 'tuff\_%' escape '\' and name not like 'sqlite\_%' escape '\'
+    order by type, name]]), "\n"))
+end
+
+--- How the tables of tuff's own are declared.
+M.integer, M.table_options = "integer", " strict"
+
+--- One writes at a time, and has the lock since its transaction began.
+M.take_turn = nil
+
 --- What makes and reads schemas here.
 ---@return table
 function M.schema()

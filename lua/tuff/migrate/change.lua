@@ -14,7 +14,7 @@ function M.is_open(db)
 end
 
 ---@class tuff.ChangeOptions
----@field timeout number? milliseconds for all of it
+---@field wait number? milliseconds for the lock of whoever writes (as the connection)
 ---@field progress fun(what: string)? told what is looked at before the commit
 
 --- Runs fn in a transaction of its own: foreign keys are not enforced in it, so that no child
@@ -23,7 +23,7 @@ end
 ---@generic T
 ---@param db tuff.Database outside of any transaction
 ---@param options tuff.ChangeOptions?
----@param fn fun(): T...
+---@param fn fun(db: tuff.Database): T...
 ---@return T ... what fn returned
 function M.run(db, options, fn)
   local state = core.state(db)
@@ -37,10 +37,10 @@ function M.run(db, options, fn)
     if not good then error(aborted and err.cause or err, 0) end
     return ...
   end
-  return transaction.change(db, options.timeout, function()
+  return transaction.change(db, options.wait, function()
     local _ <close> = setmetatable({}, { __close = function() state.changing = nil end })
     state.changing = true
-    return verified(soundness and soundness.before(db), fn())
+    return verified(soundness and soundness.before(db), fn(db))
   end)
 end
 
