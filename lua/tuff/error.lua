@@ -142,6 +142,7 @@ local kinds = {
   ["tuff.connection"] = "a tuff connection",
   ["tuff.transaction"] = "a transaction",
   ["tuff.using"] = "what db:using returns",
+  ["tuff.settings"] = "db.settings",
 }
 
 --- Raises `misuse` unless a method was called on an object of its kind.
