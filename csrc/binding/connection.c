@@ -322,6 +322,9 @@ static int index_connection(lua_State *L) {
       lua_pushvalue(L, -1);
       lua_setfield(L, -4, "path");
     }
+  } else if (strcmp(field, "settings") == 0) {
+    lua_getiuservalue(L, 1, 2);
+    lua_getfield(L, -1, "settings");
   } else if (strcmp(field, "corrupted") == 0) {
     lua_pushboolean(L, 0);
   } else {

@@ -11,12 +11,14 @@ local insert = require "tuff.insert"
 local messages = require "tuff.messages"
 local migrations = require "tuff.migrate"
 local options_of = require "tuff.options"
+local settings = require "tuff.settings"
 local transaction = require "tuff.transaction"
 
 ---@class tuff.Database
 ---@field engine "sqlite"|"postgres"
 ---@field path string the file, absolute and without links; ":memory:"; or the URL without secrets
 ---@field corrupted boolean
+---@field settings tuff.Settings
 local Database = core.connection
 
 local M = {}
@@ -55,6 +57,7 @@ function M.open(options)
   local state = core.state(db)
   state.options, state.retry, state.path = options, options.retry, db.path
   state.dialect = require("tuff.dialect." .. db.engine)
+  state.settings = settings.of(db)
   hooks.on_notice(db, nil)
   return db
 end
@@ -130,6 +133,8 @@ end
 Database.schema = catalog.schema
 Database.tables = catalog.tables
 Database.has_table = catalog.has_table
+Database.drop_table = catalog.drop_table
+Database.next_id = catalog.next_id
 Database.insert = insert.one
 Database.insert_many = insert.many
 Database.backup = copy.backup

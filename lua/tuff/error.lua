@@ -143,6 +143,7 @@ local kinds = {
   ["tuff.transaction"] = "a transaction",
   ["tuff.migrations"] = "what db:migrations returns",
   ["tuff.using"] = "what db:using returns",
+  ["tuff.settings"] = "db.settings",
 }
 
 --- Raises `misuse` unless a method was called on an object of its kind.

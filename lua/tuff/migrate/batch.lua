@@ -60,7 +60,8 @@ local function new(db, number, options)
   for i, name in ipairs(key) do backwards[i] = quote(name) .. " desc" end
   return {
     number = number, name = quote(dialect.table_name(db, options.table)),
-    key = key, keys = quote_all(key), backwards = table.concat(backwards, ", "), where = options.where and (" and (%s)"):format(options.where) or "",
+    key = key, keys = quote_all(key), backwards = table.concat(backwards, ", "),
+    where = options.where and (" and (%s)"):format(options.where) or "",
     size = math.max(options.size or FIRST, 1), each = options.each, set = options.set,
     most = options.set and LARGEST or LARGEST_READ,
   }
@@ -104,7 +105,8 @@ local function work(db, batch, from, to)
     return db:run(("update %s set %s where %s"):format(batch.name, batch.set, where),
       values_of(from, table.unpack(to)))
   end
-  local rows = db:all(("select * from %s where %s order by %s"):format(batch.name, where, batch.keys),
+  local sql = ("select * from %s where %s order by %s"):format(batch.name, where, batch.keys)
+  local rows = db:all(sql,
     values_of(from, table.unpack(to)))
   batch.each(db, rows)
   return #rows
@@ -149,7 +151,7 @@ function M.run(run, options)
   errors.check(options, "table", "what step.batch is given")
   options_of.check(options, allowed, "step.batch")
   if not options.table then errors.raise("misuse", "step.batch needs the option table") end
-  if not options.each == not options.set then
+  if (options.each ~= nil) == (options.set ~= nil) then
     errors.raise("misuse", "step.batch needs either each, a function, or set, a text of SQL")
   end
   run.batches = (run.batches or 0) + 1

@@ -29,12 +29,12 @@ local up_options = {
 
 ---@class tuff.UpOptions
 ---@field to string? the last one to run, by its id or the beginning of it
----@field dry_run boolean? only try it, on a copy or in a transaction that is rolled back, and report
+---@field dry_run boolean? only try it, where it is forgotten, and report
 ---@field allow_out_of_order boolean? run what is older than others that were applied
 ---@field allow_changed boolean? go on though migrations were changed after they had been applied
 ---@field backup string? a directory for a copy of the database, made and checked before the first
----@field notify (fun(plan: tuff.MigrationStatus[]): any)? told before the first; not if there is none
----@field complete (fun(handle: any, err: any))? given what notify returned, at the end, and the error
+---@field notify (fun(plan: tuff.MigrationStatus[]): any)? told before the first, if there is one
+---@field complete (fun(handle: any, err: any))? given what notify returned in the end, and the error
 ---@field progress (fun(event: table))? { id, phase }, then { id, table, done, total, left_ms } of
 ---  batches, and { id, verifying } of a table that is looked at
 ---@field wait number? milliseconds for another program that migrates (600000)

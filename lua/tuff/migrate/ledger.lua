@@ -58,10 +58,10 @@ function M.create(db)
     list[i] = name .. " " .. (numbers[name] and dialect.integer or "text")
       .. (name == "sequence" and " primary key" or name == "id" and " not null unique" or "")
   end
-  own(db, "run", ("create table tuff_migrations(%s)%s"):format(table.concat(list, ", "),
-    dialect.table_options))
-  own(db, "run", ("create table tuff_migration_events(sequence %s primary key, id text not null, "
-    .. "event text not null, time text not null, ms %s, error text)%s")
+  dialect.create_own_table(db, ("create table tuff_migrations(%s)%s"):format(
+    table.concat(list, ", "), dialect.table_options))
+  dialect.create_own_table(db, ("create table tuff_migration_events(sequence %s primary key, "
+    .. "id text not null, event text not null, time text not null, ms %s, error text)%s")
     :format(dialect.integer, dialect.integer, dialect.table_options))
   settings.put(db, "tuff.ledger", M.FORMAT)
 end

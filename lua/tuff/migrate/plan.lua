@@ -86,7 +86,7 @@ end
 local refusals = {
   missing = function(status, newest)
     -- Ids of another scheme do not tell when they came.
-    if not status.id:find("^%d%d%d%d%d%d%d%d%d%d%d%d%d%d") or not newest or status.id < newest then
+    if not status.id:find("^" .. ("%d"):rep(14)) or not newest or status.id < newest then
       return
     end
     return ("the database has the migration %s, which this program does not know: it was migrated "
@@ -107,9 +107,7 @@ local refusals = {
 
 local function check(list, options)
   local newest
-  for _, status in ipairs(list) do
-    if status.source and (not newest or status.id > newest) then newest = status.id end
-  end
+  for _, status in ipairs(list) do newest = status.source and status.source.order or newest end
   for _, status in ipairs(list) do
     local refuse = refusals[status.state]
     local message, hint
@@ -180,7 +178,9 @@ function M.applied(sources, ledger, options)
   for i = #ledger.entries, 1, -1 do
     local entry = ledger.entries[i]
     if entry.id == last or not last and #plan == (options.steps or 1) then break end
-    if entry.kind ~= "repeatable" and entry.state == "applied" then plan[#plan + 1] = of[entry.id] end
+    if entry.kind ~= "repeatable" and entry.state == "applied" then
+      plan[#plan + 1] = of[entry.id]
+    end
   end
   if last and not (ledger.by_id[last] and ledger.by_id[last].state == "applied") then
     errors.raise("migration", ("the migration %s is not applied"):format(last))

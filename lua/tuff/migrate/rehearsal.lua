@@ -47,7 +47,7 @@ end
 
 --- A copy has none of the functions that this connection was given.
 local function has_functions(db)
-  return core.state(db).defined == true
+  return core.state(db).extended == true
 end
 
 --- Runs fn(db, inside) where all that it does can be forgotten; inside: in an open transaction.

@@ -74,7 +74,8 @@ local function record(context, source, entry, began)
   ledger.write(db, source.id, {
     phase = source.phase, kind = source.kind, state = "applied",
     checksum = source.checksum or core.null, tokens = source.tokens or core.null,
-    fingerprint = core.state(db).dialect.fingerprint(db), attempt = (entry and entry.attempt or 0) + 1,
+    fingerprint = core.state(db).dialect.fingerprint(db),
+    attempt = (entry and entry.attempt or 0) + 1,
     started = entry and entry.state == "running" and entry.started or now, finished = now, ms = ms,
     error = core.null,
   })
@@ -88,7 +89,8 @@ local function record_failure(context, source, err)
     if is_done(source, entry) then return end
     ledger.write(db, source.id, {
       phase = source.phase, kind = source.kind, state = "failed", error = text_of(err),
-      attempt = (entry and entry.attempt or 0) + 1, started = entry and entry.started or ledger.now(),
+      attempt = (entry and entry.attempt or 0) + 1,
+      started = entry and entry.started or ledger.now(),
     })
     ledger.note(db, source.id, "failed", { error = text_of(err) })
   end)

@@ -42,7 +42,9 @@ local function failure(db, sql)
 end
 
 --- The tables and views that cannot be used, and why: { ["view favorites"] = error }.
-local function broken(db)
+---@param db tuff.Database
+---@return table<string, tuff.Error>
+function M.broken(db)
   local found = {}
   for _, object in ipairs(ask(db, [[
     select type, name, exists (select 1 from main.sqlite_schema t
@@ -143,7 +145,7 @@ end
 ---@param db tuff.Database
 ---@return table
 function M.before(db)
-  local before = { broken = broken(db) }
+  local before = { broken = M.broken(db) }
   if db.path == ":memory:" then
     before.dangling = {}
     for _, name in ipairs(db:tables()) do before.dangling[name:lower()] = dangling(db, name) end
@@ -159,7 +161,7 @@ end
 function M.verify(db, before, progress)
   local tables, names = touched_tables(db)
   check_references(db, before, names or tables)
-  for name, err in pairs(broken(db)) do
+  for name, err in pairs(M.broken(db)) do
     if not before.broken[name] then
       errors.raise("migration", ("the %s could not be used any more: %s"):format(name,
         err.message), { cause = err, hint = "change it, or drop it, in the same migration" })
