@@ -34,7 +34,7 @@ local up_options = {
 ---@field allow_changed boolean? go on though migrations were changed after they had been applied
 ---@field backup string? a directory for a copy of the database, made and checked before the first
 ---@field notify (fun(plan: tuff.MigrationStatus[]): any)? told before the first, if there is one
----@field complete (fun(handle: any, err: any))? given what notify returned in the end, and the error
+---@field complete (fun(handle: any, err: any))? told in the end: what notify returned; the error
 ---@field progress (fun(event: table))? { id, phase }, then { id, table, done, total, left_ms } of
 ---  batches, and { id, verifying } of a table that is looked at
 ---@field wait number? milliseconds for another program that migrates (600000)

@@ -32,7 +32,7 @@ local allowed = {
 ---  change
 ---@field notify (fun(plan: { migrations: string[], changes: string[], empty: boolean }): any)? told
 ---  before the first change, and not if there is nothing to do
----@field complete (fun(handle: any, err: any))? given what notify returned in the end, and the error
+---@field complete (fun(handle: any, err: any))? told in the end: what notify returned; the error
 ---@field progress (fun(event: table))? as of migrations:up
 ---@field wait number? milliseconds for another program that does the same (600000)
 ---@field allow_out_of_order boolean?
