@@ -13,6 +13,7 @@ local migrations = require "tuff.migrate"
 local options_of = require "tuff.options"
 local settings = require "tuff.settings"
 local transaction = require "tuff.transaction"
+local upgrade = require "tuff.migrate.upgrade"
 
 ---@class tuff.Database
 ---@field engine "sqlite"|"postgres"
@@ -139,6 +140,7 @@ Database.insert = insert.one
 Database.insert_many = insert.many
 Database.backup = copy.backup
 Database.migrations = migrations.new
+Database.upgrade = upgrade.run
 Database.define = functions.define
 Database.define_aggregate = functions.define_aggregate
 Database.define_collation = functions.define_collation

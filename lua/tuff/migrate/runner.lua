@@ -169,8 +169,7 @@ end
 function M.fail(source, how, err)
   if errors.is_error(err) and err.code == "interrupted" then error(err, 0) end
   errors.raise("migration", ("the migration %s %s: %s"):format(source.id, how, text_of(err)), {
-    cause = err, source = errors.is_error(err) and err.source or nil,
-    hint = errors.is_error(err) and err.hint or nil, migration = source.id,
+    cause = err, migration = source.id,
   })
 end
 
