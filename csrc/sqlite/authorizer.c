@@ -30,7 +30,7 @@ static const pragma allowed[] = {
     {"encoding", NULL},
     {"foreign_key_check", NULL},
     {"foreign_key_list", NULL},
-    {"foreign_keys", "on 1 true yes"},
+    {"foreign_keys", "on 1 true yes off"},
     {"freelist_count", ""},
     {"fullfsync", NULL},
     {"function_list", ""},
