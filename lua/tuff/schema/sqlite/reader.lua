@@ -248,11 +248,13 @@ end
 --- Reads the schema of a database, which must not change meanwhile.
 ---@param db tuff.Database
 ---@return tuff.Schema
+---@return tuff.schema.Told told what it was read from
 function M.read(db)
-  return M.schema_of {
+  local told = {
     objects = objects_of(db), columns = columns_of(db), index_parts = index_parts_of(db),
     shadows = shadows_of(db),
   }
+  return M.schema_of(told), told
 end
 
 return M
