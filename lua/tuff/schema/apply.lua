@@ -150,22 +150,28 @@ local function by_name(broken)
   return set
 end
 
---- What is broken and would be in the way: all for statements that look at the whole schema, and
---- tables that are to be filled.
+--- Whether something is broken because this connection lacks what Lua defines, or a library.
+local function is_undefined(each)
+  return each.reason:find("^no such function") or each.reason:find("^no such collation")
+    or each.reason:find("^no such module")
+end
+
+--- What is broken and would be in the way: all for statements that look at the whole schema, but
+--- what is dropped before; else tables that cannot be filled.
 local function check_broken(plan, broken)
-  local set, gone = {}, {}
-  for _, name in ipairs(plan.touched) do set[name] = true end
+  local touched, gone, native, found = {}, {}, false, {}
+  for _, name in ipairs(plan.touched) do touched[name] = true end
   for _, each in ipairs(plan.changes) do
     if each.kind:find("_view$") then gone[each.name] = true end
+    if each.kind:find("e_trigger$") or each.kind == "drop_trigger" then gone[each.table] = true end
   end
-  local in_the_way = {}
-  for _, step in ipairs(plan.steps) do in_the_way.native = in_the_way.native or step.native end
+  for _, step in ipairs(plan.steps) do native = native or step.native end
   for _, each in ipairs(broken) do
-    if in_the_way.native and not gone[each.name] or each.kind == "table" and set[each.name] then
-      in_the_way[#in_the_way + 1] = each
+    if native and not gone[each.name] or touched[each.name] and is_undefined(each) then
+      found[#found + 1] = each
     end
   end
-  refuse_broken(in_the_way, "this change")
+  refuse_broken(found, "this change")
 end
 
 --- Raises where the change has broken something, or has made another schema than was planned.

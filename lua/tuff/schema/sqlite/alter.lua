@@ -31,6 +31,7 @@ local function can_add(change, of)
     return false
   end
   if ddl.is_rowid(of, column) then return false end
+  if ddl.column(of, column):find("%*/$") then return false end -- a comment at the end is forgotten
   for _, part in ipairs(of.primary_key and of.primary_key.parts or {}) do
     if part.column == column.name then return false end
   end
@@ -163,7 +164,7 @@ end
 
 function Alteration:scans()
   self:each_common(function(old, new)
-    local found = scan.of(self.have, old, new, self.rebuilt[new.name], self.allow)
+    local found = scan.of(self.have, old, new, self.allow)
     if found then table.insert(self.steps, { scan = found }) end
   end)
 end
@@ -185,7 +186,7 @@ function Alteration:drop_rest()
   end)
   for _, verb in ipairs { "drop_", "change_" } do
     self:each(verb .. "index", function(change)
-      if not self.rebuilt[change.table] then self:add("DROP INDEX " .. rows.main(change.name)) end
+      self:add("DROP INDEX " .. rows.main(change.name)) -- another table may have one of that name
     end)
     self:each(verb .. "virtual_table", function(change)
       self:add("DROP TABLE " .. rows.main(change.name), { whole = true })
@@ -343,18 +344,35 @@ end
 
 -- ---- running -----------------------------------------------------------------------------
 
+local unchanged = "change these rows first; nothing was changed"
+
 local function refuse(problems)
   local single = #problems == 1
   errors.raise("migration", single and problems[1]
     or ("%d reasons not to change the schema:\n  %s"):format(#problems,
       table.concat(problems, "\n  ")),
-    { hint = "change these rows first; nothing was changed" })
+    { hint = unchanged })
 end
 
 --- Errors of a statement that its table is the reason of.
-local about_rows = { constraint = true, type = true, not_found = true, syntax = true }
+local about_rows = {
+  constraint = true, type = true, not_found = true, syntax = true, misuse = true,
+}
 
---- Runs one statement; what fails says which table it was about.
+--- What a statement failed with, as a failure of its table. Scans find what can be found before;
+--- what is computed for every row shows only then.
+local function of_table(err, step)
+  if not step.table or not (errors.is_error(err) and about_rows[err.code]) then return err end
+  local message = err.message
+  if step.fills then
+    local from, to = message:find(rebuild.target(step.table), 1, true)
+    if from then message = message:sub(1, from - 1) .. step.table .. message:sub(to + 1) end
+  end
+  return errors.new("migration", ("table %s: %s"):format(step.table, message),
+    { cause = err, table = step.table, hint = err.code == "constraint" and unchanged or nil })
+end
+
+--- Runs one statement.
 local function run_statement(db, step)
   local count
   if step.fills then
@@ -363,13 +381,7 @@ local function run_statement(db, step)
   end
   core.own(db)
   local good, result = pcall(db.run, db, step.sql)
-  if not good then
-    if not step.table or not (errors.is_error(result) and about_rows[result.code]) then
-      error(result, 0)
-    end
-    errors.raise("migration", ("table %s: %s"):format(step.table, result.message),
-      { cause = result, table = step.table })
-  end
+  if not good then error(of_table(result, step), 0) end
   if count and count ~= result then
     errors.raise("migration", ("table %s has %d rows, and %d of them were copied"):format(
       step.fills, count, result), { table = step.fills })

@@ -8,12 +8,14 @@ local path = require "tuff.schema.sqlite.path"
 local reader = require "tuff.schema.sqlite.reader"
 local rename = require "tuff.schema.sqlite.rename"
 local scratch = require "tuff.schema.sqlite.scratch"
+local search = require "tuff.schema.sqlite.search"
 
 local M = {
   ddl = ddl,
   statements = ddl.statements,
   kept = kept.of,
   path = path.expression,
+  search_name = search.name,
   broken = broken.list,
   run = alter.run,
 }

@@ -16,6 +16,11 @@ local M = {}
 
 local quote = identifier.quote
 
+--- The name of a table while it stands beside the one that it is made of.
+---@param name string
+---@return string
+function M.target(name) return names.join("tuff_rebuild", name) end
+
 -- ---- rows --------------------------------------------------------------------------------
 
 --- A rowid that is no column goes along by its name.
@@ -113,7 +118,7 @@ end
 ---@return table[] steps
 function M.steps(rebuild)
   local old, new = rebuild.old, rebuild.new
-  local name, target = new.name, names.join("tuff_rebuild", new.name)
+  local name, target = new.name, M.target(new.name)
   local steps = {}
   local function add(text) steps[#steps + 1] = { sql = text, table = name } end
   add(ddl.table(new, target))

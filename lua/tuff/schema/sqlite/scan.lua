@@ -61,7 +61,7 @@ function Scan:columns(old, new, allow)
       self:look("1", ("would have no value in the new column %s, which has no default"):format(
         column.name))
     end
-    self:rules(old, new, column, before)
+    if before or column.default or column.generated then self:rules(old, new, column, before) end
   end
 end
 
@@ -214,21 +214,18 @@ end
 ---@param have tuff.Schema with its new names
 ---@param old table
 ---@param new table
----@param rebuilt boolean whether it is built anew; else only indexes are looked at
 ---@param allow table<string, boolean> columns whose values may be lost
 ---@return table? scan
-function M.of(have, old, new, rebuilt, allow)
+function M.of(have, old, new, allow)
   local keys, key = rows.key(old)
   local self = setmetatable({
     table = new.name, known = rows.of(old, new).known, extra = {}, conditions = {}, twins = {},
     key = key, key_parts = #keys,
   }, Scan)
   local moved = moved_columns(old, new)
-  if rebuilt then
-    self:columns(old, new, allow)
-    self:keys(old, new, moved)
-    self:constraints(have, old, new, moved)
-  end
+  self:columns(old, new, allow)
+  self:keys(old, new, moved)
+  self:constraints(have, old, new, moved)
   for _, index in ipairs(new.indexes) do self:index(old, index, moved) end
   if #self.conditions == 0 and #self.twins == 0 then return nil end
   self.query = rows.of(old, new, self.extra).query
