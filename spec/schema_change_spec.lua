@@ -83,7 +83,6 @@ local function play(operations)
   -- SQLite cannot delete from what a table whose name begins with a bracket refers to.
   if #sqlite.broken(db) > 0 then return nil end
   random_schema.fill(db, old, property.random(#operations))
-  local was_sound = db:value("pragma integrity_check") == "ok"
   local have, rows = db:schema(), common_rows(db, old, new)
   local good, err = pcall(db.apply, db, new, { allow_drop = left_out(old, new) })
   if not good then
@@ -103,7 +102,8 @@ local function play(operations)
     return ("the rows were\n%s\nand are\n%s"):format(rows, common_rows(db, old, new))
   end
   local sound = db:value("pragma integrity_check")
-  if was_sound and sound ~= "ok" then return sound end
+  -- SQLite does not check what a strict table computes.
+  if sound ~= "ok" and not sound:find("^non%-") then return sound end
 end
 
 describe("a schema that becomes another one", function()
@@ -111,13 +111,12 @@ describe("a schema that becomes another one", function()
 
   it("has all rows that both have room for", function()
     property.check {
-      seeds = tonumber(os.getenv("SEEDS")) or (soak and 1000 or 60), count = 30, makers = random_schema.makers_of_two,
+      seeds = soak and 1000 or 60, count = 30, makers = random_schema.makers_of_two,
       run = function(operations)
         local good, reason = pcall(play, operations)
         return not good and tostring(reason) or reason
       end,
     }
     assert.is_true(applied > refused)
-    print(applied, refused)
   end)
 end)

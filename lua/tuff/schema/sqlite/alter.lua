@@ -308,6 +308,24 @@ function Alteration:make()
   end
 end
 
+--- A TEMP table of the same name would be taken for a table by what is made for it.
+function Alteration:refuse_hidden()
+  local names = {}
+  for _, change in ipairs(self.changes) do
+    if change.table then names[change.table:lower()] = true end
+  end
+  table.insert(self.steps, { call = function(db)
+    core.own(db)
+    for _, name in ipairs(db:column("select name from temp.sqlite_schema "
+      .. "where type in ('table', 'view')")) do
+      if names[name:lower()] then
+        errors.raise("migration", ("table %s is hidden by a TEMP table of this name"):format(name),
+          { hint = "drop that first; nothing was changed" })
+      end
+    end
+  end })
+end
+
 local function statistics_of(db)
   core.own(db)
   return db:column("select name from main.sqlite_schema where name in "
@@ -327,6 +345,7 @@ function M.steps(db, context)
     by_kind = {}, rebuilt = {},
   }, Alteration)
   self:sort()
+  self:refuse_hidden()
   self:drop_definitions()
   for _, text in ipairs(context.renaming) do self:add(text, { native = true }) end
   self:scans()
