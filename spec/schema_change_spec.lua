@@ -88,7 +88,7 @@ local function play(operations)
   if not good then
     if not is_about_rows(err) then return tostring(err) end
     refused = refused + 1
-    if not (db:schema() == have) then return "a refused change has changed the schema" end
+    if db:schema() ~= have then return "a refused change has changed the schema" end
   else
     applied = applied + 1
     local found = db:schema()

@@ -45,12 +45,13 @@ local allowed = {
 --- Raises where something that is broken already stands in the way.
 local function refuse_broken(broken, why)
   if #broken == 0 then return end
-  local lines = {}
+  local lines, hint = {}, nil
   for i, each in ipairs(broken) do
     lines[i] = ("\n  %s %s: %s"):format(each.kind, each.name, each.reason)
+    hint = hint or each.hint
   end
   errors.raise("migration", ("what is broken already stands in the way of %s:%s"):format(why,
-    table.concat(lines)), { hint = "mend or drop it first; nothing was changed" })
+    table.concat(lines)), { hint = hint or "mend or drop it first; nothing was changed" })
 end
 
 --- Renames as changes.
@@ -82,11 +83,14 @@ local function allowance(options, renames)
   return allow
 end
 
+--- The tables whose rows or indexes change.
 local function touched_tables(changes)
   local set, list = {}, {}
   for _, each in ipairs(changes) do
-    local name = each.kind == "rename_table" and each.to or each.table
-    if name and not set[name] and not each.kind:find("^drop_t") then
+    local kind = each.kind:match("_(.*)$")
+    local name = each.kind == "rename_table" and each.to
+      or each.kind ~= "drop_table" and kind ~= "trigger" and each.table
+    if name and not set[name] then
       set[name] = true
       list[#list + 1] = name
     end
@@ -150,12 +154,6 @@ local function by_name(broken)
   return set
 end
 
---- Whether something is broken because this connection lacks what Lua defines, or a library.
-local function is_undefined(each)
-  return each.reason:find("^no such function") or each.reason:find("^no such collation")
-    or each.reason:find("^no such module")
-end
-
 --- What is broken and would be in the way: all for statements that look at the whole schema, but
 --- what is dropped before; else tables that cannot be filled.
 local function check_broken(plan, broken)
@@ -167,7 +165,7 @@ local function check_broken(plan, broken)
   end
   for _, step in ipairs(plan.steps) do native = native or step.native end
   for _, each in ipairs(broken) do
-    if native and not gone[each.name] or touched[each.name] and is_undefined(each) then
+    if native and not gone[each.name] or touched[each.name] and each.hint then
       found[#found + 1] = each
     end
   end
@@ -239,9 +237,9 @@ function M.apply(db, given, options)
   options = options_of.given(options, allowed, "db:apply")
   local plan = is_plan and given or make_plan(db, engine, given, options)
   check_refusals(plan)
-  if #plan.changes == 0 and not is_plan then return plan end
+  if #plan.changes == 0 then return plan end
   within(db, plan, function()
-    if engine.inspect(db).state ~= plan.state then
+    if engine.state(db) ~= plan.state then
       if is_plan then
         errors.raise("migration", "the schema of the database was changed since the plan was made",
           { hint = "make a new plan by db:diff" })

@@ -269,6 +269,7 @@ local function definitions(self, kind, list, stays)
   local old_list, new_list = self.have[list], self.want[list]
   for _, old in ipairs(old_list) do
     local new = model.find(new_list, old.name)
+    if old.name:find("^tuff_") then goto continue end -- our own, and hidden
     if new and not (rawequal(old, new) or model.equal(old, new)) then
       self:add("change_" .. kind, new.table, new.name, old, new)
     elseif not new and stays(old) then
@@ -278,6 +279,7 @@ local function definitions(self, kind, list, stays)
     elseif not new then
       self:add("drop_" .. kind, old.table, old.name, old, nil)
     end
+    ::continue::
   end
   for _, new in ipairs(new_list) do
     if not model.find(old_list, new.name) then

@@ -21,13 +21,37 @@ local M = {}
 
 -- ---- what ALTER TABLE can do ------------------------------------------------------------
 
+local function names_column(text, name)
+  return sql.names(text)[name:lower()] ~= nil
+end
+
+--- Whether an expression names a column that is not there yet, other than its own.
+local function names_another_new(expression, own, old, new)
+  for _, column in ipairs(new.columns) do
+    if column.name ~= own and not model.find(old.columns, column.name)
+      and names_column(expression, column.name) then
+      return true
+    end
+  end
+  return false
+end
+
 --- ADD COLUMN takes what is of one column, but no keys, and only what is known of every row.
-local function can_add(change, of)
+local function can_add(change, old, of)
   local column = change.new
-  local default = column.default
-  if column.generated and column.generated.stored then return false end
+  local default, generated = column.default, column.generated
+  if generated and (generated.stored
+    or names_another_new(generated.expression, column.name, old, of)) then
+    return false
+  end
+  for _, check in ipairs(of.checks) do
+    if check.column == column.name
+      and names_another_new(check.expression, column.name, old, of) then
+      return false
+    end
+  end
   if default and default.kind ~= "literal" or column.not_null and not default
-    and not column.generated then
+    and not generated then
     return false
   end
   if ddl.is_rowid(of, column) then return false end
@@ -46,10 +70,6 @@ local function can_add(change, of)
     end
   end
   return true
-end
-
-local function names_column(text, name)
-  return sql.names(text)[name:lower()] ~= nil
 end
 
 --- DROP COLUMN takes its own checks along, and nothing else.
@@ -90,7 +110,7 @@ end
 local function is_native(changes, old, new)
   local native = {}
   for _, change in ipairs(changes) do
-    if change.kind == "add_column" and can_add(change, new) then
+    if change.kind == "add_column" and can_add(change, old, new) then
       native[change.name] = "add"
     elseif change.kind == "drop_column" and can_drop(change, old) then
       native[change.name] = "drop"
@@ -326,6 +346,21 @@ function Alteration:refuse_hidden()
   end })
 end
 
+--- What is known of the values of tables that are renamed goes along: SQLite forgets that.
+function Alteration:rename_statistics()
+  local names, indexes = {}, {}
+  self:each("rename_table", function(change)
+    local from, to = sql.literal(change.name), sql.literal(change.to)
+    names[#names + 1] = ("WHEN %s THEN %s"):format(from, to)
+    indexes[#indexes + 1] = ("WHEN %s THEN replace(idx, 'sqlite_autoindex_' || %s || '_', "
+      .. "'sqlite_autoindex_' || %s || '_')"):format(from, from, to)
+  end)
+  for _, of in ipairs(#names > 0 and self.statistics or {}) do
+    self:add(("UPDATE main.%s SET tbl = CASE tbl %s ELSE tbl END, idx = CASE tbl %s ELSE idx END")
+      :format(of, table.concat(names, " "), table.concat(indexes, " ")))
+  end
+end
+
 local function statistics_of(db)
   core.own(db)
   return db:column("select name from main.sqlite_schema where name in "
@@ -348,6 +383,7 @@ function M.steps(db, context)
   self:refuse_hidden()
   self:drop_definitions()
   for _, text in ipairs(context.renaming) do self:add(text, { native = true }) end
+  self:rename_statistics()
   self:scans()
   self:drop_rest()
   self:each("add_table", function(change) self:add(ddl.table(change.new)) end)

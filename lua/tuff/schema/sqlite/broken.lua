@@ -8,6 +8,21 @@ local M = {}
 
 local quote = identifier.quote
 
+local missing = {
+  ["no such collation sequence"] = "define it on this connection by db:define_collation",
+  ["no such function"] = "define it on this connection by db:define",
+  ["no such module"] = "load it on this connection by db:load_extension",
+}
+
+--- What to do about something that this connection lacks, and another one may have.
+---@param message string of an error
+---@return string? hint nil: it lacks nothing
+function M.advice(message)
+  for text, advice in pairs(missing) do
+    if message:find(text, 1, true) then return advice end
+  end
+end
+
 local function ask(db, method, sql, ...)
   core.own(db)
   return db[method](db, sql, ...)
@@ -64,6 +79,7 @@ local all_events = { insert = true, update = true, delete = true }
 ---@field kind "table"|"view"|"virtual table"
 ---@field name string
 ---@field reason string
+---@field hint string? it is broken on this connection only, for want of something
 
 --- All that is broken, sorted by name. A broken trigger is told with its table.
 ---@param db tuff.Database
@@ -91,7 +107,9 @@ function M.list(db)
     -- A view without a trigger for this event takes no such statement.
     if reason and not reason:find("cannot modify", 1, true) then
       local kind = row.type == "virtual" and "virtual table" or row.type
-      table.insert(broken, { kind = kind, name = row.name, reason = reason })
+      table.insert(broken, {
+        kind = kind, name = row.name, reason = reason, hint = M.advice(reason),
+      })
     end
   end
   return broken

@@ -27,16 +27,22 @@ function M.read(db)
   return (db:read(reader.read))
 end
 
---- The statements that make the objects of a database, in one text.
-local function state_of(told)
+local function state_of(objects)
   local list = {}
-  for i, row in ipairs(told.objects) do list[i] = row.sql end
+  for i, row in ipairs(objects) do list[i] = row.sql end
   return table.concat(list, ";\n")
+end
+
+--- A text that is another one when the schema was changed: the statements that make it.
+---@param db tuff.Database
+---@return string
+function M.state(db)
+  return state_of(reader.objects(db))
 end
 
 ---@class tuff.schema.Reading
 ---@field have tuff.Schema what the database has
----@field state string a text that is another one when the schema was changed
+---@field state string see M.state
 ---@field told tuff.schema.Told
 
 --- Reads the schema of a database, and what tells it from another one.
@@ -44,7 +50,7 @@ end
 ---@return tuff.schema.Reading
 function M.inspect(db)
   local have, told = db:read(reader.read)
-  return { have = have, state = state_of(told), told = told }
+  return { have = have, state = state_of(told.objects), told = told }
 end
 
 --- What the database would make of a schema. What it has already are the very tables of the

@@ -6,6 +6,7 @@
 -- Rows are told by their rowids or their keys; no other value of theirs gets into a message.
 local conversion = require "tuff.schema.sqlite.conversion"
 local core = require "tuff.core"
+local errors = require "tuff.error"
 local identifier = require "tuff.identifier"
 local model = require "tuff.schema.model"
 local path = require "tuff.schema.sqlite.path"
@@ -298,14 +299,21 @@ local function look_at_twins(db, scan, problems)
   end
 end
 
---- What is wrong with the rows of a table.
+--- What is wrong with the rows of a table. Where values are not of their type, nothing can be
+--- computed from them, such as what an index holds.
 ---@param db tuff.Database
 ---@param scan table
 ---@return string[] problems
 function M.run(db, scan)
   local problems = {}
-  look_at_conditions(db, scan, problems)
-  look_at_twins(db, scan, problems)
+  local good, err = pcall(function()
+    look_at_conditions(db, scan, problems)
+    if #problems == 0 then look_at_twins(db, scan, problems) end
+  end)
+  if not good then
+    if not errors.is_error(err) or err.code ~= "type" then error(err, 0) end
+    problems[#problems + 1] = ("table %s: %s"):format(scan.table, err.message)
+  end
   return problems
 end
 

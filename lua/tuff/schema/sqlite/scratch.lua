@@ -1,6 +1,7 @@
 --- Databases in memory in which schemas are tried: what SQLite makes of a declaration, and of
 --- renames. They hold no rows. What Lua has defined on the connection stands there under its name
 --- only: nothing is computed.
+local broken = require "tuff.schema.sqlite.broken"
 local core = require "tuff.core"
 local ddl = require "tuff.schema.sqlite.ddl"
 local errors = require "tuff.error"
@@ -56,24 +57,14 @@ function M.open(db)
   return scratch
 end
 
-local missing = {
-  ["no such collation sequence"] = "define it on this connection by db:define_collation",
-  ["no such function"] = "define it on this connection by db:define",
-  ["no such module"] = "load it on this connection by db:load_extension",
-}
-
 --- Runs a statement that makes an object; says of which one is not to be had.
 local function make(scratch, what, statement)
   core.own(scratch)
   local good, err = pcall(scratch.exec, scratch, statement)
   if good then return end
   if not errors.is_error(err) then error(err, 0) end
-  local hint
-  for text, advice in pairs(missing) do
-    if err.message:find(text, 1, true) then hint = advice end
-  end
   errors.raise("migration", ("%s cannot be made: %s"):format(what, err.message),
-    { hint = hint or err.hint, cause = err })
+    { hint = broken.advice(err.message) or err.hint, cause = err })
 end
 
 -- ---- what is as it should be --------------------------------------------------------------
