@@ -146,24 +146,20 @@ end
 
 --- What two lists do not have in common: those that only the first has, and only the second.
 local function apart(old, new)
-  local left, gone, come = {}, {}, {}
-  for _, object in ipairs(old) do
+  local others, gone, come = {}, {}, {}
+  for _, object in ipairs(new) do
     local text = model.canonical(object)
-    left[text] = left[text] or {}
-    table.insert(left[text], object)
+    others[text] = others[text] or {}
+    table.insert(others[text], object)
+  end
+  local paired = {}
+  for _, object in ipairs(old) do
+    local same = others[model.canonical(object)]
+    local other = same and table.remove(same, 1)
+    if other then paired[other] = true else gone[#gone + 1] = object end
   end
   for _, object in ipairs(new) do
-    local same = left[model.canonical(object)]
-    if not (same and table.remove(same)) then come[#come + 1] = object end
-  end
-  for _, object in ipairs(old) do
-    local same = left[model.canonical(object)]
-    for i, each in ipairs(same) do
-      if each == object then
-        gone[#gone + 1] = table.remove(same, i)
-        break
-      end
-    end
+    if not paired[object] then come[#come + 1] = object end
   end
   return gone, come
 end
