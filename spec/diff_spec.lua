@@ -183,6 +183,16 @@ leaves table other alone: not declared]], tostring(plan))
     assert.is_true(empty:schema() == new)
   end)
 
+  it("follows a name through several renames", function()
+    db:apply(images(s.text("name")))
+    db:run "insert into images(name) values ('a')"
+    db:apply(s.define { s.table("pictures", { s.id(), s.text("file") }) }, { renames = {
+      images = "photos", photos = "pictures", ["images.name"] = "images.path",
+      ["images.path"] = "pictures.file",
+    } })
+    assert.are.equal("a", db:value "select file from pictures")
+  end)
+
   it("refuses hints that name nothing declared, and names that are taken", function()
     db:apply(images(s.text("a"), s.text("b")))
     local err = errors.expect("misuse", db.diff, db, images(s.text("path"), s.text("b")),

@@ -106,6 +106,80 @@ local function play(operations)
   if sound ~= "ok" and not sound:find("^non%-") then return sound end
 end
 
+-- ---- renames ---------------------------------------------------------------------------------
+
+--- A copy of a schema in which names go round: hints for that, and the copy. Each table and each
+--- column that is touched gets the name of the next one, or another one in capitals.
+local function renamed(old, random)
+  local db <close> = tuff.open(":memory:")
+  sqlite.create(db, old)
+  local hints = {}
+  for _, of in ipairs(old.tables) do
+    local columns = {}
+    for i = 1, random(3) do columns[i] = of.columns[random(#of.columns)].name end
+    if columns[1] ~= columns[2] and columns[2] ~= columns[3] and columns[1] ~= columns[3] then
+      for i, name in ipairs(columns) do
+        local to = #columns == 1 and "new" .. name or columns[i % #columns + 1]
+        db:exec(("alter table %s rename column %s to %s"):format(quoted(of.name), quoted(name),
+          quoted("third " .. i)))
+        hints[of.name .. "." .. name] = to
+      end
+      for i, name in ipairs(columns) do
+        db:exec(("alter table %s rename column %s to %s"):format(quoted(of.name),
+          quoted("third " .. i), quoted(hints[of.name .. "." .. name])))
+      end
+    end
+    local to = random(2) == 1 and "new " .. of.name or of.name
+    if to ~= of.name then
+      db:exec(("alter table %s rename to %s"):format(quoted(of.name), quoted(to)))
+      hints[of.name] = to
+    end
+    for _, name in ipairs(columns) do
+      local key = of.name .. "." .. name
+      hints[key] = hints[key] and to .. "." .. hints[key]
+    end
+  end
+  return db:schema(), hints
+end
+
+local function all_rows(db, of, names)
+  local list = {}
+  for i, name in ipairs(names) do list[i] = "quote(" .. quoted(name) .. ")" end
+  return table.concat(db:column(("select %s as r from %s order by 1"):format(
+    table.concat(list, " || ',' || "), quoted(of))), ";")
+end
+
+--- Renames much; says what went wrong.
+local function play_names(operations)
+  local old = random_schema.two_of(operations)
+  for _, of in ipairs(old.tables) do of.search = nil end
+  local random = property.random(#operations)
+  local db <close> = tuff.open(":memory:")
+  sqlite.create(db, old)
+  if #sqlite.broken(db) > 0 then return nil end
+  random_schema.fill(db, old, random)
+  local new, hints = renamed(old, random)
+  local before, after = {}, {}
+  for i, of in ipairs(old.tables) do
+    local names, new_names = {}, {}
+    for j, column in ipairs(of.columns) do
+      local to = hints[of.name .. "." .. column.name]
+      names[j] = column.name
+      new_names[j] = to and to:sub(#(hints[of.name] or of.name) + 2) or column.name
+    end
+    before[i] = all_rows(db, of.name, names)
+    after[i] = { hints[of.name] or of.name, new_names }
+  end
+  local plan = db:apply(new, { renames = hints })
+  for _, change in ipairs(plan.changes) do
+    if not change.kind:find("^rename") then return "more has changed:\n" .. tostring(plan) end
+  end
+  for i, text in ipairs(before) do
+    if all_rows(db, table.unpack(after[i])) ~= text then return "the rows are other ones" end
+  end
+  if db:schema() ~= new then return "the schema is another one" end
+end
+
 describe("a schema that becomes another one", function()
   fixture.clean_up()
 
@@ -118,5 +192,15 @@ describe("a schema that becomes another one", function()
       end,
     }
     assert.is_true(applied > refused)
+  end)
+
+  it("has the same rows under other names", function()
+    property.check {
+      seeds = soak and 1000 or 60, count = 20, makers = random_schema.makers_of_two,
+      run = function(operations)
+        local good, reason = pcall(play_names, operations)
+        return not good and tostring(reason) or reason
+      end,
+    }
   end)
 end)

@@ -105,9 +105,9 @@ end
 
 --- Takes two minutes.
 ---@param path string  of a database that is not there yet
----@return { rows: integer, ratio: number, ms: number, tables: integer, same: number, other: number }
----  medians: of the rebuild to the bare statements; milliseconds of it, of the difference between
----  two schemas that are the same, and that differ in every table
+---@return { rows: integer, ratio: number, ms: number, tables: integer, same: number,
+---  other: number }  medians: of the rebuild to the bare statements; milliseconds of it, and of the
+---  difference between two schemas that are the same, and that differ in every table
 function M.measure(path)
   local ratio, ms = rebuild(path)
   local same, other = diff()

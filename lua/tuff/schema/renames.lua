@@ -6,7 +6,7 @@ local model = require "tuff.schema.model"
 local M = {}
 
 ---@class tuff.schema.Rename
----@field table string its table, as the database has it now
+---@field table string the table; or that of the column, with the name that it has by then
 ---@field column string? nil: the table itself
 ---@field to string
 
@@ -57,6 +57,16 @@ function Resolver:refuse_unknown(name)
     { hint = errors.did_you_mean(name, names_of(self.want)) })
 end
 
+--- What a name is in the end: what is called so may have been renamed again since.
+function Resolver:last(to)
+  local seen = {}
+  while self.hints[to] and not seen[to] and not place(self.want, to) do
+    seen[to] = true
+    to = self.hints[to]
+  end
+  return to
+end
+
 --- A hint may stay in a script after what it tells of has happened: then what it renames is gone,
 --- or both names are declared.
 function Resolver:is_past(from, to, have_names, want_names)
@@ -81,7 +91,7 @@ end
 function Resolver:rename_tables(hints)
   local have, want = set_of(self.have.tables), set_of(self.want.tables)
   for _, from in ipairs(sorted(hints)) do
-    local to = hints[from]
+    local to = hints[from] and self:last(hints[from])
     if have[from] and to and not self:is_past(from, to, have, want) then
       if not want[to] then self:refuse_unknown(to) end
       self.tables[from] = to
@@ -105,7 +115,7 @@ end
 function Resolver:rename_columns(hints)
   for _, key in ipairs(sorted(hints)) do
     local from = hints[key] and self:column_of(key)
-    if from then self:hint_column(from, hints[key]) end
+    if from then self:hint_column(from, self:last(hints[key])) end
   end
   for _, of in ipairs(self.have.tables) do
     local other = model.find(self.want.tables, self:table_to(of.name))
