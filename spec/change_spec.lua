@@ -162,7 +162,7 @@ describe("a change of the schema in SQLite", function()
           db:run "create view paths as select no_such_column from images"
         end)
         assert.matches("view paths could not be used", err.message)
-        assert.matches("no_such_column", err.cause.message)
+        assert.matches("no_such_column", err.message)
         errors.expect("migration", change.run, db, nil, function()
           db:run "alter table folders drop column name"
         end)

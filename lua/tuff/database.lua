@@ -1,5 +1,6 @@
 --- The methods of a connection that are choices rather than mechanism. The C core brings
 --- the rest: see meta/core.lua.
+local apply = require "tuff.schema.apply"
 local copy = require "tuff.backup.copy"
 local core = require "tuff.core"
 local catalog = require "tuff.catalog"
@@ -132,6 +133,8 @@ end
 -- ---- methods of other modules -------------------------------------------------------------
 
 Database.schema = catalog.schema
+Database.diff = apply.diff
+Database.apply = apply.apply
 Database.tables = catalog.tables
 Database.has_table = catalog.has_table
 Database.drop_table = catalog.drop_table

@@ -121,14 +121,15 @@ end
 ---@param name string
 ---@return string[] users "view favorites", "table images": its triggers speak of it
 function M.drop(db, name)
-  local of, before = db:schema():table(name), M.soundness().broken(db)
+  local broken = require "tuff.schema.sqlite.broken"
+  local of, before = db:schema():table(name), broken.by_name(db)
   ask(db, "run", "drop table main." .. identifier.quote(name))
   if of and of.search then
     local virtual = require("tuff.schema.sqlite.search").objects(of)
     ask(db, "run", "drop table main." .. identifier.quote(virtual.name))
   end
   local users = {}
-  for user in pairs(M.soundness().broken(db)) do
+  for user in pairs(broken.by_name(db)) do
     if not before[user] then users[#users + 1] = user end
   end
   table.sort(users)

@@ -1,62 +1,14 @@
 --- What must hold before a change of the schema is committed: what was sound stays so. The
 --- tables that were touched are looked at, and what refers to them.
+local broken = require "tuff.schema.sqlite.broken"
 local core = require "tuff.core"
 local errors = require "tuff.error"
-local identifier = require "tuff.identifier"
 
 local M = {}
-
-local quote = identifier.quote
 
 local function ask(db, sql, ...)
   core.own(db)
   return db:all(sql, ...)
-end
-
--- ---- what cannot be used -----------------------------------------------------------------
-
---- Statements that SQLite can prepare only if all is there that a table or a view speaks of, in
---- its triggers, too: they are a part of the statements that fire them.
-local function uses(db, object)
-  local name = quote(object.name)
-  local list = { "select * from main." .. name }
-  if object.type == "view" and object.fires == 0 then return list end
-  local columns, sets = ask(db, "select name from pragma_table_xinfo(?) where hidden = 0",
-    object.name), {}
-  for i, column in ipairs(columns) do
-    sets[i] = quote(column.name) .. " = " .. quote(column.name)
-  end
-  list[2] = "delete from main." .. name
-  if #sets == 0 then return list end
-  list[3] = "update main." .. name .. " set " .. table.concat(sets, ", ")
-  list[4] = ("insert into main.%s(%s) values (null)"):format(name, quote(columns[1].name))
-  return list
-end
-
---- The error of a statement that cannot be prepared.
-local function failure(db, sql)
-  core.own(db)
-  local good, statement = pcall(db.prepare, db, sql)
-  if not good then return statement end
-  statement:close()
-end
-
---- The tables and views that cannot be used, and why: { ["view favorites"] = error }.
----@param db tuff.Database
----@return table<string, tuff.Error>
-function M.broken(db)
-  local found = {}
-  for _, object in ipairs(ask(db, [[
-    select type, name, exists (select 1 from main.sqlite_schema t
-        where t.type = 'trigger' and lower(t.tbl_name) = lower(s.name)) as fires
-    from main.sqlite_schema s
-    where type in ('table', 'view') and name not like 'sqlite\_%' escape '\']])) do
-    for _, sql in ipairs(uses(db, object)) do
-      local key = object.type .. " " .. object.name
-      found[key] = found[key] or failure(db, sql)
-    end
-  end
-  return found
 end
 
 -- ---- references --------------------------------------------------------------------------
@@ -145,7 +97,7 @@ end
 ---@param db tuff.Database
 ---@return table
 function M.before(db)
-  local before = { broken = M.broken(db) }
+  local before = { broken = broken.by_name(db) }
   if db.path == ":memory:" then
     before.dangling = {}
     for _, name in ipairs(db:tables()) do before.dangling[name:lower()] = dangling(db, name) end
@@ -161,10 +113,10 @@ end
 function M.verify(db, before, progress)
   local tables, names = touched_tables(db)
   check_references(db, before, names or tables)
-  for name, err in pairs(M.broken(db)) do
+  for name, each in pairs(broken.by_name(db)) do
     if not before.broken[name] then
-      errors.raise("migration", ("the %s could not be used any more: %s"):format(name,
-        err.message), { cause = err, hint = "change it, or drop it, in the same migration" })
+      errors.raise("migration", ("the %s could not be used any more: %s"):format(name, each.reason),
+        { hint = each.hint or "change it, or drop it, in the same migration" })
     end
   end
   for _, name in ipairs(tables) do
