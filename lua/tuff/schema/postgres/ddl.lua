@@ -29,7 +29,7 @@ function M.column(column)
   return words(quote(column.name), types.declared(column), collate(column.collate),
     column.default and "DEFAULT " .. default.write(column),
     generated and "GENERATED ALWAYS AS (" .. generated.expression .. ") STORED",
-    column.not_null and "NOT NULL")
+    column.not_null and column.type ~= "id" and "NOT NULL")
 end
 
 -- ---- constraints -------------------------------------------------------------------------

@@ -116,7 +116,7 @@ local function fitted(column, text, cast, quoted)
 end
 
 local function is_now(column, text)
-  return now[column.type] and spelled.loose(now[column.type]) == spelled.loose(text)
+  return now[column.type] and spelled.same(now[column.type], text)
 end
 
 --- A default that PostgreSQL tells.

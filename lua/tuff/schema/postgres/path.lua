@@ -70,7 +70,7 @@ function M.read(expression)
   local column, path = columns[1].name, read_steps(strings[1])
   if not path or #path == 0 or column == "" then return nil end
   local shape = ("%s #>> %s"):format(identifier.quote(column), sql.literal(strings[1]))
-  if spelled.loose(shape) == spelled.loose(expression) then return column, path end
+  if spelled.same(shape, expression) then return column, path end
 end
 
 return M

@@ -15,8 +15,7 @@ local types = require "tuff.schema.postgres.types"
 
 local M = {}
 
---- Whether two definitions say the same.
-local function same(a, b) return spelled.loose(a) == spelled.loose(b) end
+local same = spelled.same
 
 -- ---- columns -----------------------------------------------------------------------------
 
@@ -30,7 +29,7 @@ end
 --- These are part of its type.
 local function settle_sequence(column, row, sequence)
   local usual = sequence.usual
-  if row.identity ~= "" then
+  if row.identity then
     column.type = "other"
     column.declared = ("%s generated %s as identity%s"):format(row.declared,
       row.identity == "a" and "always" or "by default",
@@ -46,11 +45,11 @@ local function settle_sequence(column, row, sequence)
 end
 
 local function read_column(row, sequence)
-  local column = { name = row.name, not_null = row.not_null or nil }
+  local column = { name = row.name, not_null = row.not_null }
   column.collate, column.comment = row.collate, comment_of(row.comment)
   types.settle(column, row.declared)
   local is_serial = sequence and settle_sequence(column, row, sequence)
-  if row.generated ~= "" then
+  if row.generated then
     column.generated = {
       expression = spelled.bare(row.expression), stored = row.generated == "s" or nil,
     }
@@ -207,7 +206,9 @@ end
 --- Why a relation is no table of the model, and what its definition ends with.
 local function reason_of(row)
   if row.kind == "f" then return "it is a foreign table", "" end
-  if row.bound then return "it is a partition", " PARTITION OF " .. row.parents .. " " .. row.bound end
+  if row.bound then
+    return "it is a partition", " PARTITION OF " .. row.parents .. " " .. row.bound
+  end
   if row.partitioned then return "it is partitioned", " PARTITION BY " .. row.partitioned end
   if row.parents then return "it inherits from a table", " INHERITS (" .. row.parents .. ")" end
   if row.inherited then return "a table inherits from it", "" end

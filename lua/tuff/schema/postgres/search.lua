@@ -62,7 +62,7 @@ function M.read(of, name, definition, expression)
   for i, column in ipairs(sql.columns(expression)) do search.columns[i] = column.name end
   if not language or not is_declarable(of, search) then return nil end
   local wanted = M.index { name = of.name, search = search }
-  return spelled.loose(wanted) == spelled.loose(definition) and search or nil
+  return spelled.same(wanted, definition) and search or nil
 end
 
 return M

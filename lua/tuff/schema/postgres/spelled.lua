@@ -13,6 +13,7 @@ local dialect = { dollar_quotes = true }
 ---@param text string
 ---@return string
 function M.bare(text)
+  if text:sub(1, 1) ~= "(" then return text end
   local _, texts, starts = core.tokens(text, dialect)
   local first, last = 1, #texts
   local function is_enclosed()
@@ -31,9 +32,7 @@ end
 
 --- What remains of a text where PostgreSQL's spelling does not count: no parentheses, no casts to
 --- types of one word, no quotes and no capitals of names.
----@param text string
----@return string
-function M.loose(text)
+local function loose(text)
   local kinds, texts = core.tokens(text, dialect)
   local list, i = {}, 1
   while i <= #texts do
@@ -51,6 +50,17 @@ function M.loose(text)
     i = i + 1
   end
   return table.concat(list, " ")
+end
+
+local function without_signs(text) return (text:gsub('[%s()"]+', "")) end
+
+--- Whether two texts say the same, one of which PostgreSQL has spelled.
+---@param a string
+---@param b string
+---@return boolean
+function M.same(a, b)
+  return without_signs(a) == without_signs(b) -- nearly always, and far cheaper
+    or loose(a) == loose(b)
 end
 
 --- The text of a constant, and its type if PostgreSQL tells: 'x'::text, 5, '-5'::integer, true.

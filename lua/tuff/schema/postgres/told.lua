@@ -6,6 +6,8 @@ local M = {}
 
 local namespace = "(select oid from pg_namespace where nspname = current_schema())"
 
+-- What is usual is NULL in the answers, and so costs nothing.
+
 --- A condition: the object is in the namespace, and no extension's.
 local function own(catalogue, alias, column)
   return (("$alias.$column = $namespace and not exists (select from pg_depend e where e.classid = "
@@ -33,8 +35,10 @@ queries.relations = [[
 
 queries.columns = [[
   select a.attrelid::bigint as object, a.attnum as number, a.attname::text as name,
-    format_type(a.atttypid, a.atttypmod) as declared, format_type(a.atttypid, null) as base,
-    a.attnotnull as not_null, a.attidentity::text as identity, a.attgenerated::text as generated,
+    format_type(a.atttypid, a.atttypmod) as declared,
+    case when d.oid is not null then format_type(a.atttypid, null) end as base,
+    nullif(a.attnotnull, false) as not_null, nullif(a.attidentity::text, '') as identity,
+    nullif(a.attgenerated::text, '') as generated,
     pg_get_expr(d.adbin, d.adrelid, true) as expression,
     col_description(a.attrelid, a.attnum) as comment,
     case when a.attcollation <> t.typcollation then o.collname::text end as collate
@@ -62,9 +66,10 @@ queries.sequences = [[
 queries.constraints = [[
   select k.conrelid::bigint as object, k.conname::text as name, k.contype::text as kind,
     pg_get_constraintdef(k.oid, true) as definition, to_json(k.conkey) as columns,
-    k.confrelid::bigint as other, to_json(k.confkey) as others, k.confupdtype::text as on_update,
-    k.confdeltype::text as on_delete, k.confmatchtype::text as match,
-    k.condeferrable as deferrable, k.condeferred as deferred
+    case when k.contype = 'f' then k.confrelid::bigint end as other, to_json(k.confkey) as others,
+    nullif(k.confupdtype::text, 'a') as on_update, nullif(k.confdeltype::text, 'a') as on_delete,
+    nullif(k.confmatchtype::text, 's') as match, nullif(k.condeferrable, false) as deferrable,
+    nullif(k.condeferred, false) as deferred
   from pg_class c join pg_constraint k on k.conrelid = c.oid
   where k.contype in ('p', 'u', 'f', 'c', 'x') and ]] .. relation .. " order by k.oid"
 

@@ -128,7 +128,7 @@ local function as_ruled(owner, column, check, suffix)
   local guessed = guess[suffix](column, check.expression)
   if not guessed then return nil end
   guessed.name = column.name
-  return spelled.loose(rule[suffix](guessed)) == spelled.loose(check.expression) and guessed or nil
+  return spelled.same(rule[suffix](guessed), check.expression) and guessed or nil
 end
 
 --- Takes a check into the type of its column.
