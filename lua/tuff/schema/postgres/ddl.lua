@@ -3,6 +3,7 @@
 --- each other.
 local default = require "tuff.schema.postgres.default"
 local identifier = require "tuff.identifier"
+local kept = require "tuff.schema.postgres.kept"
 local limits = require "tuff.schema.postgres.limits"
 local model = require "tuff.schema.model"
 local path = require "tuff.schema.postgres.path"
@@ -172,6 +173,7 @@ end
 ---@return string[]
 function M.statements(schema)
   limits.check(schema)
+  schema = kept.of(schema)
   local statements = {}
   local function add(text) statements[#statements + 1] = text end
   local function add_all(list) table.move(list, 1, #list, #statements + 1, statements) end

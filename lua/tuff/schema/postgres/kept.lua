@@ -11,6 +11,13 @@ local value_types = require "tuff.schema.types"
 
 local M = {}
 
+--- A type has one name, and what its default is depends on it.
+local function settle_type(column)
+  local text = column.default and default.write(column)
+  types.settle(column, column.declared)
+  if text then column.default = default.read(column, text) end
+end
+
 local function settle_default(column)
   local given = column.default
   if given.kind == "expression" then
@@ -23,7 +30,7 @@ end
 --- A generated column is always stored.
 local function settle_column(column)
   column.checked = nil
-  if column.type == "other" then types.settle(column, column.declared) end
+  if column.type == "other" then settle_type(column) end
   if column.default then settle_default(column) end
   if column.generated then column.generated.stored = true end
 end
@@ -34,6 +41,28 @@ local function settle_key(of, kind, key)
     part.descending = nil
     if kind == "primary_key" then model.find(of.columns, part.column).not_null = true end
   end
+end
+
+--- The first of those objects of a list that say the same.
+local function without_repeated(list, said, seen)
+  local first = {}
+  for _, object in ipairs(list) do
+    local text = said(object)
+    if not seen[text] then first[#first + 1] = object end
+    seen[text] = true
+  end
+  return first
+end
+
+local function parts_of(key) return model.canonical(key.parts) end
+local function all_of(object) return object.name .. " " .. model.canonical(object) end
+
+--- A constraint that is there twice is there once.
+local function settle_repeated(of)
+  local key = of.primary_key
+  of.uniques = without_repeated(of.uniques, parts_of, { [key and parts_of(key) or ""] = true })
+  of.checks = without_repeated(of.checks, all_of, {})
+  of.foreign_keys = without_repeated(of.foreign_keys, all_of, {})
 end
 
 local function settle_part(of, part)
@@ -64,6 +93,7 @@ function M.of(schema)
       end
       if object.match and object.match:lower() == "simple" then object.match = nil end
     end)
+    settle_repeated(of)
   end
   return model.complete(kept)
 end

@@ -1,0 +1,6 @@
+local s = require "tuff.schema"
+local fixture = require "spec.support.fixture"
+local model = require "tuff.schema.model"
+local postgres = require "tuff.schema.postgres"
+local property = require "spec.support.property"
+local random_schema = require "spec.support.random_schema"
