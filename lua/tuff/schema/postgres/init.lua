@@ -4,6 +4,7 @@ local ddl = require "tuff.schema.postgres.ddl"
 local kept = require "tuff.schema.postgres.kept"
 local path = require "tuff.schema.postgres.path"
 local reader = require "tuff.schema.postgres.reader"
+local search = require "tuff.schema.postgres.search"
 local scratch = require "tuff.schema.postgres.scratch"
 
 local M = {
@@ -11,6 +12,7 @@ local M = {
   statements = ddl.statements,
   kept = kept.of,
   path = path.expression,
+  search = search.expression,
   materialise = scratch.materialise,
 }
 

@@ -127,8 +127,14 @@ queries.others = [[
   where r.rulename <> '_RETURN' and ]] .. relation .. [[
 
   union all
-  select 'policy', p.polname::text, c.relname::text, null, concat_ws(' ', p.polcmd::text,
-    pg_get_expr(p.polqual, p.polrelid, true), pg_get_expr(p.polwithcheck, p.polrelid, true))
+  select 'policy', p.polname::text, c.relname::text, null, concat_ws(' ',
+    format('CREATE POLICY %I ON %I', p.polname, c.relname),
+    case when not p.polpermissive then 'AS RESTRICTIVE' end, case p.polcmd when 'r' then
+      'FOR SELECT' when 'a' then 'FOR INSERT' when 'w' then 'FOR UPDATE' when 'd' then
+      'FOR DELETE' end, (select 'TO ' || string_agg(quote_ident(r.rolname), ', ' order by r.rolname)
+      from pg_roles r where r.oid = any (p.polroles)),
+    'USING (' || pg_get_expr(p.polqual, p.polrelid, true) || ')',
+    'WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid, true) || ')')
   from pg_class c join pg_policy p on p.polrelid = c.oid where ]] .. relation .. [[
 
   union all
