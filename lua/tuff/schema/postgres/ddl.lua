@@ -23,9 +23,10 @@ local function collate(name)
 end
 
 --- The definition of a column, as in CREATE TABLE and ADD COLUMN, without its constraints.
+---@param _ table its table
 ---@param column table
 ---@return string
-function M.column(column)
+function M.column(_, column)
   local generated = column.generated
   return words(quote(column.name), types.declared(column), collate(column.collate),
     column.default and "DEFAULT " .. default.write(column),
@@ -84,7 +85,7 @@ M.rules = types.rules
 function M.table(of)
   local lines = {}
   local function add(line) lines[#lines + 1] = "  " .. line end
-  for _, column in ipairs(of.columns) do add(M.column(column)) end
+  for _, column in ipairs(of.columns) do add(M.column(of, column)) end
   for _, column in ipairs(of.columns) do
     for _, rule in ipairs(M.rules(of.name, column)) do add(M.constraint("check", rule)) end
   end

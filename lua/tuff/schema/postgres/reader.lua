@@ -49,7 +49,7 @@ local function read_column(row, sequence)
   column.collate, column.comment = row.collate, comment_of(row.comment)
   types.settle(column, row.declared)
   local is_serial = sequence and settle_sequence(column, row, sequence)
-  if row.generated then
+  if row.generated and row.expression then
     column.generated = {
       expression = spelled.bare(row.expression), stored = row.generated == "s" or nil,
     }
@@ -266,13 +266,14 @@ function Reading:table(row)
 end
 
 function Reading:view(row)
-  local text = row.query and row.query:gsub("^%s+", ""):gsub("[;%s]+$", "")
+  if not row.query then return end -- somebody has just dropped it
+  local text = row.query:gsub("^%s+", ""):gsub("[;%s]+$", "")
   if row.kind == "m" then
     self:unmanaged("materialized view", row.name, nil, text, "it keeps its rows")
   elseif row.options then
     self:unmanaged("view", row.name, nil, text, "it has options: " .. row.options)
   else
-    table.insert(self.schema.views, { name = row.name, select = text or "" })
+    table.insert(self.schema.views, { name = row.name, select = text })
   end
 end
 
@@ -327,7 +328,7 @@ function M.schema_of(told)
     told = told, schema = model.new(), tables = {}, others = others_of(told),
   }, Reading)
   for _, row in ipairs(told.relations) do
-    if row.query then self:view(row) else self:table(row) end
+    if row.kind == "v" or row.kind == "m" then self:view(row) else self:table(row) end
   end
   for _, row in ipairs(told.relations) do self:indexes(row.oid, row.name) end
   local functions = self:triggers()

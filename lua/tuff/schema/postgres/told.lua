@@ -159,6 +159,16 @@ queries.others = [[
     where c.relnamespace = ]] .. namespace .. [[
   ) as o join pg_description d on d.objoid = o.oid and d.classoid = o.class and d.objsubid = 0]]
 
+--- The rows of what is still there: of what another session has just dropped, PostgreSQL tells no
+--- definition.
+local function defined(rows)
+  local left = {}
+  for _, row in ipairs(rows) do
+    if row.definition then left[#left + 1] = row end
+  end
+  return left
+end
+
 --- Rows grouped by the relation that they belong to.
 local function grouped(rows)
   local groups = {}
@@ -186,6 +196,9 @@ function M.of(db)
   for name, query in pairs(queries) do
     core.own(db)
     told[name] = db:all(query)
+  end
+  for _, name in ipairs { "constraints", "indexes", "triggers" } do
+    told[name] = defined(told[name])
   end
   for _, sequence in ipairs(told.sequences) do sequence.object = sequence.object or false end
   for _, name in ipairs { "columns", "sequences", "constraints", "indexes" } do
