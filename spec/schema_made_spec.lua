@@ -64,6 +64,40 @@ fixture.each_engine("a schema that is made", function(engine)
     assert.are.equal(3, #db:schema().views)
   end)
 
+  it("may have names that mean something in SQL", function()
+    local db = engine.database()
+    local items = { s.id("rowid"), s.search { "text", "select" } }
+    for _, name in ipairs { "text", "select", "value", "name", "type" } do
+      items[#items + 1] = s.text(name, { max_length = 9 }):unique():check('"' .. name .. "\" <> ''")
+    end
+    items[#items + 1] = s.json("key"):index()
+    items[#items + 1] = s.enum("user", { "date" }):default("date")
+    items[#items + 1] = s.decimal("date", { precision = 3 }):index { where = '"date" > 5' }
+    items[#items + 1] = s.json_index("key.date[0]")
+    local schema = s.define { s.table("order", items) }
+    create(db, schema)
+    local found = db:schema()
+    assert.are.same({}, found.unmanaged)
+    local plain, of = schemas.without_texts, found:table("order")
+    assert.is_nil(schemas.first_difference(plain(schema), plain(found)))
+    assert.are.same({ "text", "select" }, of.search.columns)
+    local again, left_out = found:to_lua()
+    assert.are.same({}, left_out)
+    assert.is_nil(schemas.first_difference(found, schemas.loaded(again)))
+  end)
+
+  it("is that of the moment, also in a transaction that is not committed", function()
+    local db = engine.database("create table t(a {integer})")
+    db:transaction(function()
+      create(db, s.define { s.table("u", { s.id() }) })
+      assert.are.equal(2, #db:schema().tables)
+      assert.are.same({ "t", "u" }, db:tables())
+    end)
+    db:read(function() assert.are.equal(2, #db:schema().tables) end)
+    local other <close> = engine.open { readonly = true }
+    assert.is_true(other:schema() == db:schema())
+  end)
+
   it("never gives an id again", function()
     local db = made(s.id(), s.text("a"))
     assert.are.equal(1, db:insert("t", { a = "x" }))

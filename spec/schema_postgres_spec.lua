@@ -372,6 +372,19 @@ $body$]],
     assert.are.equal(4, #found.unmanaged) -- the triggers, and their functions
   end)
 
+  it("lets a query of a trigger take what it finds", function()
+    local schema = s.define {
+      s.table("t", { s.id(), s.text("a") }),
+      s.trigger("number", {
+        before = "insert", on = "t", run = "select 'x' || count(*) into new.a from t; select 1",
+      }),
+    }
+    postgres.create(db, schema)
+    db:insert_many("t", { { a = "a" }, { a = "b" } })
+    assert.are.same({ "x0", "x1" }, db:column("select a from t order by id"))
+    assert.are.equal(schema.triggers[1].body, db:schema().triggers[1].body)
+  end)
+
   it("leaves alone what the model has no words for, and says why", function()
     local schema = read [[
       create schema if not exists other; create table if not exists other.far(id int primary key);

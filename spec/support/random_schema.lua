@@ -81,8 +81,8 @@ local constructors = {
     return s.decimal(name, { precision = precision, scale = seed % (precision + 1) })
   end,
   other = function(name, seed, portable)
-    local declared = { "VARCHAR(30)", "INT", "NUMERIC(10, 2)", "double precision", "DATETIME" }
-    if portable then declared[5] = "smallint" end
+    local declared = { "VARCHAR(30)", "INT", "NUMERIC(10, 2)", "real", "double precision" }
+    if not portable then declared[5] = "DATETIME" end
     return s.column(name, declared[seed % #declared + 1])
   end,
   untyped = function(name, _, portable) return s.column(name, portable and "bigint" or nil) end,

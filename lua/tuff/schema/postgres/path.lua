@@ -65,9 +65,9 @@ end
 ---@return string? column
 ---@return (string|integer)[]? path
 function M.read(expression)
-  local columns, strings = sql.columns(expression), sql.strings(expression)
+  local columns, strings = spelled.columns(expression), sql.strings(expression)
   if #columns ~= 1 or #strings ~= 1 or not strings[1]:find("^{.*}$") then return nil end
-  local column, path = columns[1].name, read_steps(strings[1])
+  local column, path = columns[1], read_steps(strings[1])
   if not path or #path == 0 or column == "" then return nil end
   local shape = ("%s #>> %s"):format(identifier.quote(column), sql.literal(strings[1]))
   if spelled.same(shape, expression) then return column, path end

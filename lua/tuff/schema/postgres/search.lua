@@ -58,8 +58,9 @@ end
 function M.read(of, name, definition, expression)
   if name ~= M.name(of) or not expression then return nil end
   local language = sql.strings(expression)[1]
-  local search = { columns = {}, language = language ~= M.LANGUAGE and language or nil }
-  for i, column in ipairs(sql.columns(expression)) do search.columns[i] = column.name end
+  local search = {
+    columns = spelled.columns(expression), language = language ~= M.LANGUAGE and language or nil,
+  }
   if not language or not is_declarable(of, search) then return nil end
   local wanted = M.index { name = of.name, search = search }
   return spelled.same(wanted, definition) and search or nil

@@ -63,6 +63,22 @@ function M.same(a, b)
     or loose(a) == loose(b)
 end
 
+--- The columns that an expression names, in the order of the text. Names that PostgreSQL writes
+--- without quotes may be words of SQL elsewhere, so this is for expressions of functions alone.
+---@param text string
+---@return string[]
+function M.columns(text)
+  local kinds, texts = core.tokens(text, dialect)
+  local found = {}
+  for i, token in ipairs(texts) do
+    local kind = kinds:byte(i)
+    if (kind == WORD or kind == QUOTED) and texts[i + 1] ~= "(" and texts[i - 1] ~= "::" then
+      found[#found + 1] = sql.unquote(token)
+    end
+  end
+  return found
+end
+
 --- The text of a constant, and its type if PostgreSQL tells: 'x'::text, 5, '-5'::integer, true.
 ---@param text string
 ---@return string? value nil: it is no constant

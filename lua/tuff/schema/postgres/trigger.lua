@@ -18,12 +18,22 @@ end
 
 -- ---- statements --------------------------------------------------------------------------
 
---- Replaces a word where it begins a statement.
+--- Whether somebody takes the rows of the query that begins at a token.
+local function has_into(texts, from)
+  for i = from, #texts do
+    if texts[i] == ";" then return false end
+    if texts[i]:lower() == "into" then return true end
+  end
+  return false
+end
+
+--- Replaces a word where it begins a statement, if that does not take rows itself.
 local function replace_first_words(body, from, to)
   local _, texts, starts = core.tokens(body, { dollar_quotes = true })
   local pieces, at = {}, 1
   for i, token in ipairs(texts) do
-    if token:lower() == from and (i == 1 or texts[i - 1] == ";") then
+    local is_first = i == 1 or texts[i - 1] == ";"
+    if is_first and token:lower() == from and not has_into(texts, i) then
       pieces[#pieces + 1] = body:sub(at, starts[i] - 1) .. to
       at = starts[i] + #token
     end
