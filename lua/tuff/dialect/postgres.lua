@@ -265,10 +265,17 @@ M.json = "json"
 function M.tables(db, name)
   return ask(db, "column", [[
     select relname::text from pg_class
-    where relkind in ('r', 'p', 'f') and relnamespace = current_schema()::regnamespace
+    where relkind in ('r', 'p', 'f')
+      and relnamespace = (select oid from pg_namespace where nspname = current_schema())
       and relname not like 'tuff\_%' and (cast(:name as text) is null or relname = :name
         or relname = lower(:name collate "C"))
     order by relname collate "C"]], { name = name or core.null })
+end
+
+--- What makes and reads schemas here.
+---@return table
+function M.schema()
+  return require "tuff.schema.postgres"
 end
 
 return M
