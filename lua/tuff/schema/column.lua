@@ -140,13 +140,12 @@ function Column:generated(expression, options)
   return self
 end
 
---- How its texts are compared: "nocase", or what the engine or db:define_collation knows.
+--- How its texts are compared: "nocase", "binary" (by their bytes, as SQLite does anyway), or what
+--- the engine or db:define_collation knows.
 ---@param name string
 ---@return tuff.schema.Column self
 function Column:collate(name)
-  if declaration.name(self, name, "the name of a collation") then
-    self.model.collate = name:lower() ~= "binary" and name or nil
-  end
+  if declaration.name(self, name, "the name of a collation") then self.model.collate = name end
   return self
 end
 

@@ -30,6 +30,7 @@ end
 --- A generated column is always stored.
 local function settle_column(column)
   column.checked = nil
+  column.collate = column.collate and limits.collation(column.collate)
   if column.type == "other" then settle_type(column) end
   if column.default then settle_default(column) end
   if column.generated then column.generated.stored = true end
