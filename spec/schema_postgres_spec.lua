@@ -251,9 +251,10 @@ $body$]],
     assert.are.same({}, of.checks)
   end)
 
-  it("keeps JSON to the letter, and compares texts by their bytes, where that is declared", function()
+  it("keeps JSON to the letter, and compares texts by their bytes, if so declared", function()
     local schema = s.define { s.table("t", {
-      s.id(), s.json("j", { verbatim = true }):default { 1 }, s.text("a"):collate("binary"):unique(),
+      s.id(), s.json("j", { verbatim = true }):default { 1 },
+      s.text("a"):collate("binary"):unique(),
     }) }
     postgres.create(db, schema)
     db:run("insert into t(j, a) values (?, 'b'), (?, 'B')", { 1e15, "a\0b" }, { -0.0 })

@@ -81,6 +81,18 @@ function M.find(list, name)
   end
 end
 
+--- The same; where there is none of just this name, one whose name differs in its capitals only.
+---@param list table[]
+---@param name string
+---@return table?
+function M.find_like(list, name)
+  local found = M.find(list, name)
+  for _, object in ipairs(found and {} or list) do
+    if object.name:lower() == name:lower() then return object end
+  end
+  return found
+end
+
 --- The columns of a key or an index; nil where a part of it is none.
 ---@param parts table[]
 ---@return string[]?
@@ -234,7 +246,7 @@ end
 
 local function settle_reference(schema, key)
   if key.references then return end
-  local other = M.find(schema.tables, key.table)
+  local other = M.find_like(schema.tables, key.table)
   key.references = other and other.primary_key and M.columns_of(other.primary_key.parts)
 end
 
