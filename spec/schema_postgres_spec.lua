@@ -333,7 +333,7 @@ $body$]],
       create unique index "i 1" on t(a desc, "B" collate "C", lower("B") collate "POSIX" desc)
         where a > 0 and "B" like '(%';
       create index i2 on t((a + 1), (j #>> '{x,0,"y z"}'), (j #> '{x}'), (k #>> '{x}'),
-        (j #>> '{"a\"b"}'))]]
+        (j #>> '{"a\"b"}'), (j #>> '{null}'), ((j #>> '{a}')::int), (j #>> '{"null"}'))]]
     assert.are.same({
       { name = "i 1", unique = true, where = [[a > 0 AND "B" ~~ '(%'::text]], parts = {
         { column = "a", descending = true }, { column = "B", collate = "C" },
@@ -343,6 +343,8 @@ $body$]],
         { expression = "a + 1" }, { column = "j", path = { "x", 0, "y z" } },
         { expression = "j #> '{x}'::text[]" }, { expression = "k #>> '{x}'::text[]" },
         { expression = "j #>> '{\"a\\\"b\"}'::text[]" },
+        { expression = "j #>> '{NULL}'::text[]" },
+        { expression = "(j #>> '{a}'::text[])::integer" }, { column = "j", path = { "null" } },
       } },
     }, of.indexes)
   end)
