@@ -244,7 +244,7 @@ $body$]],
       { name = "i", type = "other", declared = "bigserial", not_null = true },
       { name = "j", type = "other", not_null = true, declared = "integer generated always as "
         .. "identity (start with 7 increment by 1 minvalue 1 maxvalue 2147483647 cache 1)" },
-      { name = "k", type = "text", collate = "C" },
+      { name = "k", type = "text", collate = "binary" },
       { name = "l", type = "other", declared = "json" },
     }, of.columns)
     assert.are.same({}, of.checks)
@@ -336,7 +336,7 @@ $body$]],
         (j #>> '{"a\"b"}'), (j #>> '{null}'), ((j #>> '{a}')::int), (j #>> '{"null"}'))]]
     assert.are.same({
       { name = "i 1", unique = true, where = [[a > 0 AND "B" ~~ '(%'::text]], parts = {
-        { column = "a", descending = true }, { column = "B", collate = "C" },
+        { column = "a", descending = true }, { column = "B", collate = "binary" },
         { expression = 'lower("B")', collate = "POSIX", descending = true },
       } },
       { name = "i2", parts = {

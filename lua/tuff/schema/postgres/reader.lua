@@ -1,6 +1,7 @@
 --- Reads the schema of a database of PostgreSQL, whoever made it. A constraint, an index or a
 --- trigger is understood where the definition that tuff would write for what was read is the one
 --- that PostgreSQL tells. All else is in `unmanaged`, as text.
+local collation = require "tuff.schema.postgres.collation"
 local ddl = require "tuff.schema.postgres.ddl"
 local default = require "tuff.schema.postgres.default"
 local model = require "tuff.schema.model"
@@ -46,7 +47,7 @@ end
 
 local function read_column(row, sequence)
   local column = { name = row.name, not_null = row.not_null }
-  column.collate, column.comment = row.collate, comment_of(row.comment)
+  column.collate, column.comment = collation.read(row.collate), comment_of(row.comment)
   types.settle(column, row.declared)
   local is_serial = sequence and settle_sequence(column, row, sequence)
   if row.generated and row.expression then
@@ -169,7 +170,7 @@ local function read_index(row, of, columns)
   for i = 1, row.count do
     local part = row.columns[i] == 0 and part_of(of, row.texts[i])
       or { column = columns[row.columns[i]] }
-    part.collate, part.descending = collations[i], row.orders[i] & 1 == 1 or nil
+    part.collate, part.descending = collation.read(collations[i]), row.orders[i] & 1 == 1 or nil
     index.parts[i] = part
   end
   return index
