@@ -393,7 +393,7 @@ $body$]],
       create type mood as enum ('sad', 'it''s'); create domain small as int check (value < 10);
       create table t(a int, b int, m mood, s small, f int references other.far,
         unique (a) deferrable, unique (a, b) include (m), check (a > 0) no inherit,
-        exclude (a with =));
+        exclude (a with =), constraint always check (true));
       alter table t add constraint late check (b > 0) not valid;
       create index hash on t using hash (a); create index pattern on t((a::text) text_pattern_ops);
       create index first on t(a nulls first); create index wide on t(a) include (b);

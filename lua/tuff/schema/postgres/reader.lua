@@ -84,9 +84,10 @@ local actions = { c = "cascade", r = "restrict", n = "set null", d = "set defaul
 --- Names of columns by their numbers; nil: one of them is none.
 local function named(columns, numbers)
   local list = {}
-  for i, number in ipairs(numbers or {}) do
-    if not columns[number] then return nil end
-    list[i] = columns[number]
+  for number in (numbers or ""):gmatch("%S+") do
+    local name = columns[tonumber(number)]
+    if not name then return nil end
+    list[#list + 1] = name
   end
   return list
 end
@@ -167,10 +168,12 @@ local function read_index(row, of, columns)
     name = row.name, parts = {}, unique = row.is_unique or nil, where = row.condition,
   }
   local collations = collations_of(row)
+  local numbers, orders = row.columns:gmatch("%d+"), row.orders:gmatch("%d+")
   for i = 1, row.count do
-    local part = row.columns[i] == 0 and part_of(of, row.texts[i])
-      or { column = columns[row.columns[i]] }
-    part.collate, part.descending = collation.read(collations[i]), row.orders[i] & 1 == 1 or nil
+    local number = tonumber(numbers())
+    local part = number == 0 and part_of(of, row.texts[i]) or { column = columns[number] }
+    part.collate = collation.read(collations[i])
+    part.descending = tonumber(orders()) & 1 == 1 or nil
     index.parts[i] = part
   end
   return index
@@ -193,7 +196,7 @@ local function read_trigger(row, columns)
   for _, event in ipairs(events) do
     if row.bits & event[1] ~= 0 then of.event = event[2] end
   end
-  of.columns = #row.columns > 0 and named(columns, row.columns) or nil
+  of.columns = row.columns ~= "" and named(columns, row.columns) or nil
   local condition = trigger.condition_of(row.definition)
   of.condition = condition and spelled.bare(condition)
   of.body = of.event and trigger.body_of(of, row.source)
