@@ -242,14 +242,11 @@ function Reading:constraint(row, of, columns)
 end
 
 function Reading:table(row)
-  local told, columns, sequences = self.told, self.others[row.oid].columns, {}
-  for _, sequence in ipairs(told.sequences[row.oid] or {}) do
-    sequences[sequence.number] = sequence
-  end
+  local told, columns = self.told, self.others[row.oid].columns
   local of = model.new_table(row.name)
   of.comment = comment_of(row.comment)
   for i, each in ipairs(told.columns[row.oid] or {}) do
-    of.columns[i] = read_column(each, sequences[each.number])
+    of.columns[i] = read_column(each, self.sequences[row.oid .. "." .. each.number])
   end
   for _, each in ipairs(told.constraints[row.oid] or {}) do self:constraint(each, of, columns) end
   settle_id(of)
@@ -278,13 +275,14 @@ function Reading:view(row)
     self:unmanaged("view", row.name, nil, text, "it has options: " .. row.options)
   else
     table.insert(self.schema.views, { name = row.name, select = text })
+    self.views[row.oid] = true
   end
 end
 
 function Reading:indexes(oid, owner)
   local of = self.tables[oid]
   for _, row in ipairs(self.told.indexes[oid] or {}) do
-    local found = of and row.texts and #row.texts == 1
+    local found = of and row.valid and row.texts and #row.texts == 1
       and search.read(of, row.name, row.definition, row.texts[1])
     local index = of and row.valid and read_index(row, of, self.others[oid].columns)
     if found then
@@ -301,13 +299,15 @@ end
 function Reading:triggers()
   local functions = {}
   for _, row in ipairs(self.told.triggers) do
-    local found = read_trigger(row, (self.others[row.object] or {}).columns)
+    local is_managed = self.tables[row.object] or self.views[row.object]
+    local found = is_managed and read_trigger(row, self.others[row.object].columns)
     if found then
       table.insert(self.schema.triggers, found)
       functions[row["function"]] = true
     else
-      self:unmanaged("trigger", row.name, row.owner, row.definition,
-        "its function, or a part of it, is nothing that tuff writes")
+      self:unmanaged("trigger", row.name, row.owner, row.definition, is_managed
+        and "its function, or a part of it, is nothing that tuff writes"
+        or "what it is on is not managed")
     end
   end
   return functions
@@ -324,12 +324,22 @@ local function others_of(told)
   return others
 end
 
+--- The sequences by the columns whose they are.
+local function sequences_of(told)
+  local sequences = {}
+  for _, row in ipairs(told.sequences) do
+    if row.object then sequences[row.object .. "." .. row.number] = row end
+  end
+  return sequences
+end
+
 --- The schema of what PostgreSQL has told.
 ---@param told tuff.schema.postgres.Told
 ---@return tuff.Schema
 function M.schema_of(told)
   local self = setmetatable({
-    told = told, schema = model.new(), tables = {}, others = others_of(told),
+    told = told, schema = model.new(), tables = {}, views = {}, others = others_of(told),
+    sequences = sequences_of(told),
   }, Reading)
   for _, row in ipairs(told.relations) do
     if row.kind == "v" or row.kind == "m" then self:view(row) else self:table(row) end
@@ -341,12 +351,10 @@ function M.schema_of(told)
       self:unmanaged(row.kind, row.name, row.owner, row.sql, "the model has no words for it")
     end
   end
-  for _, list in pairs(told.sequences) do
-    for _, row in ipairs(list) do
-      if not row.used then
-        self:unmanaged("sequence", row.name, nil, ("CREATE SEQUENCE %s %s"):format(row.quoted,
-          row.options), "it is no column's alone")
-      end
+  for _, row in ipairs(told.sequences) do
+    if not row.used then
+      self:unmanaged("sequence", row.name, nil, ("CREATE SEQUENCE %s %s"):format(row.quoted,
+        row.options), "it is no column's alone")
     end
   end
   return model.complete(self.schema)

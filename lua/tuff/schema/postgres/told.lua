@@ -66,7 +66,8 @@ queries.sequences = [[
 queries.constraints = [[
   select k.conrelid::bigint as object, k.conname::text as name, k.contype::text as kind,
     pg_get_constraintdef(k.oid, true) as definition, array_to_string(k.conkey, ' ') as columns,
-    case when k.contype = 'f' then k.confrelid::bigint end as other, array_to_string(k.confkey, ' ') as others,
+    case when k.contype = 'f' then k.confrelid::bigint end as other,
+    array_to_string(k.confkey, ' ') as others,
     nullif(k.confupdtype::text, 'a') as on_update, nullif(k.confdeltype::text, 'a') as on_delete,
     nullif(k.confmatchtype::text, 's') as match, nullif(k.condeferrable, false) as deferrable,
     nullif(k.condeferred, false) as deferred
@@ -158,7 +159,8 @@ queries.others = [[
     select t.oid, 'pg_trigger'::regclass, t.tgname::text, c.relname::text
     from pg_trigger t join pg_class c on c.oid = t.tgrelid
     where c.relnamespace = ]] .. namespace .. [[
-  ) as o join pg_description d on d.objoid = o.oid and d.classoid = o.class and d.objsubid = 0]]
+  ) as o join pg_description d on d.objoid = o.oid and d.classoid = o.class and d.objsubid = 0
+  order by kind, name, owner, function]]
 
 --- The rows of what is still there: of what another session has just dropped, PostgreSQL tells no
 --- definition.
@@ -182,8 +184,8 @@ end
 
 ---@class tuff.schema.postgres.Told
 ---@field relations table[]
+---@field sequences table[]
 ---@field columns table<integer, table[]> by the relation, as the next ones
----@field sequences table<integer, table[]> those of nobody are under false
 ---@field constraints table<integer, table[]>
 ---@field indexes table<integer, table[]>
 ---@field triggers table[]
@@ -201,8 +203,7 @@ function M.of(db)
   for _, name in ipairs { "constraints", "indexes", "triggers" } do
     told[name] = defined(told[name])
   end
-  for _, sequence in ipairs(told.sequences) do sequence.object = sequence.object or false end
-  for _, name in ipairs { "columns", "sequences", "constraints", "indexes" } do
+  for _, name in ipairs { "columns", "constraints", "indexes" } do
     told[name] = grouped(told[name])
   end
   return told
