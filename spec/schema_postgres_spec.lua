@@ -574,6 +574,23 @@ $body$]],
       s.trigger("g", { after = "insert", on = "t", run = "select 1" }),
     }
 
+    it("with checks that are rules by chance", function()
+      local given = s.define { s.table("t", {
+        s.id(), s.text("a"):check("length(a) <= 5", { name = "t_a_length" }),
+        s.column("b", "numeric"):check("min_scale(b) <= 1 and abs(b) < '100'::numeric", {
+          name = "t_b_range",
+        }),
+        s.enum("c", { "x", "y" }):default(s.expr "'z'"):check("c <> 'z'"),
+        s.decimal("d", { precision = 5 }):default(s.expr "1 + 1"),
+        s.text("e", { max_length = 9 }):generated("a || 'x'"):comment("of a"),
+      }) }
+      postgres.create(db, given)
+      local found = db:schema()
+      assert.is_nil(schemas.first_difference(postgres.materialise(db, given), found))
+      assert.are.equal(5, found.tables[1].columns[2].max_length)
+      assert.are.equal("decimal", found.tables[1].columns[3].type)
+    end)
+
     it("and nothing is left of that, in a transaction or not", function()
       local found = postgres.materialise(db, schema)
       assert.are.equal("a = ANY (ARRAY['x'::text, 'y'::text])",

@@ -85,6 +85,7 @@ function M.of(schema)
   for _, of in ipairs(kept.tables) do
     of.strict, of.without_rowid = nil, nil
     for _, column in ipairs(of.columns) do settle_column(column) end
+    types.read(of) -- a check may be a rule by chance
     if of.search then settle_search(of) end
     model.each_constraint(of, function(kind, object)
       if kind == "primary_key" or kind == "unique" then settle_key(of, kind, object) end
