@@ -1,4 +1,5 @@
 local s = require "tuff.schema"
+local core = require "tuff.core"
 local engines = require "spec.support.engine"
 local errors = require "spec.support.errors"
 local fixture = require "spec.support.fixture"
@@ -458,6 +459,7 @@ $body$]],
   end)
 
   it("is that of the first schema of the search path, without what is tuff's own", function()
+    core.own(db)
     db:exec [[drop schema if exists "My ""own" cascade; create schema "My ""own";
       create table public.other(a int); create table public.tuff_x(a int);
       set search_path to "My ""own", public; create table t(a text unique)]]

@@ -1,5 +1,6 @@
 local tuff = require "tuff"
 local s = require "tuff.schema"
+local core = require "tuff.core"
 local create_table = require "tuff.schema.sqlite.create_table"
 local fixture = require "spec.support.fixture"
 local objects = require "tuff.schema.sqlite.objects"
@@ -11,9 +12,10 @@ local sqlite = require "tuff.schema.sqlite"
 
 local soak = os.getenv("TUFF_SOAK") == "1"
 
---- The schema of a database that a script has made.
+--- The schema of a database that a script has made, which may make tables as tuff's own.
 local function read(script)
   local db <close> = tuff.open(":memory:", { legacy_quotes = true })
+  core.own(db)
   db:exec(script)
   return db:schema()
 end

@@ -104,6 +104,13 @@ static int authorize(void *context, int action, const char *a, const char *b,
   (void)trigger;
   if (database->internal) return SQLITE_OK;
   switch (action) {
+    case SQLITE_INSERT:
+    case SQLITE_UPDATE:
+    case SQLITE_DELETE:
+    case SQLITE_CREATE_TABLE:
+    case SQLITE_DROP_TABLE: tuff_sqlite_change_note(database, a); return SQLITE_OK;
+    case SQLITE_CREATE_INDEX:
+    case SQLITE_ALTER_TABLE: tuff_sqlite_change_note(database, b); return SQLITE_OK;
     case SQLITE_PRAGMA:
       if (is_allowed(a, b)) return SQLITE_OK;
       return deny(database,

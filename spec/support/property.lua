@@ -68,18 +68,20 @@ function property.shrink(operations, fails)
   return current
 end
 
+local function shown(value)
+  if type(value) == "string" then return ("%q"):format(value) end
+  if type(value) ~= "table" then return tostring(value) end
+  local parts = {}
+  for place, part in ipairs(value) do parts[place] = shown(part) end
+  return "{ " .. table.concat(parts, ", ") .. " }"
+end
+
 --- A sequence as text that can be read, and pasted into a test.
 ---@param operations table[]
 ---@return string
 function property.show(operations)
   local lines = {}
-  for index, operation in ipairs(operations) do
-    local parts = {}
-    for place, part in ipairs(operation) do
-      parts[place] = type(part) == "string" and ("%q"):format(part) or tostring(part)
-    end
-    lines[index] = "  { " .. table.concat(parts, ", ") .. " },"
-  end
+  for index, operation in ipairs(operations) do lines[index] = "  " .. shown(operation) .. "," end
   return table.concat(lines, "\n")
 end
 

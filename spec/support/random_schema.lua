@@ -2,6 +2,7 @@
 --- operation finds its way whatever was declared before it, so that any of them can be left out.
 
 local s = require "tuff.schema"
+local tuff = require "tuff"
 
 local random_schema = {}
 
@@ -357,19 +358,92 @@ function build.virtual(state, word)
     s.virtual_table(state.fresh(word), "rtree", "id, low, high /* inch */")
 end
 
---- What operations declare.
----@param operations table[]
+--- What operations declare. A name depends on the number of its operation, so that two lists that
+--- have false in other places still speak of the same things.
+---@param operations (table|false)[]
 ---@param portable boolean? only what every engine makes; else whatever SQLite does
 ---@return tuff.Schema
 function random_schema.of(operations, portable)
   local state = new_state(portable)
-  for _, operation in ipairs(operations) do
-    build[operation[1]](state, table.unpack(operation, 2))
+  for number, operation in ipairs(operations) do
+    state.count = number * 10
+    if operation then build[operation[1]](state, table.unpack(operation, 2)) end
   end
   local items = {}
   for i, of in ipairs(state.tables) do items[i] = s.table(of.name, of.items) end
   table.move(state.objects, 1, #state.objects, #items + 1, items)
   return s.define(items)
+end
+
+-- ---- two schemas -------------------------------------------------------------------------
+
+--- An operation in two forms, of which one may be missing: of a schema, and of a later one.
+local function twofold(make)
+  return function(random)
+    local first, kind = make(random), random(10)
+    if kind <= 5 then return { first, first } end
+    if kind == 6 then return { first, false } end
+    if kind <= 8 then return { false, first } end
+    local second = make(random)
+    for i = 2, first[1] == "column" and 3 or 2 do second[i] = first[i] end
+    return { first, second }
+  end
+end
+
+random_schema.makers_of_two = {}
+for i, maker in ipairs(random_schema.makers) do
+  random_schema.makers_of_two[i] = { maker[1], twofold(maker[2]) }
+end
+
+--- Two schemas that have much in common.
+---@param operations table[]
+---@return tuff.Schema
+---@return tuff.Schema
+function random_schema.two_of(operations)
+  local first, second = {}, {}
+  for i, operation in ipairs(operations) do first[i], second[i] = operation[1], operation[2] end
+  return random_schema.of(first), random_schema.of(second)
+end
+
+-- ---- rows --------------------------------------------------------------------------------
+
+local function any_of(...)
+  local list = { ... }
+  return function(random) return list[random(#list)] end
+end
+
+local values = {
+  id = function() end,
+  integer = function(random) return random(6) end,
+  real = function(random) return random(12) / 4 end,
+  decimal = any_of("0", 0),
+  text = any_of("a", "B", "1", "007", "it's", "1.5"),
+  enum = any_of "open",
+  boolean = any_of(true, false),
+  blob = any_of(tuff.blob "", tuff.blob "\0"),
+  json = any_of({ 1 }, { a = 2 }),
+  timestamp = any_of("2026-11-21T10:00:00.000000Z", "2026-11-22T10:00:00.000000Z"),
+  date = any_of("2026-11-21", "2024-02-29"),
+  uuid = any_of("0b54d5b6-6d4a-4b8e-9f5e-2f8a7c1d3e4f", "00000000-0000-0000-0000-000000000000"),
+  other = any_of(1, 2.5, "abc", "5"),
+}
+
+--- Fills the tables of a schema with a few rows, those that it takes.
+---@param db tuff.Database
+---@param schema tuff.Schema
+---@param random fun(limit: integer): integer
+function random_schema.fill(db, schema, random)
+  for _, of in ipairs(schema.tables) do
+    for _ = 1, random(6) - 1 do
+      local row = {}
+      for _, column in ipairs(of.columns) do
+        if not column.generated and random(5) > 1 then
+          row[column.name] = values[column.type](random)
+        end
+      end
+      pcall(db.insert, db, of.name, row)
+    end
+  end
 end
 
 return random_schema

@@ -184,4 +184,17 @@ function M.columns(text)
   return found
 end
 
+--- All names in a text, without their quotes and capitals: what it may speak of.
+---@param text string
+---@return table<string, boolean>
+function M.mentions(text)
+  local kinds, texts = core.tokens(text, either)
+  local found = {}
+  for i, token in ipairs(texts) do
+    local kind = kinds:byte(i)
+    if kind == WORD or kind == QUOTED then found[M.unquote(token):lower()] = true end
+  end
+  return found
+end
+
 return M

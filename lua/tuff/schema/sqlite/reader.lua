@@ -24,7 +24,9 @@ local shown = [[
   m.name not like 'sqlite\_%' escape '\' and m.tbl_name not like 'tuff\_%' escape '\']]
 
 --- All objects in the order in which they were made.
-local function objects_of(db)
+---@param db tuff.Database
+---@return { type: string, name: string, tbl_name: string, rootpage: integer, sql: string }[]
+function M.objects(db)
   return ask(db, "select m.type, m.name, m.tbl_name, m.rootpage, m.sql from main.sqlite_schema m "
     .. "where m.sql is not null and " .. shown .. " order by m.rowid")
 end
@@ -199,7 +201,7 @@ local function settle_shadows(schema, shadows)
 end
 
 ---@class tuff.schema.Told
----@field objects { type: string, name: string, tbl_name: string, rootpage: integer, sql: string }[]
+---@field objects table[] see M.objects
 ---@field columns table<string, table[]> by the name of the table
 ---@field index_parts table<string, table[]> by the name of the index
 ---@field shadows table<string, boolean> by the name of the table
@@ -248,11 +250,13 @@ end
 --- Reads the schema of a database, which must not change meanwhile.
 ---@param db tuff.Database
 ---@return tuff.Schema
+---@return tuff.schema.Told told what it was read from
 function M.read(db)
-  return M.schema_of {
-    objects = objects_of(db), columns = columns_of(db), index_parts = index_parts_of(db),
+  local told = {
+    objects = M.objects(db), columns = columns_of(db), index_parts = index_parts_of(db),
     shadows = shadows_of(db),
   }
+  return M.schema_of(told), told
 end
 
 return M

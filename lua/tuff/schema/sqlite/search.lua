@@ -10,7 +10,10 @@ local M = {}
 
 local quote = identifier.quote
 
-local function name_of(of) return names.join(of.name, "search") end
+--- The name of the virtual table that is searched.
+---@param of table
+---@return string
+function M.name(of) return names.join(of.name, "search") end
 
 -- ---- writing -----------------------------------------------------------------------------
 
@@ -49,7 +52,7 @@ end
 ---@return table virtual_table
 ---@return table[] triggers
 function M.objects(of)
-  local name, key = name_of(of), of.primary_key.parts[1].column
+  local name, key = M.name(of), of.primary_key.parts[1].column
   local columns = { key, table.unpack(of.search.columns) }
   local target, list = quote(name), identifier.quote_all(of.search.columns)
   local insert = ("INSERT INTO %s (rowid, %s) VALUES (%s)"):format(target, list,
@@ -72,7 +75,7 @@ end
 ---@param of table
 ---@return string
 function M.rebuild(of)
-  local name = quote(name_of(of))
+  local name = quote(M.name(of))
   return ("INSERT INTO %s (%s) VALUES ('rebuild')"):format(name, name)
 end
 
@@ -130,7 +133,7 @@ end
 ---@param schema tuff.Schema
 ---@param of table
 function M.read(schema, of)
-  local virtual = model.find(schema.virtual_tables, name_of(of))
+  local virtual = model.find(schema.virtual_tables, M.name(of))
   if not virtual or virtual.module:lower() ~= "fts5" then return end
   local search = read_arguments(virtual.arguments or "")
   if not is_declarable(of, search) then return end

@@ -110,6 +110,13 @@ function M.rules(owner, column)
   return checks
 end
 
+--- What every value of a column has to be to be of its type: a condition.
+---@param column table
+---@return string
+function M.form(column)
+  return of_type[column.type](identifier.quote(column.name))
+end
+
 -- ---- reading -----------------------------------------------------------------------------
 
 local kinds = {}

@@ -1,0 +1,473 @@
+--- How SQLite gets from one schema to another: by ALTER TABLE where that does all, else by building
+--- a table anew, once, whatever is changed of it.
+--
+--   step { sql, table?, fills?, native? } | { scan } | { call }
+--
+-- fills: the statement has to store as many rows as this table has. native: a broken view or
+-- trigger anywhere would make it fail.
+local core = require "tuff.core"
+local ddl = require "tuff.schema.sqlite.ddl"
+local errors = require "tuff.error"
+local model = require "tuff.schema.model"
+local rebuild = require "tuff.schema.sqlite.rebuild"
+local rename = require "tuff.schema.sqlite.rename"
+local rows = require "tuff.schema.sqlite.rows"
+local identifier = require "tuff.identifier"
+local scan = require "tuff.schema.sqlite.scan"
+local search = require "tuff.schema.sqlite.search"
+local sql = require "tuff.schema.sql"
+
+local M = {}
+
+-- ---- what ALTER TABLE can do ------------------------------------------------------------
+
+local function names_column(text, name)
+  return sql.mentions(text)[name:lower()] ~= nil
+end
+
+--- Whether an expression names a column that is not there yet, other than its own.
+local function names_another_new(expression, own, old, new)
+  for _, column in ipairs(new.columns) do
+    if column.name ~= own and not model.find(old.columns, column.name)
+      and names_column(expression, column.name) then
+      return true
+    end
+  end
+  return false
+end
+
+--- ADD COLUMN takes what is of one column, but no keys, and only what is known of every row.
+local function can_add(change, old, of)
+  local column = change.new
+  local default, generated = column.default, column.generated
+  if generated and (generated.stored
+    or names_another_new(generated.expression, column.name, old, of)) then
+    return false
+  end
+  for _, check in ipairs(of.checks) do
+    if check.column == column.name
+      and names_another_new(check.expression, column.name, old, of) then
+      return false
+    end
+  end
+  if default and default.kind ~= "literal" or column.not_null and not default
+    and not generated then
+    return false
+  end
+  if ddl.is_rowid(of, column) then return false end
+  if ddl.column(of, column):find("%*/$") then return false end -- a comment at the end is forgotten
+  for _, part in ipairs(of.primary_key and of.primary_key.parts or {}) do
+    if part.column == column.name then return false end
+  end
+  for _, key in ipairs(of.uniques) do
+    for _, part in ipairs(key.parts) do
+      if part.column == column.name then return false end
+    end
+  end
+  for _, key in ipairs(of.foreign_keys) do
+    for _, name in ipairs(key.columns) do
+      if name == column.name and (#key.columns > 1 or default) then return false end
+    end
+  end
+  return true
+end
+
+--- DROP COLUMN takes its own checks along, and nothing else.
+local function can_drop(change, of)
+  local name = change.old.name
+  for _, column in ipairs(of.columns) do
+    if column.generated and names_column(column.generated.expression, name) then return false end
+  end
+  for _, check in ipairs(of.checks) do
+    if check.column ~= name and names_column(check.expression, name) then return false end
+  end
+  for _, key in ipairs(of.foreign_keys) do
+    for _, each in ipairs(key.columns) do
+      if each == name then return false end
+    end
+  end
+  return true
+end
+
+--- Whether ADD COLUMN or DROP COLUMN does this too.
+local function goes_along(change, native)
+  local kind, object = change.kind, change.new or change.old
+  if kind == "add_check" or kind == "drop_check" then
+    return object.column ~= nil and native[object.column] == kind:match("^%l+")
+  elseif kind == "add_foreign_key" then
+    return #object.columns == 1 and native[object.columns[1]] == "add"
+  end
+  return false
+end
+
+--- What is made and dropped by statements of its own.
+local apart = {}
+for _, kind in ipairs { "index", "search", "view", "trigger", "virtual_table" } do
+  for _, verb in ipairs { "add_", "drop_", "change_" } do apart[verb .. kind] = true end
+end
+
+--- Whether ALTER TABLE is enough for the changes of a table.
+local function is_native(changes, old, new)
+  local native = {}
+  for _, change in ipairs(changes) do
+    if change.kind == "add_column" and can_add(change, old, new) then
+      native[change.name] = "add"
+    elseif change.kind == "drop_column" and can_drop(change, old) then
+      native[change.name] = "drop"
+    end
+  end
+  for _, change in ipairs(changes) do
+    local done = change.kind:find("_column$") and change.kind ~= "change_column"
+      and native[change.name] or goes_along(change, native)
+    if not done then return false end
+  end
+  return true
+end
+
+-- ---- putting it together -----------------------------------------------------------------
+
+local Alteration = {}
+Alteration.__index = Alteration
+
+function Alteration:add(text, more)
+  local step = more or {}
+  step.sql = text
+  table.insert(self.steps, step)
+end
+
+function Alteration:add_all(list)
+  for _, text in ipairs(list) do self:add(text) end
+end
+
+--- Sorts the changes: those of a table itself by table, in `of_tables`, the others by their kind.
+function Alteration:sort()
+  for _, change in ipairs(self.changes) do
+    local inner = not apart[change.kind] and not change.kind:find("_table$")
+      or change.kind == "change_table"
+    if change.kind:find("^rename") then inner = false end
+    if inner then
+      self.of_tables[change.table] = self.of_tables[change.table] or {}
+      table.insert(self.of_tables[change.table], change)
+    else
+      self.by_kind[change.kind] = self.by_kind[change.kind] or {}
+      table.insert(self.by_kind[change.kind], change)
+    end
+  end
+  for name, changes in pairs(self.of_tables) do
+    local old, new = model.find(self.have.tables, name), model.find(self.want.tables, name)
+    if not is_native(changes, old, new) then
+      self.rebuilt[name] = true
+      for _, change in ipairs(changes) do change.rebuild = true end
+    end
+  end
+end
+
+function Alteration:each(kind, fn)
+  for _, change in ipairs(self.by_kind[kind] or {}) do fn(change) end
+end
+
+--- Calls fn(old, new) for each table that both schemas have, in the order of the wanted one.
+function Alteration:each_common(fn)
+  for _, new in ipairs(self.want.tables) do
+    local old = model.find(self.have.tables, new.name)
+    if old and not rawequal(old, new) then fn(old, new) end
+  end
+end
+
+--- Whether the full-text search of a table has to be made anew, although nobody changed it.
+local function same_search(old, new)
+  if not old.search or not new.search then return false end
+  local virtual, triggers = search.objects(old)
+  local other, others = search.objects(new)
+  return model.equal(virtual, other) and model.equal({ triggers = triggers }, { triggers = others })
+end
+
+function Alteration:scans()
+  self:each_common(function(old, new)
+    local found = scan.of(self.have, old, new, self.allow)
+    if found then table.insert(self.steps, { scan = found }) end
+  end)
+end
+
+function Alteration:drop_definitions()
+  for _, kind in ipairs { "trigger", "view" } do
+    for _, verb in ipairs { "drop_", "change_" } do
+      self:each(verb .. kind, function(change)
+        if kind == "view" then table.insert(self.steps, rebuild.save_triggers(change.name)) end
+        self:add(("DROP %s %s"):format(kind:upper(), rows.main(change.name)))
+      end)
+    end
+  end
+end
+
+function Alteration:drop_rest()
+  self:each_common(function(old, new)
+    if old.search and not same_search(old, new) then self:add_all(rename.without_search(old)) end
+  end)
+  for _, verb in ipairs { "drop_", "change_" } do
+    self:each(verb .. "index", function(change)
+      self:add("DROP INDEX " .. rows.main(change.name)) -- another table may have one of that name
+    end)
+    self:each(verb .. "virtual_table", function(change)
+      self:add("DROP TABLE " .. rows.main(change.name), { whole = true })
+    end)
+  end
+  self:each("drop_table", function(change)
+    if change.old.search then self:add_all(rename.without_search(change.old)) end
+    self:add("DROP TABLE " .. rows.main(change.table), { whole = true })
+  end)
+end
+
+function Alteration:native_steps()
+  for _, new in ipairs(self.want.tables) do
+    local changes = not self.rebuilt[new.name] and self.of_tables[new.name] or {}
+    for _, change in ipairs(changes) do
+      if change.kind == "drop_column" then
+        self:add(("ALTER TABLE %s DROP COLUMN %s"):format(rows.main(new.name),
+          identifier.quote(change.name)), { native = true, table = new.name })
+      end
+    end
+    for _, change in ipairs(changes) do
+      if change.kind == "add_column" then
+        self:add(("ALTER TABLE %s ADD COLUMN %s"):format(rows.main(new.name),
+          ddl.column(new, change.new)), { table = new.name })
+      end
+    end
+  end
+end
+
+--- The stored statements of what goes with a table, or a view, and nobody changes.
+function Alteration:belongings(name, old, new)
+  local gone, list = {}, {}
+  for _, verb in ipairs { "drop_", "change_" } do
+    self:each(verb .. "trigger", function(change) gone[change.name] = true end)
+  end
+  if old and old.search and not same_search(old, new) then
+    local _, triggers = search.objects(old)
+    for _, trigger in ipairs(triggers) do gone[trigger.name] = true end
+  end
+  for _, row in ipairs(self.objects) do
+    local is_ours = row.type == "trigger" and not gone[row.name]
+    for _, object in ipairs(self.have.unmanaged) do
+      is_ours = is_ours or row.type == "index" and object.kind == "index"
+        and object.name == row.name
+    end
+    if is_ours and row.tbl_name:lower() == name:lower() then list[#list + 1] = row.sql end
+  end
+  return list
+end
+
+local keys = { unique = true, primary_key = true, index = true }
+
+--- Whether the indexes of a table are others than before. Several of one kind may change places.
+function Alteration:has_other_indexes(old, new)
+  local count = #new.uniques
+  if new.primary_key and not rows.alias(new) then count = count + 1 end
+  if count > 1 then return true end
+  for _, change in ipairs(self.changes) do
+    local kind = change.kind:match("^%l+_(.*)$")
+    if change.table == new.name and (keys[kind] or change.kind == "change_column"
+      or change.kind == "change_table") then
+      return true
+    end
+  end
+  return old == nil
+end
+
+--- Whether what is searched may have become something else.
+function Alteration:has_other_texts(new)
+  for _, change in ipairs(self.of_tables[new.name] or {}) do
+    if change.kind == "change_column" then return true end
+  end
+  return false
+end
+
+function Alteration:rebuilds()
+  if not next(self.rebuilt) then return end
+  self:add("PRAGMA legacy_alter_table = ON")
+  self:each_common(function(old, new)
+    if not self.rebuilt[new.name] then return end
+    local steps = rebuild.steps {
+      old = old, new = new, statistics = self.statistics,
+      analyze = self:has_other_indexes(old, new), again = self:belongings(new.name, old, new),
+    }
+    table.move(steps, 1, #steps, #self.steps + 1, self.steps)
+    if same_search(old, new) and self:has_other_texts(new) then self:add(search.rebuild(new)) end
+  end)
+  self:add("PRAGMA legacy_alter_table = OFF")
+end
+
+function Alteration:make()
+  for _, verb in ipairs { "add_", "change_" } do
+    self:each(verb .. "index", function(change)
+      if self.rebuilt[change.table] then return end
+      self:add(ddl.index(model.find(self.want.tables, change.table), change.new),
+        { table = change.table })
+    end)
+  end
+  self:each("add_table", function(change)
+    for _, index in ipairs(change.new.indexes) do self:add(ddl.index(change.new, index)) end
+  end)
+  for _, verb in ipairs { "add_", "change_" } do
+    self:each(verb .. "virtual_table", function(change) self:add(ddl.virtual_table(change.new)) end)
+    self:each(verb .. "view", function(change)
+      self:add(ddl.view(change.new))
+      if change.old then
+        self:add_all(self:belongings(change.name))
+        table.insert(self.steps, rebuild.restore_triggers(change.name))
+      end
+    end)
+  end
+  for _, new in ipairs(self.want.tables) do
+    local old = model.find(self.have.tables, new.name)
+    local same = old and (rawequal(old, new) or same_search(old, new))
+    if new.search and not same then self:add_all(ddl.search(new)) end
+  end
+  for _, verb in ipairs { "add_", "change_" } do
+    self:each(verb .. "trigger", function(change) self:add(ddl.trigger(change.new)) end)
+  end
+end
+
+--- A TEMP table of the same name would be taken for a table by what is made for it.
+function Alteration:refuse_hidden()
+  local names = {}
+  for _, change in ipairs(self.changes) do
+    if change.table then names[change.table:lower()] = true end
+  end
+  table.insert(self.steps, { call = function(db)
+    core.own(db)
+    for _, name in ipairs(db:column("select name from temp.sqlite_schema "
+      .. "where type in ('table', 'view')")) do
+      if names[name:lower()] then
+        errors.raise("migration", ("table %s is hidden by a TEMP table of this name"):format(name),
+          { hint = "drop that first; nothing was changed" })
+      end
+    end
+  end })
+end
+
+--- What is known of the values of tables that are renamed goes along: SQLite forgets that.
+function Alteration:rename_statistics()
+  local names, indexes = {}, {}
+  self:each("rename_table", function(change)
+    local from, to = sql.literal(change.name), sql.literal(change.to)
+    names[#names + 1] = ("WHEN %s THEN %s"):format(from, to)
+    indexes[#indexes + 1] = ("WHEN %s THEN replace(idx, 'sqlite_autoindex_' || %s || '_', "
+      .. "'sqlite_autoindex_' || %s || '_')"):format(from, from, to)
+  end)
+  for _, of in ipairs(#names > 0 and self.statistics or {}) do
+    self:add(("UPDATE main.%s SET tbl = CASE tbl %s ELSE tbl END, idx = CASE tbl %s ELSE idx END")
+      :format(of, table.concat(names, " "), table.concat(indexes, " ")))
+  end
+end
+
+local function statistics_of(db)
+  core.own(db)
+  return db:column("select name from main.sqlite_schema where name in "
+    .. "('sqlite_stat1', 'sqlite_stat4') order by name")
+end
+
+--- The steps that make the wanted schema. Marks the changes that a rebuild makes.
+---@param db tuff.Database
+---@param context { have: tuff.Schema, want: tuff.Schema, objects: table[], renaming: string[],
+---  changes: tuff.schema.Change[], allow: table<string, boolean> }
+---@return table[] steps
+---@return string[] rebuilt the tables that are built anew, sorted
+function M.steps(db, context)
+  local self = setmetatable({
+    have = context.have, want = context.want, objects = context.objects, allow = context.allow,
+    changes = context.changes, statistics = statistics_of(db), steps = {}, of_tables = {},
+    by_kind = {}, rebuilt = {},
+  }, Alteration)
+  self:sort()
+  self:refuse_hidden()
+  self:drop_definitions()
+  for _, text in ipairs(context.renaming) do self:add(text, { native = true }) end
+  self:rename_statistics()
+  self:scans()
+  self:drop_rest()
+  self:each("add_table", function(change) self:add(ddl.table(change.new)) end)
+  self:native_steps()
+  self:rebuilds()
+  self:make()
+  local rebuilt = {}
+  for name in pairs(self.rebuilt) do rebuilt[#rebuilt + 1] = name end
+  table.sort(rebuilt)
+  if #rebuilt > 0 and #self.statistics > 0 then self:add("ANALYZE main.sqlite_schema") end
+  return self.steps, rebuilt
+end
+
+-- ---- running -----------------------------------------------------------------------------
+
+local unchanged = "change these rows first; nothing was changed"
+
+local function refuse(problems)
+  local single = #problems == 1
+  errors.raise("migration", single and problems[1]
+    or ("%d reasons not to change the schema:\n  %s"):format(#problems,
+      table.concat(problems, "\n  ")),
+    { hint = unchanged })
+end
+
+--- Errors of a statement that its table is the reason of.
+local about_rows = {
+  constraint = true, type = true, not_found = true, syntax = true, misuse = true,
+}
+
+--- What a statement failed with, as a failure of its table. Scans find what can be found before;
+--- what is computed for every row shows only then.
+local function of_table(err, step)
+  if not step.table or not (errors.is_error(err) and about_rows[err.code]) then return err end
+  local message = err.message
+  if step.fills then
+    local from, to = message:find(rebuild.target(step.table), 1, true)
+    if from then message = message:sub(1, from - 1) .. step.table .. message:sub(to + 1) end
+  end
+  return errors.new("migration", ("table %s: %s"):format(step.table, message),
+    { cause = err, table = step.table, hint = err.code == "constraint" and unchanged or nil })
+end
+
+--- Runs one statement.
+local function run_statement(db, step)
+  local count
+  if step.fills then
+    core.own(db)
+    count = db:value("SELECT count(*) FROM " .. rows.main(step.fills))
+  end
+  core.own(db)
+  local good, result = pcall(db.run, db, step.sql)
+  if not good then error(of_table(result, step), 0) end
+  if count and count ~= result then
+    errors.raise("migration", ("table %s has %d rows, and %d of them were copied"):format(
+      step.fills, count, result), { table = step.fills })
+  end
+end
+
+local function run_steps(db, steps)
+  local memory, problems = {}, {}
+  for _, step in ipairs(steps) do
+    if step.scan then
+      for _, problem in ipairs(scan.run(db, step.scan)) do problems[#problems + 1] = problem end
+    else
+      if #problems > 0 then refuse(problems) end
+      if step.call then step.call(db, memory) else run_statement(db, step) end
+    end
+  end
+  if #problems > 0 then refuse(problems) end
+end
+
+--- Runs steps, in a transaction that is open. Where one fails, the others do not count either: the
+--- transaction has to be rolled back.
+---@param db tuff.Database
+---@param steps table[]
+function M.run(db, steps)
+  core.own(db)
+  local legacy = db:value("PRAGMA legacy_alter_table")
+  db:exec("PRAGMA legacy_alter_table = OFF")
+  local good, err = pcall(run_steps, db, steps)
+  core.own(db)
+  db:exec("PRAGMA legacy_alter_table = " .. legacy)
+  if not good then error(err, 0) end
+end
+
+return M
