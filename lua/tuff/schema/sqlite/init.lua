@@ -71,7 +71,7 @@ end
 function M.renamed(db, reading, renames)
   if #renames == 0 then return reading end
   local statements = rename.statements(reading.have, renames)
-  local have, told = scratch.after(db, reading.told, statements)
+  local have, told = scratch.after(db, reading.have, reading.told, statements)
   return { have = have, told = told, state = reading.state, renaming = statements }
 end
 
