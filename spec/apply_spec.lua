@@ -510,6 +510,21 @@ describe("a changed schema", function()
     assert.are.equal(5, db:value "select a from images")
   end)
 
+  it("leaves everything as it was when it is interrupted", function()
+    db:apply(images(s.text("a")))
+    db:run [[insert into images(a) with recursive n(i) as (select 1 union all select i + 1 from n
+      where i < 300000) select i from n]]
+    db:progress(function() return false end, { every = 20 })
+    local err = errors.expect("interrupted", db.apply, db, images(s.integer("a"):index()))
+    db:progress(nil)
+    assert.is_false(db:in_transaction())
+    assert.are.equal("interrupted", err.code)
+    assert.is_true(db:schema() == images(s.text("a")))
+    assert.are.equal(1, db:value "pragma foreign_keys")
+    assert.are.equal(0, db:value "pragma legacy_alter_table")
+    assert.are.equal(300000, db:value "select count(*) from images")
+  end)
+
   it("can be used at once by what was prepared before", function()
     db:apply(images(s.text("a")))
     db:insert("images", { a = "1" })
