@@ -39,8 +39,8 @@ function Diff:allows(name)
   return self.allow[name] ~= nil
 end
 
-function Diff:refuse(name, message, hint)
-  table.insert(self.refused, { name = name, message = message, hint = hint })
+function Diff:refuse(name, message, hint, final)
+  table.insert(self.refused, { name = name, message = message, hint = hint, final = final })
 end
 
 -- ---- columns -----------------------------------------------------------------------------
@@ -320,17 +320,23 @@ local function not_understood(self)
     local list = object.kind .. "s"
     if self.want[list] and model.find(self.want[list], object.name) then
       self:refuse(object.name, ("%s %s is there, and could not be understood: %s"):format(
-        object.kind, object.name, object.reason))
+        object.kind, object.name, object.reason), nil, true)
     end
   end
 end
 
 -- ---- the whole ---------------------------------------------------------------------------
 
+---@class tuff.schema.Refusal
+---@field name string what allow_drop would name
+---@field message string
+---@field hint string?
+---@field final boolean? nothing allows it
+
 ---@class tuff.schema.Difference
 ---@field changes tuff.schema.Change[]
 ---@field unmanaged table[] what is left alone: { kind, name, table?, reason, sql? }
----@field refused { name: string, message: string, hint: string? }[] what was not allowed
+---@field refused tuff.schema.Refusal[] what was not allowed
 
 --- What makes `want` of `have`.
 ---@param have tuff.Schema
