@@ -12,8 +12,6 @@ local sql = require "tuff.schema.sql"
 
 local M = {}
 
-local unordered = { order = false }
-
 ---@class tuff.schema.Change
 ---@field kind string
 ---@field table string? the table or view that it is about
@@ -55,15 +53,16 @@ local column_fields = {
   "not_null_conflict", "default", "generated", "collate", "comment",
 }
 
---- A field as it is compared: one that holds SQL, or a word, is compared as such.
-local function canonical(field, value)
-  return value ~= nil and model.canonical { [field] = value } or nil
+--- Whether a field means the same: one that holds SQL, or a word, is compared as such.
+local function is_same(field, a, b)
+  if a == b and math.type(a) == math.type(b) then return true end
+  return a ~= nil and b ~= nil and model.equal({ [field] = a }, { [field] = b })
 end
 
 local function differing(old, new)
   local what = {}
   for _, field in ipairs(column_fields) do
-    if canonical(field, old[field]) ~= canonical(field, new[field]) then what[#what + 1] = field end
+    if not is_same(field, old[field], new[field]) then what[#what + 1] = field end
   end
   return what
 end
@@ -193,7 +192,7 @@ end
 local table_fields = { "comment", "strict", "without_rowid" }
 
 local function change_table(self, old, new)
-  if rawequal(old, new) or model.equal(old, new, unordered) then return end
+  if rawequal(old, new) then return end
   local what = {}
   for _, field in ipairs(table_fields) do
     if old[field] ~= new[field] then what[#what + 1] = field end
