@@ -57,6 +57,13 @@ local function given(self, options, allowed, method)
   return options_of.given(options, allowed, "migrations:" .. method)
 end
 
+--- The same for what writes: it commits, one migration after the other.
+local function given_alone(self, options, allowed, method)
+  options = given(self, options, allowed, method)
+  runner.check_alone(self.db)
+  return options
+end
+
 --- Each migration and where it stands, in the order of their names; those that the database has
 --- and the program has not are at the end.
 ---@return tuff.MigrationStatus[]
@@ -100,7 +107,7 @@ end
 ---@param options tuff.UpOptions?
 ---@return tuff.MigrationReport
 function Migrations:up(options)
-  options = given(self, options, up_options, "up")
+  options = given_alone(self, options, up_options, "up")
   local plan = plans.pending(self.sources, ledger.read(self.db), options)
   if options.dry_run then
     return require("tuff.migrate.rehearsal").up(self, plan, options)
@@ -130,7 +137,7 @@ local down_options = {
 ---@param options tuff.DownOptions?
 ---@return tuff.MigrationReport report `applied` are those that were taken back
 function Migrations:down(options)
-  options = given(self, options, down_options, "down")
+  options = given_alone(self, options, down_options, "down")
   local plan = plans.applied(self.sources, ledger.read(self.db), options)
   if #plan == 0 then return { applied = {}, ms = 0 } end
   local copy = options.backup and backups.make(self.db, options.backup, plan[1].id)
@@ -143,7 +150,7 @@ end
 ---@param options tuff.DownOptions?
 ---@return tuff.MigrationReport
 function Migrations:redo(options)
-  options = given(self, options, down_options, "redo")
+  options = given_alone(self, options, down_options, "redo")
   local plan = plans.applied(self.sources, ledger.read(self.db), options)
   local context = context_of(self, options)
   each(context, plan, runner.take_back)
@@ -205,10 +212,11 @@ end
 ---@param to string?
 ---@return string[] ids those that were recorded
 function Migrations:baseline(to)
-  given(self, nil, {}, "baseline")
+  given_alone(self, nil, {}, "baseline")
   local read, list = ledger.read(self.db), {}
   for i = 1, to and plans.find(self.sources, to) or #self.sources do
-    if not read.by_id[self.sources[i].id] then list[#list + 1] = self.sources[i] end
+    local entry = read.by_id[self.sources[i].id]
+    if not entry or entry.state ~= "applied" then list[#list + 1] = self.sources[i] end
   end
   if #list > 0 then runner.adopt(context_of(self, {}), list, "baseline") end
   local ids = {}

@@ -28,10 +28,19 @@ local function take_turn(context)
   end
 end
 
+--- Raises `misuse` where a transaction is open: in it nothing could be committed.
+---@param db tuff.Database
+function M.check_alone(db)
+  if not db:in_transaction() then return end
+  errors.raise("misuse", "migrations run in transactions of their own, and one is open already",
+    { hint = "call it before the transaction begins; a migration that begins one has to end it" })
+end
+
 --- Runs fn in a transaction that has its turn. Where tables may be made anew, `frame` is the
 --- frame of a change.
 local function turn(context, frame, fn)
   local db = context.db
+  if not context.inside then M.check_alone(db) end
   local function work()
     take_turn(context)
     ledger.create(db)
@@ -46,10 +55,10 @@ local function turn(context, frame, fn)
   return transaction.transaction(db, work)
 end
 
---- A function that gives fn's argument: what a run lends to its step.
-local function lend(context, source)
+--- What a run lends to its step. `whole`: it is one transaction.
+local function lend(context, source, whole)
   return {
-    id = source.id, db = context.db, transaction = source.transaction,
+    id = source.id, db = context.db, transaction = whole,
     progress = context.progress,
     turn = function(fn) return turn(context, false, fn) end,
   }
@@ -82,6 +91,11 @@ local function record(context, source, entry, began)
   ledger.note(db, source.id, "applied", { ms = ms })
 end
 
+--- What is no fault of the migration: somebody stopped it, or another one has its turn.
+local function is_outside(err)
+  return errors.is_error(err) and (err.code == "interrupted" or err.code == "busy")
+end
+
 --- A failure is kept, in a transaction of its own, for whoever looks for it.
 local function record_failure(context, source, err)
   pcall(turn, context, false, function(db)
@@ -101,17 +115,20 @@ local function run_script(context, source, began)
   return turn(context, true, function(db)
     local entry = ledger.entry(db, source.id)
     if is_done(source, entry) then return false end
-    source.up(db, steps.new(lend(context, source)))
+    source.up(db, steps.new(lend(context, source, true)))
     record(context, source, entry, began)
     return true
   end)
 end
 
---- In batches, each in a transaction of its own.
+--- In batches, each in a transaction of its own. Where it was begun before, it may have come to its
+--- end without its line of the ledger.
 local function run_batches(context, source, began)
+  local begun = false
   local entry = turn(context, false, function(db)
     local found = ledger.entry(db, source.id)
     if is_done(source, found) then return nil end
+    begun = found ~= nil
     ledger.write(db, source.id, {
       phase = source.phase, kind = source.kind, state = "running",
       attempt = found and found.attempt or 0, started = found and found.started or ledger.now(),
@@ -119,7 +136,9 @@ local function run_batches(context, source, began)
     return ledger.entry(db, source.id)
   end)
   if not entry then return false end
-  source.up(context.db, steps.new(lend(context, source)))
+  if not (begun and source.done and source.done(context.db)) then
+    source.up(context.db, steps.new(lend(context, source, false)))
+  end
   return turn(context, false, function(db)
     local now = ledger.entry(db, source.id)
     if is_done(source, now) then return false end
@@ -142,7 +161,7 @@ function M.apply(context, source)
   local work = source.transaction and run_script or run_batches
   local good, ran = pcall(work, context, source, began)
   if good then return ran end
-  if not context.inside then record_failure(context, source, ran) end
+  if not context.inside and not is_outside(ran) then record_failure(context, source, ran) end
   return M.fail(source, "failed", ran)
 end
 
@@ -155,11 +174,18 @@ function M.take_back(context, source)
   local good, err = pcall(turn, context, true, function(db)
     local entry = ledger.entry(db, source.id)
     if not entry or entry.state ~= "applied" then return end
-    source.down(db, steps.new(lend(context, source)))
+    source.down(db, steps.new(lend(context, source, true)))
     ledger.remove(db, source.id)
+    ledger.left(db, core.state(db).dialect.fingerprint(db))
     ledger.note(db, source.id, "rolled back")
   end)
-  if not good then M.fail(source, "could not be taken back", err) end
+  if good then return end
+  if not context.inside and not is_outside(err) then
+    pcall(turn, context, false, function(db)
+      ledger.note(db, source.id, "not rolled back", { error = text_of(err) })
+    end)
+  end
+  M.fail(source, "could not be taken back", err)
 end
 
 --- Raises what went wrong in a migration.
@@ -167,7 +193,7 @@ end
 ---@param how string
 ---@param err any
 function M.fail(source, how, err)
-  if errors.is_error(err) and err.code == "interrupted" then error(err, 0) end
+  if is_outside(err) then error(err, 0) end
   errors.raise("migration", ("the migration %s %s: %s"):format(source.id, how, text_of(err)), {
     cause = err, source = errors.is_error(err) and err.source or nil,
     hint = errors.is_error(err) and err.hint or nil, migration = source.id,
@@ -189,11 +215,13 @@ end
 function M.adopt_in(db, sources, event)
   local now, fingerprint = ledger.now(), core.state(db).dialect.fingerprint(db)
   for _, source in ipairs(sources) do
-    if not ledger.entry(db, source.id) then
+    local entry = ledger.entry(db, source.id)
+    if not entry or entry.state ~= "applied" then
       ledger.write(db, source.id, {
         phase = source.phase, kind = event == "baseline" and event or source.kind,
-        state = "applied", checksum = source.checksum, tokens = source.tokens,
-        fingerprint = fingerprint, attempt = 0, started = now, finished = now, ms = 0,
+        state = "applied", checksum = source.checksum or core.null,
+        tokens = source.tokens or core.null, fingerprint = fingerprint, error = core.null,
+        attempt = entry and entry.attempt or 0, started = now, finished = now, ms = 0,
       })
       ledger.note(db, source.id, event)
     end

@@ -32,7 +32,8 @@ local allowed = {
 ---  change
 ---@field notify (fun(plan: { migrations: string[], changes: string[], empty: boolean }): any)? told
 ---  before the first change, and not if there is nothing to do
----@field complete (fun(handle: any, err: any))? given what notify returned in the end, and the error
+---@field complete (fun(handle: any, err: any))? given what notify returned, at the end, and the
+---  error
 ---@field progress (fun(event: table))? as of migrations:up
 ---@field wait number? milliseconds for another program that does the same (600000)
 ---@field allow_out_of_order boolean?
@@ -166,6 +167,7 @@ function M.run(db, options)
     report.ms = core.now() - began
     return report
   end
+  runner.check_alone(db)
   local upgrade = {
     db = db, options = options, sources = sources, report = report,
     context = { db = db, wait = options.wait or runner.WAIT,
