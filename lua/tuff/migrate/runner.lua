@@ -18,6 +18,21 @@ M.WAIT = 600000
 ---@field inside boolean? in a transaction that is rolled back in the end, where all is tried
 ---@field progress fun(event: table)
 
+--- The context of a run. A progress that returns false ends it.
+---@param db tuff.Database
+---@param options { wait: number?, progress: (fun(event: table): boolean?)?, inside: boolean? }
+---@return tuff.migrate.Context
+function M.context(db, options)
+  local progress = options.progress
+  return {
+    db = db, wait = options.wait or M.WAIT, inside = options.inside,
+    progress = function(event)
+      if not progress or progress(event) ~= false then return end
+      errors.raise("interrupted", "the migration was stopped by its progress function")
+    end,
+  }
+end
+
 -- ---- taking turns ------------------------------------------------------------------------
 
 local function take_turn(context)
@@ -161,6 +176,7 @@ function M.apply(context, source)
   local work = source.transaction and run_script or run_batches
   local good, ran = pcall(work, context, source, began)
   if good then return ran end
+  if core.is_manual(context.db) then pcall(context.db.exec, context.db, "rollback") end
   if not context.inside and not is_outside(ran) then record_failure(context, source, ran) end
   return M.fail(source, "failed", ran)
 end

@@ -170,8 +170,7 @@ function M.run(db, options)
   runner.check_alone(db)
   local upgrade = {
     db = db, options = options, sources = sources, report = report,
-    context = { db = db, wait = options.wait or runner.WAIT,
-      progress = options.progress or function() end },
+    context = runner.context(db, options),
   }
   local empty = is_empty(db, read)
   local handle = options.notify and options.notify(announcement(upgrade, plan, empty))
