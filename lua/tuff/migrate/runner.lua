@@ -47,8 +47,8 @@ local function take_turn(context)
 end
 
 --- Runs fn in the frame of a change. On a server, a lock of somebody who uses a table is not waited
---- for in the queue, where everybody else would wait behind: it is tried again and again. (Where one
---- writes at a time the lock has been waited for, once, when the transaction began.)
+--- for in the queue, where everybody else would wait behind: it is tried again and again (where
+--- one writes at a time the lock has been waited for, once, when the transaction began).
 local function in_frame(context, fn)
   local function progress(name) context.progress { id = context.id, verifying = name } end
   local deadline = core.now() + context.wait
