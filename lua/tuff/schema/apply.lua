@@ -136,7 +136,8 @@ end
 -- ---- doing it ----------------------------------------------------------------------------
 
 --- Raises where something would be lost that nobody allowed.
-local function check_refusals(plan)
+---@param plan tuff.Plan
+function M.check_refusals(plan)
   if #plan.refused == 0 then return end
   local lines, hint = {}, nil
   for i, refusal in ipairs(plan.refused) do
@@ -236,7 +237,7 @@ function M.apply(db, given, options)
   end
   options = options_of.given(options, allowed, "db:apply")
   local plan = is_plan and given or make_plan(db, engine, given, options)
-  check_refusals(plan)
+  M.check_refusals(plan)
   if #plan.changes == 0 then return plan end
   within(db, plan, function()
     if engine.state(db) ~= plan.state then
@@ -245,7 +246,7 @@ function M.apply(db, given, options)
           { hint = "make a new plan by db:diff" })
       end
       plan = make_plan(db, engine, given, options)
-      check_refusals(plan)
+      M.check_refusals(plan)
       if #plan.rebuilt > 0 and not change.is_open(db) then check_transaction(plan) end
     end
     carry_out(db, engine, plan)
