@@ -5,7 +5,7 @@ local M = {}
 ---@param parser table
 function M.database(parser)
   parser:argument("DATABASE", "A file or a URL, postgres://user@host/name."):target("place")
-    :args("?")
+    :args("?"):argname("DATABASE")
   M.database_option(parser)
 end
 

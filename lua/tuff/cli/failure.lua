@@ -64,6 +64,16 @@ local function with_sql(err)
   return found
 end
 
+--- The line of the migration that the error comes from: those of tuff help nobody.
+local function source_of(err)
+  local source = nil
+  while errors.is_error(err) and err.migration do
+    err = err.cause
+    source = errors.is_error(err) and err.source
+  end
+  return source or nil
+end
+
 --- What is told of an error, by names.
 ---@param err any
 ---@return { code: string, message: string, hint: string?, migration: string?, source: string? }
@@ -75,8 +85,7 @@ local function facts_of(err)
     code = err.code, message = text_of(err.message), hint = err.hint and text_of(hint_of(err)),
     migration = err.migration, sql = at and text_of(at.sql),
     sql_line = at and at.sql_line, sql_column = at and at.sql_column,
-    -- The lines of tuff itself are of no use to anybody, and neither is `bin/tuff`.
-    source = err.migration and err.source and text_of(err.source) or nil,
+    source = source_of(err),
   }
 end
 

@@ -7,8 +7,7 @@ local M = {}
 
 ---@class tuff.cli.Follow
 ---@field out tuff.cli.Output
----@field verb string
----@field hear fun(id: string) called when a migration is done
+---@field hear fun(current: table) called when a migration is done
 ---@field current table? the migration that runs: id, began, down, rows
 local Follow = {}
 Follow.__index = Follow
@@ -32,15 +31,16 @@ function Follow:done()
   self.current = nil
   local rows = current.rows and ", " .. output.count(current.rows, "row") or ""
   self.out:line(("%s  %s  %s%s"):format(
-    self.out:colour("green", current.down and "taken back" or self.verb), current.id,
+    self.out:colour("green", current.down and "taken back" or "applied"), current.id,
     output.duration(core.now() - current.began), rows))
-  self.hear(current.id)
+  self.hear(current)
 end
 
 --- The migration that was running has failed.
+---@return table? current
 function Follow:stop()
   self.out:clear()
-  self.current = nil
+  return self.current
 end
 
 --- Hears an event of migrations:up or down.
@@ -56,11 +56,10 @@ function Follow:event(event)
 end
 
 ---@param out tuff.cli.Output
----@param verb string what stands before a migration that is done
----@param hear fun(id: string)
+---@param hear fun(current: table)
 ---@return tuff.cli.Follow
-function M.new(out, verb, hear)
-  return setmetatable({ out = out, verb = verb, hear = hear }, Follow)
+function M.new(out, hear)
+  return setmetatable({ out = out, hear = hear }, Follow)
 end
 
 return M

@@ -46,7 +46,7 @@ local groups = { "tuff.cli.new", "tuff.cli.inspect", "tuff.cli.migrate", "tuff.c
 
 --- Raises what is wrong with the arguments; the usage is what helps.
 local function refuse(parser, message)
-  errors.raise("misuse", (message:gsub("^%l", string.upper):gsub("\n", ". ")), {
+  errors.raise("misuse", (message:gsub("\n", ". ")), {
     usage = parser:get_usage(), hint = ('"%s --help" tells more'):format(parser:_get_fullname()),
   })
 end
@@ -93,6 +93,15 @@ end
 
 -- ---- running -----------------------------------------------------------------------------
 
+--- What a migration prints is no part of the facts.
+local function print_elsewhere()
+  rawset(_G, "print", function(...)
+    local texts = table.pack(...)
+    for i = 1, texts.n do texts[i] = tostring(texts[i]) end
+    io.stderr:write(table.concat(texts, "\t"), "\n")
+  end)
+end
+
 local function work(out, arguments, facts)
   local parser, commands = new_parser(out)
   local options = parser:parse(arguments)
@@ -113,6 +122,7 @@ end
 function M.run(arguments)
   core.keep_writing()
   local out = output.new { json = is_asked_for(arguments, "--json") }
+  if out.json then print_elsewhere() end
   local facts = {}
   local good, result = pcall(work, out, arguments, facts)
   if not good and result == TOLD then return out:finish() and 0 or 1 end

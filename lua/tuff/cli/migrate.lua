@@ -23,28 +23,47 @@ local function back_up(session, id, facts)
 end
 
 --- What is left of a run that has failed.
-local function note_failure(facts, what)
-  local list = facts[what]
-  facts.notes = { #list == 0 and "the database is as it was before"
-    or ("%s before it: %s %s"):format(output.count(#list, "migration"),
-      #list == 1 and "was" or "were", what == "applied" and "applied" or "taken back") }
-  if facts.backup then table.insert(facts.notes, "the copy from before is " .. facts.backup) end
+---@param facts table
+---@param plan tuff.MigrationStatus[]
+---@param current table? the migration that ran
+local function note_failure(facts, plan, current)
+  local notes = {}
+  for _, status in ipairs(current and plan or {}) do
+    if status.id == current.id then
+      notes[1] = (status.kind == "batch" and not current.down
+        and "what %s has committed in batches stays, and the next run goes on behind it"
+        or "%s was undone"):format(status.id)
+    end
+  end
+  for _, what in ipairs { "taken_back", "applied" } do
+    local number = #(facts[what] or {})
+    if number > 0 then
+      notes[#notes + 1] = ("%s before it %s %s"):format(output.count(number, "migration"),
+        number == 1 and "was" or "were", (what:gsub("_", " ")))
+    end
+  end
+  if facts.backup then notes[#notes + 1] = "the copy from before is " .. facts.backup end
+  facts.notes = notes
 end
 
---- Does work(progress) while it is told how far it is. What is done until an error stands in the
---- facts.
-local function followed(session, facts, what, verb, work)
-  facts[what] = {}
-  local told = follow.new(session.out, verb, function(id) table.insert(facts[what], id) end)
-  local good, result = pcall(work, function(event) told:event(event) end)
+--- Runs a method of the migrations, and tells how far it is. What was done before an error stands
+--- in the facts.
+local function followed(session, facts, method, plan, given)
+  local told = follow.new(session.out, function(current)
+    local what = current.down and "taken_back" or "applied"
+    facts[what] = facts[what] or {}
+    table.insert(facts[what], current.id)
+  end)
+  given.wait, given.progress = session.options.wait, function(event) told:event(event) end
+  local migrations = session:migrations()
+  local good, report = pcall(migrations[method], migrations, given)
   if not good then
-    told:stop()
-    note_failure(facts, what)
-    error(result, 0)
+    note_failure(facts, plan, told:stop())
+    error(report, 0)
   end
   told:done()
-  facts[what], facts.ms = result.applied, result.ms
-  return result
+  facts.ms = report.ms
+  return report
 end
 
 -- ---- up ----------------------------------------------------------------------------------
@@ -57,14 +76,11 @@ local function say_sql(out, list)
   end
 end
 
-local function rehearse(session, migrations, facts)
+local function rehearse(session, given, facts)
   local out = session.out
-  facts.dry_run = true
-  local report = migrations:up {
-    to = session.options.to, allow_out_of_order = session.options.allow_out_of_order,
-    allow_changed = session.options.allow_changed, dry_run = true,
-    progress = function(event) out:show("trying " .. follow.text(event)) end,
-  }
+  facts.dry_run, given.dry_run = true, true
+  given.progress = function(event) out:show("trying " .. follow.text(event)) end
+  local report = session:migrations():up(given)
   facts.tried, facts.ms = report.tried or {}, report.ms
   for _, tried in ipairs(facts.tried) do
     out:line(("%s  %s, %s changed"):format(out:colour("bold", tried.id),
@@ -85,19 +101,14 @@ local function up(session, facts)
     to = options.to, allow_out_of_order = options.allow_out_of_order,
     allow_changed = options.allow_changed,
   }
-  facts.database = session.db.path
-  if options.dry_run then return rehearse(session, migrations, facts) end
+  facts.database, facts.applied, facts.ms = session.db.path, {}, 0
+  if options.dry_run then return rehearse(session, given, facts) end
   local plan = migrations:plan(given)
-  if #plan == 0 then
-    facts.applied, facts.ms = {}, 0
-    return out:line("nothing to do: no migration is pending")
-  end
+  if #plan == 0 then return out:line("nothing to do: no migration is pending") end
   out:line(("%s to be run on %s"):format(output.count_are(#plan, "migration"), session.db.path))
   back_up(session, plan[1].id, facts)
-  local report = followed(session, facts, "applied", "applied", function(progress)
-    given.progress, given.wait = progress, options.wait
-    return migrations:up(given)
-  end)
+  local report = followed(session, facts, "up", plan, given)
+  facts.applied = report.applied
   out:line(("%s applied in %s"):format(output.count(#report.applied, "migration"),
     output.duration(report.ms)))
 end
@@ -105,7 +116,9 @@ end
 -- ---- down and redo -----------------------------------------------------------------------
 
 --- Those that would be taken back; raises where one cannot.
-local function to_take_back(session, migrations, given)
+local function to_take_back(session, facts, given)
+  local migrations = session:migrations()
+  facts.database = session.db.path
   local plan = plans.applied(migrations.sources, ledger.read(session.db), given)
   session.out:line(#plan == 0 and "nothing to do: no migration is applied"
     or ("%s to be taken back on %s"):format(output.count_are(#plan, "migration"), session.db.path))
@@ -114,32 +127,26 @@ end
 
 ---@param session tuff.cli.Session
 local function down(session, facts)
-  local migrations, options, out = session:migrations(), session.options, session.out
+  local options, out = session.options, session.out
   local given = { steps = options.steps, to = options.to }
-  facts.database, facts.taken_back, facts.ms = session.db.path, {}, 0
-  local plan = to_take_back(session, migrations, given)
+  facts.taken_back, facts.ms = {}, 0
+  local plan = to_take_back(session, facts, given)
   if #plan == 0 then return end
   back_up(session, plan[1].id, facts)
-  local report = followed(session, facts, "taken_back", "taken back", function(progress)
-    given.progress, given.wait = progress, options.wait
-    return migrations:down(given)
-  end)
+  local report = followed(session, facts, "down", plan, given)
   out:line(("%s taken back in %s"):format(output.count(#report.applied, "migration"),
     output.duration(report.ms)))
 end
 
 ---@param session tuff.cli.Session
 local function redo(session, facts)
-  local migrations, options, out = session:migrations(), session.options, session.out
+  local options, out = session.options, session.out
   local given = { steps = options.steps, to = options.to }
-  facts.database, facts.applied, facts.ms = session.db.path, {}, 0
-  local plan = to_take_back(session, migrations, given)
+  facts.taken_back, facts.applied, facts.ms = {}, {}, 0
+  local plan = to_take_back(session, facts, given)
   if #plan == 0 then return end
   back_up(session, plan[1].id, facts)
-  local report = followed(session, facts, "applied", "applied", function(progress)
-    given.progress, given.wait = progress, options.wait
-    return migrations:redo(given)
-  end)
+  local report = followed(session, facts, "redo", plan, given)
   out:line(("%s taken back and applied again in %s"):format(
     output.count(#report.applied, "migration"), output.duration(report.ms)))
 end
@@ -219,7 +226,7 @@ For a database that has already what they do: all up to ID, by its name or the b
 it, or all that there are. None is run.]],
     define = function(parser)
       parser:argument("ID", "The last one that the database has already. The database may stand "
-        .. "in front of it."):target("words"):args("0-2")
+        .. "in front of it."):target("words"):args("0-2"):argname("ID")
       parser:flag("--all", "All that there are.")
       arguments.database_option(parser)
       arguments.migrations(parser)

@@ -30,6 +30,7 @@ return {
   { name = "new", summary = "Write the file of a new migration.", details = DETAILS, run = run,
     define = function(parser)
       parser:argument("TITLE", 'What it does: "add score to images".'):target("title")
+        :argname("TITLE")
       parser:option("--from", "What its content is made from, but for a template.")
         :choices { "schema" }
       arguments.schema(parser)

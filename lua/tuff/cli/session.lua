@@ -110,17 +110,19 @@ function Session:directory()
   return self.options.migrations or self:configuration().migrations or "migrations"
 end
 
---- The migrations, of the database.
+--- The migrations, of the database, loaded once.
 ---@param how { readonly: boolean? }?
 ---@return tuff.Migrations
 function Session:migrations(how)
-  local db, directory = self:open(how), self:directory()
+  if self.loaded then return self.loaded end
+  local directory = self:directory()
   if directory ~= "" and not lfs.attributes(directory) then
     errors.raise("not_found", ("there is no directory of migrations %s"):format(
       errors.shown(directory)), { hint = "name it by --migrations; "
       .. '"tuff new TITLE" makes it, with the first migration' })
   end
-  return db:migrations(directory)
+  self.loaded = self:open(how):migrations(directory)
+  return self.loaded
 end
 
 --- The schema that a file declares.
