@@ -13,9 +13,9 @@ local function is_interruption(err)
   return err.code == "interrupted" or is_interruption(err.cause)
 end
 
---- Migrations that were found wanting before anything was done.
+--- What must be decided before anything is done; not what is wrong with a file.
 local function is_refusal(err)
-  return err.code == "migration" and not err.migration and not err.mistakes
+  return err.code == "migration" and not err.migration and not err.loading
 end
 
 ---@param err any

@@ -60,20 +60,19 @@ end
 
 -- ---- the database ------------------------------------------------------------------------
 
-local function given_place(self)
+--- Which one is meant.
+local function place_of(self)
   local options = self.options
   if options.place and options.database then
     errors.raise("misuse", "the database is given twice, by itself and by --database")
   end
   local variable = os.getenv("TUFF_DATABASE")
-  return options.place or options.database or variable ~= "" and variable
+  local place = options.place or options.database or variable ~= "" and variable
     or self:configuration().database
-end
-
---- Whether it is said which database is meant.
----@return boolean
-function Session:has_database()
-  return given_place(self) ~= nil
+  if place then return place end
+  errors.raise("misuse", "no database is given", { hint = "name it behind the command, by "
+    .. "--database, by the variable TUFF_DATABASE, or in tuff.lua" })
+  return place
 end
 
 --- Opens the database, once.
@@ -81,11 +80,7 @@ end
 ---@return tuff.Database
 function Session:open(how)
   if self.db then return self.db end
-  local place = given_place(self)
-  if not place then
-    errors.raise("misuse", "no database is given", { hint = "name it behind the command, by "
-      .. "--database, by the variable TUFF_DATABASE, or in tuff.lua" })
-  end
+  local place = place_of(self)
   local create = self.options.create == true
   local good, db = pcall(tuff.open, place, {
     readonly = how and how.readonly or nil, create = create, follow = true,
@@ -116,13 +111,20 @@ end
 function Session:migrations(how)
   if self.loaded then return self.loaded end
   local directory = self:directory()
+  place_of(self) -- is asked for its errors, which come first
   if directory ~= "" and not lfs.attributes(directory) then
     errors.raise("not_found", ("there is no directory of migrations %s"):format(
       errors.shown(directory)), { hint = "name it by --migrations; "
       .. '"tuff new TITLE" makes it, with the first migration' })
   end
-  self.loaded = self:open(how):migrations(directory)
-  return self.loaded
+  local db = self:open(how)
+  local good, loaded = pcall(db.migrations, db, directory)
+  if not good then
+    if errors.is_error(loaded) then loaded.loading = true end
+    error(loaded, 0)
+  end
+  self.loaded = loaded
+  return loaded
 end
 
 --- The schema that a file declares.
