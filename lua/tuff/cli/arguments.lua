@@ -72,9 +72,13 @@ end
 ---@param options table
 ---@return tuff.DiffOptions
 function M.of_diff(options)
-  local renames = {}
-  for _, rename in ipairs(options.rename or {}) do renames[rename.old] = rename.new end
-  return { renames = renames, allow_drop = options.allow_drop or {} }
+  local renames
+  for _, rename in ipairs(options.rename or {}) do
+    renames = renames or {}
+    renames[rename.old] = rename.new
+  end
+  local drops = options.allow_drop or {}
+  return { renames = renames, allow_drop = #drops > 0 and drops or nil }
 end
 
 return M

@@ -11,17 +11,17 @@ declares; read it before you run it.]]
 ---@param session tuff.cli.Session
 local function run(session, facts)
   local options = session.options
-  local written = { phase = options.phase }
+  local written = {}
   if options.from then
-    local drafted = draft.from(session:open { readonly = true }, session:schema(),
-      arguments.of_diff(options))
-    facts.changes = drafted.changes
-    if #drafted.changes == 0 then
+    local schema, allowed = session:schema(), arguments.of_diff(options)
+    local db = session:open { readonly = true }
+    if #db:diff(schema, allowed).changes == 0 then
       session.out:line("the database is what the schema declares: there is nothing to migrate")
       return
     end
-    written.up = drafted.up
+    written = draft.of(db, schema, allowed)
   end
+  written.phase = options.phase
   facts.path = template.write(session:directory(), options.title, written)
   session.out:line(facts.path)
 end

@@ -1,5 +1,6 @@
 --- How PostgreSQL differs: where it tells about its tables, and the forms of its SQL.
 local core = require "tuff.core"
+local errors = require "tuff.error"
 local identifier = require "tuff.identifier"
 
 local M = {}
@@ -140,6 +141,28 @@ function M.take_turn(db, wait)
   return true
 end
 
+--- Keeps other runners of migrations off while one works in many transactions, until the scope of
+--- what it returns ends, or the session. Behind a pooler nothing is kept: there each transaction
+--- takes its turn, and that is all.
+---@param db tuff.Database
+---@param wait number milliseconds
+---@return table? scope with a __close
+function M.alone(db, wait)
+  if core.state(db).options.pooler then return nil end
+  local deadline = core.now() + wait
+  local key = "(hashtext('tuff'), hashtext('alone ' || current_schema()))"
+  while not db:value("select pg_try_advisory_lock" .. key) do
+    if core.now() > deadline then
+      errors.raise("busy", "another program migrates this database, and has not come to its end",
+        { hint = "try again later, or give more time by wait" })
+    end
+    db:value "select pg_sleep(0.05)"
+  end
+  return setmetatable({}, { __close = function()
+    pcall(db.value, db, "select pg_advisory_unlock" .. key)
+  end })
+end
+
 --- Runs fn(db, inside) on an empty database; inside: in a transaction that is open.
 ---@param db tuff.Database
 ---@param undone fun(db: tuff.Database, fn: function) which runs a function and undoes all of it
@@ -265,10 +288,17 @@ M.json = "json"
 function M.tables(db, name)
   return ask(db, "column", [[
     select relname::text from pg_class
-    where relkind in ('r', 'p', 'f') and relnamespace = current_schema()::regnamespace
+    where relkind in ('r', 'p', 'f')
+      and relnamespace = (select oid from pg_namespace where nspname = current_schema())
       and relname not like 'tuff\_%' and (cast(:name as text) is null or relname = :name
         or relname = lower(:name collate "C"))
     order by relname collate "C"]], { name = name or core.null })
+end
+
+--- What makes and reads schemas here.
+---@return table
+function M.schema()
+  return require "tuff.schema.postgres"
 end
 
 return M

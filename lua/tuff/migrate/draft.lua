@@ -1,64 +1,51 @@
---- What a migration has to do for a database to become what a schema declares.
+--- A migration that is written from a difference: it holds the whole schema that the tables are to
+--- have, so that what the program declares later is nothing to it.
 local apply = require "tuff.schema.apply"
-local lua = require "tuff.schema.lua"
+local errors = require "tuff.error"
 
 local M = {}
 
-local function quoted(text)
-  return ("%q"):format(text):gsub("\\\n", "\\n")
+--- A list or a table of names, as Lua.
+local function literal(value)
+  if type(value) ~= "table" then
+    return type(value) == "string" and ("%q"):format(value) or tostring(value)
+  end
+  local items = {}
+  for key, each in pairs(value) do
+    local name = math.type(key) == "integer" and "" or ("[%q] = "):format(key)
+    items[#items + 1] = name .. literal(each)
+  end
+  table.sort(items)
+  return "{ " .. table.concat(items, ", ") .. " }"
 end
 
---- The options as they stand in the migration, but for empty ones.
 local function options_text(options)
-  local parts = {}
-  local names = {}
-  for i, name in ipairs(options.allow_drop or {}) do names[i] = quoted(name) end
-  if #names > 0 then parts[1] = ("allow_drop = { %s }"):format(table.concat(names, ", ")) end
-  local renames = {}
-  for old, new in pairs(options.renames or {}) do
-    renames[#renames + 1] = ("[%s] = %s"):format(quoted(old), new and quoted(new) or "false")
+  local items = {}
+  for _, name in ipairs { "allow_drop", "renames" } do
+    if options[name] then items[#items + 1] = name .. " = " .. literal(options[name]) end
   end
-  table.sort(renames)
-  if #renames > 0 then
-    parts[#parts + 1] = ("renames = { %s }"):format(table.concat(renames, ", "))
-  end
-  return #parts > 0 and (", { %s }"):format(table.concat(parts, ", ")) or ""
+  return #items > 0 and ", { " .. table.concat(items, ", ") .. " }" or ""
 end
 
---- The lines, moved to the right; not where a text goes over several of them.
-local function indented(text)
-  if text:find("%[=*%[") then return text end
-  return (text:gsub("[^\n]+", "    %0"))
-end
-
---- The declaration as it is now, so that the migration stays what it is when that goes on.
-local function up_text(schema, plan, options)
-  local declared = lua.write(schema):gsub("%s+$", "")
-  local head, body = declared:match("^(.-)\nreturn (s%.define .*)$")
-  local lines = {}
-  for line in tostring(plan):gmatch("[^\n]+") do
-    if not line:find("^leaves ") then lines[#lines + 1] = "-- " .. line end
-  end
-  return indented(("%s\n%s\nstep.apply(%s%s)"):format(table.concat(lines, "\n"),
-    head:gsub("%s+$", ""), body, options_text(options)))
-end
-
----@class tuff.migrate.Draft
----@field up string the lines of its function
----@field changes string[] one for each line that a person reads
-
---- Raises `migration` where something would be lost that was not allowed.
+--- What a template takes for a migration that gives the tables this schema. Raises `migration` where
+--- something would be lost that was not allowed, or there is nothing to do.
 ---@param db tuff.Database
 ---@param schema tuff.Schema
----@param options tuff.DiffOptions?
----@return tuff.migrate.Draft
-function M.from(db, schema, options)
-  local plan = db:diff(schema, options)
+---@param options { allow_drop: string[]?, renames: table? } as of db:diff
+---@return { preface: string, up: string }
+function M.of(db, schema, options)
+  local plan = db:diff(schema, { allow_drop = options.allow_drop, renames = options.renames })
+  if #plan.changes == 0 then
+    errors.raise("migration", "the database has this schema already: there is nothing to migrate")
+  end
   apply.check_refusals(plan)
-  local changes = {}
-  if #plan.changes == 0 then return { up = "", changes = changes } end
-  for line in tostring(plan):gmatch("[^\n]+") do changes[#changes + 1] = line end
-  return { up = up_text(schema, plan, options or {}), changes = changes }
+  local lines = {}
+  for line in tostring(plan):gmatch("[^\n]+") do lines[#lines + 1] = "-- - " .. line end
+  local declaration = schema:to_lua():gsub("\nreturn s%.define", function()
+    return "\n-- What the tables are to be, when this has run:\n" .. table.concat(lines, "\n")
+      .. "\nlocal schema = s.define"
+  end, 1)
+  return { preface = declaration, up = "    step.apply(schema" .. options_text(options) .. ")" }
 end
 
 return M

@@ -97,29 +97,32 @@ local function run(upgrade, phases)
   end
 end
 
+--- What the tables lack of their declaration, as the lines of a plan.
+local function lacking(db, schema)
+  local lines, plan = {}, schema and db:diff(schema, { add_only = true })
+  if not plan or #plan.changes == 0 then return lines end
+  for line in tostring(plan):gmatch("[^\n]+") do lines[#lines + 1] = line end
+  return lines
+end
+
 --- Makes the declared tables what they are to be, by adding only: what is too much is dropped by a
 --- migration of the phase post, which comes later.
 local function apply(upgrade)
   local db, schema = upgrade.db, upgrade.options.schema
   if not schema then return end
   runner.turn(upgrade.context, true, function()
-    local plan = db:apply(schema, { keep = true })
-    for _, change in ipairs(plan.changes) do
-      table.insert(upgrade.report.changes, tostring(change))
-    end
+    upgrade.report.changes = lacking(db, schema)
+    db:apply(schema, { add_only = true })
   end)
 end
 
---- What notify is told: there is something to do.
-local function announcement(upgrade, plan, empty)
-  local told = { migrations = {}, changes = {}, empty = empty }
-  for i, status in ipairs(plan) do told.migrations[i] = status.id end
-  if upgrade.options.schema and not empty then
-    for i, change in ipairs(upgrade.db:diff(upgrade.options.schema).changes) do
-      told.changes[i] = tostring(change)
-    end
-  end
-  return told
+--- So that the next start need not compare.
+local function remember(upgrade)
+  local schema = upgrade.options.schema
+  if not schema then return end
+  runner.turn(upgrade.context, false, function(db)
+    settings.put(db, MARK, mark_of(db, schema))
+  end)
 end
 
 local function work(upgrade, plan, empty)
@@ -136,11 +139,16 @@ local function work(upgrade, plan, empty)
   end
   run(upgrade, { pre = true, main = true })
   run(upgrade, { post = true })
-  if options.schema then
-    runner.turn(upgrade.context, false, function(db)
-      settings.put(db, MARK, mark_of(db, options.schema))
-    end)
-  end
+  remember(upgrade)
+end
+
+--- What notify is told. What is to be added may not be known before the migrations of phase pre
+--- have made room for it.
+local function announcement(upgrade, plan, empty)
+  local ids = {}
+  for i, status in ipairs(plan) do ids[i] = status.id end
+  local known, changes = pcall(lacking, upgrade.db, not empty and upgrade.options.schema or nil)
+  return { migrations = ids, changes = known and changes or {}, empty = empty }
 end
 
 --- Brings the database to what the program needs: the migrations of phase pre, the declared tables
@@ -172,10 +180,13 @@ function M.run(db, options)
       progress = options.progress or function() end },
   }
   local empty = is_empty(db, read)
-  local handle = options.notify and options.notify(announcement(upgrade, plan, empty))
-  local good, err = pcall(work, upgrade, plan, empty)
-  if options.complete then options.complete(handle, not good and err or nil) end
-  if not good then error(err, 0) end
+  if #plan == 0 and not empty and #lacking(db, options.schema) == 0 then
+    remember(upgrade)
+    report.ms = core.now() - began
+    return report
+  end
+  runner.told(options, function() return announcement(upgrade, plan, empty) end,
+    function() work(upgrade, plan, empty) end)
   report.changed, report.ms = true, core.now() - began
   return report
 end
