@@ -27,8 +27,8 @@ local function options_text(options)
   return #items > 0 and ", { " .. table.concat(items, ", ") .. " }" or ""
 end
 
---- What a template takes for a migration that gives the tables this schema. Raises `migration` where
---- something would be lost that was not allowed, or there is nothing to do.
+--- What a template takes for a migration that gives the tables this schema. Raises `migration`
+--- where something would be lost that was not allowed, or there is nothing to do.
 ---@param db tuff.Database
 ---@param schema tuff.Schema
 ---@param options { allow_drop: string[]?, renames: table? } as of db:diff

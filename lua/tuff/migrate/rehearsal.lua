@@ -69,7 +69,7 @@ local catalogues = { "sqlite_schema", "pragma_", "pg_" }
 
 --- Statements of tuff: on its tables, about transactions, and those that look a table up.
 local function is_own(sql)
-  if sql:find("tuff_", 1, true) or sql:find("^%l[%l ]*$") then return true end
+  if sql:find("%f[%w_]tuff_") or sql:find("^%l[%l ]*$") then return true end
   if not sql:find("^%s*select") then return false end
   for _, word in ipairs(catalogues) do
     if sql:find(word, 1, true) then return true end
