@@ -297,6 +297,7 @@ describe("the command", function()
     has(run("status", "x.db").output, "there are no migrations in migrations yet")
     write("text.db", "this is no database, but a text that is long enough to be looked at. ")
     fails(1, "file is not a database", "status", "text.db")
+    fails(1, "it is a file", "new", "a title", "-m", "text.db")
     migration("20260101000000_broken", "return {")
     fails(1, "the file is no Lua", "up", "x.db")
   end)
@@ -408,8 +409,8 @@ describe("the command", function()
       local words = { program, ... }
       for i, word in ipairs(words) do words[i] = process.quote(word) end
       local command = process.quote(table.concat(words, " "))
-      return process.capture(("cd %s && env TERM=xterm NO_COLOR= %s script -qec %s /dev/null"):format(
-        process.quote(place), environment, command) .. " </dev/null")
+      return process.capture(("cd %s; env TERM=xterm NO_COLOR= %s script -qec %s /dev/null %s")
+        :format(process.quote(place), environment, command, "</dev/null"))
     end
     has(shown("", "status", "x.db"), "\27[32mapplied\27[0m")
     has_not(shown("NO_COLOR=1", "status", "x.db"), "\27")

@@ -15,7 +15,7 @@ end
 
 --- What must be decided before anything is done; not what is wrong with a file.
 local function is_refusal(err)
-  return err.code == "migration" and not err.migration and not err.loading
+  return err.code == "migration" and not err.migration and not err.of_files
 end
 
 ---@param err any
@@ -40,6 +40,7 @@ local words = {
   ["by (allow_[%l_]+) = true"] = function(name) return "by --" .. name:gsub("_", "-") end,
   ['allow_drop = { "([^"]*)" }'] = "--allow-drop %1",
   ['renames = { %["([^"]*)"%] = "([^"]*)" }'] = "--rename %1=%2",
+  ["open it with {[^}]*}, or "] = "",
   ["more time by wait"] = "more time by --wait",
 }
 

@@ -1,6 +1,7 @@
 --- `tuff new`: the file of a new migration.
 local arguments = require "tuff.cli.arguments"
 local draft = require "tuff.migrate.draft"
+local session_of = require "tuff.cli.session"
 local template = require "tuff.migrate.template"
 
 local DETAILS = [[
@@ -22,7 +23,8 @@ local function run(session, facts)
     written = draft.of(db, schema, allowed)
   end
   written.phase = options.phase
-  facts.path = template.write(session:directory(), options.title, written)
+  facts.path = session_of.with_files(template.write, session:directory(),
+    options.title, written)
   session.out:line(facts.path)
 end
 

@@ -97,6 +97,18 @@ function Session:open(how)
   return db
 end
 
+--- What fn returns. Its error is one of files, and nothing that somebody could decide.
+---@generic T
+---@param fn fun(...): T
+---@param ... any
+---@return T
+function M.with_files(fn, ...)
+  local good, result = pcall(fn, ...)
+  if good then return result end
+  if errors.is_error(result) then result.of_files = true end
+  error(result, 0)
+end
+
 -- ---- migrations and the schema -----------------------------------------------------------
 
 --- The directory of migrations.
@@ -118,13 +130,8 @@ function Session:migrations(how)
       .. '"tuff new TITLE" makes it, with the first migration' })
   end
   local db = self:open(how)
-  local good, loaded = pcall(db.migrations, db, directory)
-  if not good then
-    if errors.is_error(loaded) then loaded.loading = true end
-    error(loaded, 0)
-  end
-  self.loaded = loaded
-  return loaded
+  self.loaded = M.with_files(db.migrations, db, directory)
+  return self.loaded
 end
 
 --- The schema that a file declares.
