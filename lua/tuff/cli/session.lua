@@ -1,6 +1,6 @@
 --- What a command works with: the database, the migrations and the schema that it was given, by
 --- arguments, by the environment, or by a file tuff.lua.
-local lfs = require "lfs"
+local lfs = require "tuff.filesystem"
 local errors = require "tuff.error"
 local model = require "tuff.schema.model"
 local options_of = require "tuff.options"

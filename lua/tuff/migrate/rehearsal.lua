@@ -60,7 +60,7 @@ end
 
 --- A context of the runner for one of those places.
 local function context_of(db, inside, progress)
-  return { db = db, wait = runner.WAIT, inside = inside, progress = progress or function() end }
+  return runner.context(db, { inside = inside, progress = progress })
 end
 
 -- ---- dry runs ----------------------------------------------------------------------------
