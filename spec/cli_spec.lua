@@ -9,10 +9,12 @@ local program = lfs.currentdir() .. "/bin/tuff"
 
 local place -- the directory in which the command runs
 
+local chunk = ("local words = { ... } words[0] = %q arg = words dofile(words[0])"):format(program)
+
 --- Starts the command, with words of the environment in front of it.
 local function start(environment, ...)
   return process.start {
-    chunk = ("local words = { ... } words[0] = %q arg = words dofile(words[0])"):format(program),
+    chunk = chunk,
     arguments = { ... }, directory = place,
     wrap = "env -u TUFF_DATABASE " .. environment,
   }
@@ -329,6 +331,16 @@ describe("the command", function()
     assert.are.equal("c.db", found("TUFF_DATABASE=c.db"))
     assert.are.equal("b.db", found("TUFF_DATABASE=c.db", "-d", "b.db"))
     assert.are.equal("a.db", found("TUFF_DATABASE=c.db", "a.db"))
+  end)
+
+  it("does not take tuff.lua for the module, wherever modules are looked for", function()
+    write("tuff.lua", 'return { database = "x.db" }')
+    local result = process.start({
+      chunk = "package.path = './?.lua;' .. package.path " .. chunk, arguments = { "--version" },
+      directory = place,
+    }):wait()
+    assert.are.equal(0, result.code, result.errors)
+    has(result.output, "tuff " .. require("tuff").version)
   end)
 
   it("takes directories and files from tuff.lua, and tells what is wrong with it", function()
