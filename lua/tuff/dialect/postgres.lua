@@ -178,7 +178,10 @@ end
 ---@param fn fun(db: tuff.Database, inside: boolean)
 function M.with_empty(db, undone, fn)
   undone(db, function()
-    db:exec "create schema tuff_trial; set local search_path = tuff_trial, public"
+    core.own(db)
+    db:run "create schema tuff_trial"
+    core.own(db)
+    db:run "set local search_path = tuff_trial, public"
     fn(db, true)
   end)
 end
