@@ -94,6 +94,8 @@ local odd_schemas = {
     varchar(150) NOT NULL UNIQUE, "n" integer unsigned NOT NULL CHECK ("n" >= 0), "g" integer NULL
     REFERENCES "auth_group" ("id") DEFERRABLE INITIALLY DEFERRED, "d" text NULL CHECK
     ((JSON_VALID("d") OR "d" IS NULL)))]],
+  [[CREATE TABLE "t"(a CHECK (t.a > 0 OR "t" . "a" IS NULL), b, CHECK (T.b < t.a)); CREATE VIEW v AS
+    SELECT t.a FROM t; CREATE INDEX i ON t(a) WHERE t.b > 0]],
   [[CREATE TABLE [Customer] ([CustomerId] INTEGER NOT NULL, [Name] NVARCHAR(40) COLLATE NOCASE,
     [Total] NUMERIC(10,2)  NOT NULL, CONSTRAINT [PK_Customer] PRIMARY KEY ([CustomerId] ASC),
     FOREIGN KEY ([CustomerId]) REFERENCES [Customer] ([CustomerId]) ON DELETE NO ACTION ON UPDATE
@@ -132,16 +134,23 @@ local change = {
   end,
 }
 
---- One of the statements, changed in a few places.
+--- A text, changed in a few places.
+---@param text string
 ---@param random fun(limit: integer): integer
 ---@return string
-function odd_schemas.mutated(random)
-  local text = statements[random(#statements)]
+function odd_schemas.changed(text, random)
   for _ = 1, random(4) do
     local from, to = random(#text + 1), random(#text + 1)
     text = change[random(#change)](text, math.min(from, to), math.max(from, to), random)
   end
   return text
+end
+
+--- One of the statements, changed in a few places.
+---@param random fun(limit: integer): integer
+---@return string
+function odd_schemas.mutated(random)
+  return odd_schemas.changed(statements[random(#statements)], random)
 end
 
 return odd_schemas

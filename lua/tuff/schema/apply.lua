@@ -140,19 +140,25 @@ function M.diff(db, schema, options)
   return make_plan(db, engine, schema, options)
 end
 
+local ATTEMPTS = 5 -- where others change the schema between planning and doing
+
 -- ---- doing it ----------------------------------------------------------------------------
 
 --- Raises where something would be lost that nobody allowed.
-local function check_refusals(plan)
+---@param plan tuff.Plan
+function M.check_refusals(plan)
   if #plan.refused == 0 then return end
   local lines, hint = {}, nil
   for i, refusal in ipairs(plan.refused) do
     lines[i] = refusal.message
     hint = hint or refusal.hint
   end
-  local drop = ('allow_drop = { "%s" } allows it'):format(plan.refused[1].name)
-  errors.raise("migration", table.concat(lines, "\n  "),
-    { hint = hint and hint .. "; or else " .. drop or drop })
+  local first = plan.refused[1]
+  if not first.final then
+    local drop = ('allow_drop = { "%s" } allows it'):format(first.name)
+    hint = hint and hint .. "; or else " .. drop or drop
+  end
+  errors.raise("migration", table.concat(lines, "\n  "), { hint = hint })
 end
 
 local function by_name(broken)
@@ -205,14 +211,6 @@ local function check_transaction(plan)
     { hint = "call db:apply outside of the transaction; it has one of its own" })
 end
 
-local function carry_out(db, engine, plan)
-  local broken = engine.broken(db)
-  check_broken(plan, broken)
-  engine.run(db, plan.steps)
-  core.state(db).schema_version = nil
-  verify(db, engine, plan, broken)
-end
-
 --- Runs fn in the transaction that it needs.
 local function within(db, plan, fn)
   if change.is_open(db) then return db:transaction(fn) end
@@ -220,8 +218,26 @@ local function within(db, plan, fn)
     check_transaction(plan)
     return db:transaction(fn)
   end
-  check_broken(plan, core.state(db).dialect.schema().broken(db))
   return change.run(db, { touched = plan.touched }, fn)
+end
+
+--- Carries out a plan; false: it is out of date, and nothing was done.
+local function carry_out(db, engine, plan)
+  M.check_refusals(plan)
+  if #plan.changes == 0 then return true end
+  local done = false
+  engine.with_settings(db, function()
+    within(db, plan, function()
+      if engine.state(db) ~= plan.state then return end
+      local broken = engine.broken(db)
+      check_broken(plan, broken)
+      engine.run(db, plan.steps)
+      core.state(db).schema_version = nil
+      verify(db, engine, plan, broken)
+      done = true
+    end)
+  end)
+  return done
 end
 
 --- Gives the database a schema, or carries out a plan: whole, or not at all. Outside of a
@@ -242,22 +258,12 @@ function M.apply(db, given, options)
     errors.raise("misuse", "the options of a plan are given to db:diff")
   end
   options = options_of.given(options, allowed, "db:apply")
-  local plan = is_plan and given or make_plan(db, engine, given, options)
-  check_refusals(plan)
-  if #plan.changes == 0 then return plan end
-  within(db, plan, function()
-    if engine.state(db) ~= plan.state then
-      if is_plan then
-        errors.raise("migration", "the schema of the database was changed since the plan was made",
-          { hint = "make a new plan by db:diff" })
-      end
-      plan = make_plan(db, engine, given, options)
-      check_refusals(plan)
-      if #plan.rebuilt > 0 and not change.is_open(db) then check_transaction(plan) end
-    end
-    carry_out(db, engine, plan)
-  end)
-  return plan
+  for _ = 1, is_plan and 1 or ATTEMPTS do
+    local plan = is_plan and given or make_plan(db, engine, given, options)
+    if carry_out(db, engine, plan) then return plan end
+  end
+  errors.raise("migration", "the schema of the database was changed since the plan was made",
+    { hint = "make a new plan by db:diff" })
 end
 
 return M

@@ -1,18 +1,19 @@
 --- How SQLite gets from one schema to another: by ALTER TABLE where that does all, else by building
 --- a table anew, once, whatever is changed of it.
 --
---   step { sql, table?, fills?, native? } | { scan } | { call }
+--   step { sql, table?, fills?, native?, whole? } | { scan } | { call }
 --
--- fills: the statement has to store as many rows as this table has. native: a broken view or
--- trigger anywhere would make it fail.
+-- table: the statement may fail because of the rows of this table. fills: it has to store as many
+-- rows as this table has. native: a broken view or trigger anywhere would make it fail. whole: it
+-- drops a table, which fires foreign keys where they are on.
 local core = require "tuff.core"
 local ddl = require "tuff.schema.sqlite.ddl"
 local errors = require "tuff.error"
+local identifier = require "tuff.identifier"
 local model = require "tuff.schema.model"
 local rebuild = require "tuff.schema.sqlite.rebuild"
 local rename = require "tuff.schema.sqlite.rename"
 local rows = require "tuff.schema.sqlite.rows"
-local identifier = require "tuff.identifier"
 local scan = require "tuff.schema.sqlite.scan"
 local search = require "tuff.schema.sqlite.search"
 local sql = require "tuff.schema.sql"
@@ -124,6 +125,12 @@ local function is_native(changes, old, new)
   return true
 end
 
+--- Changes after which indexes hold other values, or are others.
+local reindexes = { change_column = true, change_table = true }
+for _, kind in ipairs { "unique", "primary_key", "index" } do
+  for _, verb in ipairs { "add_", "drop_", "change_" } do reindexes[verb .. kind] = true end
+end
+
 -- ---- putting it together -----------------------------------------------------------------
 
 local Alteration = {}
@@ -140,17 +147,19 @@ function Alteration:add_all(list)
 end
 
 --- Sorts the changes: those of a table itself by table, in `of_tables`, the others by their kind.
+--- Finds out which tables have to be built anew.
 function Alteration:sort()
   for _, change in ipairs(self.changes) do
-    local inner = not apart[change.kind] and not change.kind:find("_table$")
-      or change.kind == "change_table"
-    if change.kind:find("^rename") then inner = false end
-    if inner then
+    local kind = change.kind
+    if change.table and reindexes[kind] then self.reindexed[change.table] = true end
+    local is_inner = kind == "change_table" or not apart[kind] and not kind:find("_table$")
+      and not kind:find("^rename")
+    if is_inner then
       self.of_tables[change.table] = self.of_tables[change.table] or {}
       table.insert(self.of_tables[change.table], change)
     else
-      self.by_kind[change.kind] = self.by_kind[change.kind] or {}
-      table.insert(self.by_kind[change.kind], change)
+      self.by_kind[kind] = self.by_kind[kind] or {}
+      table.insert(self.by_kind[kind], change)
     end
   end
   for name, changes in pairs(self.of_tables) do
@@ -174,7 +183,8 @@ function Alteration:each_common(fn)
   end
 end
 
---- Whether the full-text search of a table has to be made anew, although nobody changed it.
+--- Whether a table keeps its full-text search. It may have to be made anew although nobody changed
+--- it, because the key of the table is another one.
 local function same_search(old, new)
   if not old.search or not new.search then return false end
   local virtual, triggers = search.objects(old)
@@ -209,7 +219,7 @@ function Alteration:drop_rest()
       self:add("DROP INDEX " .. rows.main(change.name)) -- another table may have one of that name
     end)
     self:each(verb .. "virtual_table", function(change)
-      self:add("DROP TABLE " .. rows.main(change.name), { whole = true })
+      self:add("DROP TABLE " .. rows.main(change.name))
     end)
   end
   self:each("drop_table", function(change)
@@ -236,48 +246,65 @@ function Alteration:native_steps()
   end
 end
 
---- The stored statements of what goes with a table, or a view, and nobody changes.
-function Alteration:belongings(name, old, new)
-  local gone, list = {}, {}
+--- The objects that SQLite has stored for a table or a view, beside itself.
+function Alteration:objects_of(name)
+  if not self.by_owner then
+    self.by_owner = {}
+    for _, row in ipairs(self.objects) do
+      local owner = row.tbl_name:lower()
+      self.by_owner[owner] = self.by_owner[owner] or {}
+      table.insert(self.by_owner[owner], row)
+    end
+  end
+  return self.by_owner[name:lower()] or {}
+end
+
+--- Whether an index could not be understood: it goes with its table as it is.
+function Alteration:is_unmanaged_index(row)
+  local object = row.type == "index" and model.find(self.have.unmanaged, row.name)
+  return object and object.kind == "index"
+end
+
+--- The triggers that go, or are made anew, whatever becomes of their tables.
+function Alteration:changed_triggers(old, new)
+  local changed = {}
   for _, verb in ipairs { "drop_", "change_" } do
-    self:each(verb .. "trigger", function(change) gone[change.name] = true end)
+    self:each(verb .. "trigger", function(change) changed[change.name] = true end)
   end
   if old and old.search and not same_search(old, new) then
     local _, triggers = search.objects(old)
-    for _, trigger in ipairs(triggers) do gone[trigger.name] = true end
+    for _, trigger in ipairs(triggers) do changed[trigger.name] = true end
   end
-  for _, row in ipairs(self.objects) do
-    local is_ours = row.type == "trigger" and not gone[row.name]
-    for _, object in ipairs(self.have.unmanaged) do
-      is_ours = is_ours or row.type == "index" and object.kind == "index"
-        and object.name == row.name
+  return changed
+end
+
+--- The stored statements of what goes with a table, or a view, and nobody changes.
+function Alteration:belongings(name, old, new)
+  local changed, list = self:changed_triggers(old, new), {}
+  for _, row in ipairs(self:objects_of(name)) do
+    if row.type == "trigger" and not changed[row.name] or self:is_unmanaged_index(row) then
+      list[#list + 1] = row.sql
     end
-    if is_ours and row.tbl_name:lower() == name:lower() then list[#list + 1] = row.sql end
   end
   return list
 end
 
-local keys = { unique = true, primary_key = true, index = true }
-
 --- Whether the indexes of a table are others than before. Several of one kind may change places.
-function Alteration:has_other_indexes(old, new)
+function Alteration:has_other_indexes(new)
   local count = #new.uniques
   if new.primary_key and not rows.alias(new) then count = count + 1 end
-  if count > 1 then return true end
-  for _, change in ipairs(self.changes) do
-    local kind = change.kind:match("^%l+_(.*)$")
-    if change.table == new.name and (keys[kind] or change.kind == "change_column"
-      or change.kind == "change_table") then
-      return true
-    end
-  end
-  return old == nil
+  return count > 1 or self.reindexed[new.name] == true
 end
 
 --- Whether what is searched may have become something else.
 function Alteration:has_other_texts(new)
-  for _, change in ipairs(self.of_tables[new.name] or {}) do
-    if change.kind == "change_column" then return true end
+  local searched, computed = {}, false
+  for _, name in ipairs(new.search.columns) do
+    searched[name] = true
+    computed = computed or model.find(new.columns, name).generated ~= nil
+  end
+  for _, change in ipairs(self.of_tables[new.name]) do
+    if change.kind == "change_column" and (computed or searched[change.name]) then return true end
   end
   return false
 end
@@ -289,7 +316,7 @@ function Alteration:rebuilds()
     if not self.rebuilt[new.name] then return end
     local steps = rebuild.steps {
       old = old, new = new, statistics = self.statistics,
-      analyze = self:has_other_indexes(old, new), again = self:belongings(new.name, old, new),
+      analyze = self:has_other_indexes(new), again = self:belongings(new.name, old, new),
     }
     table.move(steps, 1, #steps, #self.steps + 1, self.steps)
     if same_search(old, new) and self:has_other_texts(new) then self:add(search.rebuild(new)) end
@@ -378,6 +405,7 @@ function M.steps(db, context)
     have = context.have, want = context.want, objects = context.objects, allow = context.allow,
     changes = context.changes, statistics = statistics_of(db), steps = {}, of_tables = {},
     by_kind = {}, rebuilt = {},
+    reindexed = {},
   }, Alteration)
   self:sort()
   self:refuse_hidden()
@@ -395,79 +423,6 @@ function M.steps(db, context)
   table.sort(rebuilt)
   if #rebuilt > 0 and #self.statistics > 0 then self:add("ANALYZE main.sqlite_schema") end
   return self.steps, rebuilt
-end
-
--- ---- running -----------------------------------------------------------------------------
-
-local unchanged = "change these rows first; nothing was changed"
-
-local function refuse(problems)
-  local single = #problems == 1
-  errors.raise("migration", single and problems[1]
-    or ("%d reasons not to change the schema:\n  %s"):format(#problems,
-      table.concat(problems, "\n  ")),
-    { hint = unchanged })
-end
-
---- Errors of a statement that its table is the reason of.
-local about_rows = {
-  constraint = true, type = true, not_found = true, syntax = true, misuse = true,
-}
-
---- What a statement failed with, as a failure of its table. Scans find what can be found before;
---- what is computed for every row shows only then.
-local function of_table(err, step)
-  if not step.table or not (errors.is_error(err) and about_rows[err.code]) then return err end
-  local message = err.message
-  if step.fills then
-    local from, to = message:find(rebuild.target(step.table), 1, true)
-    if from then message = message:sub(1, from - 1) .. step.table .. message:sub(to + 1) end
-  end
-  return errors.new("migration", ("table %s: %s"):format(step.table, message),
-    { cause = err, table = step.table, hint = err.code == "constraint" and unchanged or nil })
-end
-
---- Runs one statement.
-local function run_statement(db, step)
-  local count
-  if step.fills then
-    core.own(db)
-    count = db:value("SELECT count(*) FROM " .. rows.main(step.fills))
-  end
-  core.own(db)
-  local good, result = pcall(db.run, db, step.sql)
-  if not good then error(of_table(result, step), 0) end
-  if count and count ~= result then
-    errors.raise("migration", ("table %s has %d rows, and %d of them were copied"):format(
-      step.fills, count, result), { table = step.fills })
-  end
-end
-
-local function run_steps(db, steps)
-  local memory, problems = {}, {}
-  for _, step in ipairs(steps) do
-    if step.scan then
-      for _, problem in ipairs(scan.run(db, step.scan)) do problems[#problems + 1] = problem end
-    else
-      if #problems > 0 then refuse(problems) end
-      if step.call then step.call(db, memory) else run_statement(db, step) end
-    end
-  end
-  if #problems > 0 then refuse(problems) end
-end
-
---- Runs steps, in a transaction that is open. Where one fails, the others do not count either: the
---- transaction has to be rolled back.
----@param db tuff.Database
----@param steps table[]
-function M.run(db, steps)
-  core.own(db)
-  local legacy = db:value("PRAGMA legacy_alter_table")
-  db:exec("PRAGMA legacy_alter_table = OFF")
-  local good, err = pcall(run_steps, db, steps)
-  core.own(db)
-  db:exec("PRAGMA legacy_alter_table = " .. legacy)
-  if not good then error(err, 0) end
 end
 
 return M

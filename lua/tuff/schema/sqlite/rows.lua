@@ -102,17 +102,17 @@ local function is_known(known, expression)
 end
 
 ---@class tuff.schema.Rows
----@field query string in parentheses: the rows as they are going to be
----@field known table<string, boolean> the columns that it has, in lower case: not those that cannot
----  be told before they are there, such as defaults that are computed
+---@field known table<string, boolean> the columns that the rows have, in lower case: not those that
+---  cannot be told before they are there, such as defaults that are computed
+local Rows = {}
+Rows.__index = Rows
 
---- The rows as they are going to be, with their keys as tuff_key1 and so on.
+--- The rows of a table as they are going to be.
 ---@param old table
 ---@param new table
----@param extra string[]? more columns of the query, of the rows that there are
 ---@return tuff.schema.Rows
-function M.of(old, new, extra)
-  local inner, outer, known = { table.unpack(extra or {}) }, { "*" }, {}
+function M.of(old, new)
+  local inner, outer, known = {}, {}, {}
   for i, expression in ipairs((M.key(old))) do
     inner[#inner + 1] = ("%s AS tuff_key%d"):format(expression, i)
   end
@@ -127,18 +127,27 @@ function M.of(old, new, extra)
     known[column.name:lower()] = value and true
     inner[#inner + 1] = value and named(old, column, value)
   end
-  local computed = {}
   for _, column in ipairs(new.columns) do
     local expression = column.generated and column.generated.expression
     if expression and not known[column.name:lower()] and is_known(known, expression) then
-      outer[#outer + 1] = named(old, column, "(" .. expression .. ")")
-      computed[#computed + 1] = column.name:lower()
+      outer[#outer + 1] = column
     end
   end
-  for _, name in ipairs(computed) do known[name] = true end
-  local query = ('(SELECT %s FROM %s AS "t")'):format(table.concat(inner, ", "), M.main(new.name))
-  if #outer > 1 then query = ("(SELECT %s FROM %s)"):format(table.concat(outer, ", "), query) end
-  return { query = query, known = known }
+  for i, column in ipairs(outer) do
+    known[column.name:lower()] = true
+    outer[i] = named(old, column, "(" .. column.generated.expression .. ")")
+  end
+  return setmetatable({ name = new.name, inner = inner, outer = outer, known = known }, Rows)
+end
+
+--- A query of the rows, in parentheses. Their keys are tuff_key1 and so on.
+---@param extra string[] more columns, of the rows that there are
+---@return string
+function Rows:query(extra)
+  local inner = table.move(self.inner, 1, #self.inner, #extra + 1, { table.unpack(extra) })
+  local query = ('(SELECT %s FROM %s AS "t")'):format(table.concat(inner, ", "), M.main(self.name))
+  if #self.outer == 0 then return query end
+  return ("(SELECT *, %s FROM %s)"):format(table.concat(self.outer, ", "), query)
 end
 
 return M

@@ -142,7 +142,8 @@ local function moved_columns(old, new)
     local before = model.find(old.columns, column.name)
     if not before or before.type ~= column.type or before.declared ~= column.declared
       or before.scale ~= column.scale or before.collate ~= column.collate
-      or not model.equal(before.generated or {}, column.generated or {}) then
+      or (before.generated or column.generated)
+      and not model.equal(before.generated or {}, column.generated or {}) then
       moved[column.name:lower()] = true
     end
   end
@@ -222,16 +223,17 @@ end
 function M.of(have, old, new, allow)
   local keys, key = rows.key(old)
   local self = setmetatable({
-    table = new.name, known = rows.of(old, new).known, extra = {}, conditions = {}, twins = {},
-    key = key, key_parts = #keys,
+    table = new.name, extra = {}, conditions = {}, twins = {}, key = key, key_parts = #keys,
   }, Scan)
+  local future = rows.of(old, new)
+  self.known = future.known
   local moved = moved_columns(old, new)
   self:columns(old, new, allow)
   self:keys(old, new, moved)
   self:constraints(have, old, new, moved)
   for _, index in ipairs(new.indexes) do self:index(old, index, moved) end
   if #self.conditions == 0 and #self.twins == 0 then return nil end
-  self.query = rows.of(old, new, self.extra).query
+  self.query = future:query(self.extra)
   return self
 end
 
