@@ -233,6 +233,43 @@ function shapes.oldest_tables(db)
   run(db, OLDEST)
 end
 
+--- The first shape with so many images, each tenth of which is there twice; with tags, workflows,
+--- and albums that hold each third image, doubles, and ten entries of albums that are gone.
+---@param db tuff.Database an empty one
+---@param images integer
+function shapes.many(db, images)
+  run(db, OLDEST)
+  local numbers = ("with recursive n (i) as (select 1 union all select i + 1 from n where i < %d) ")
+    :format(images)
+  local function fill(table, query)
+    run(db, ("insert into %s %s%s"):format(table, numbers, query))
+  end
+  fill("Folders (id, parent_id, name, path)", [[
+    select i, case when i > 1 then 1 end, case i when 1 then 'pics' else 'f' || i end,
+           case i when 1 then '/pics' else '/pics/f' || i end
+    from n where i <= 1000]])
+  fill("Images (id, folder_id, path, format, width, height, bytes, modified_at, added_at)", ([[
+    select i, 2 + i %% 999, '/pics/f' || (2 + i %% 999) || '/' || i || '.png', 'png', 640, 480, i,
+           '%s', '%s' from n]]):format(TIME, TIME))
+  run(db, ([[
+    insert into Images (id, folder_id, path, format, width, height, bytes, modified_at, added_at)
+      select id + %d, folder_id, path, format, width, height, bytes, modified_at, added_at
+      from Images where id %% 10 = 0]]):format(images))
+  run(db, [[
+    insert into Tags (id, name) values (1, 'png');
+    insert into ImageTags (image_id, tag_id) select id, 1 from Images;
+    insert into Nodes (id, image_id, key, class_type)
+      select id, id, '1', 'KSampler' from Images where id % 5 = 0;
+    insert into NodeProperties (node_id, name, value) select id, 'cfg', '7.5' from Nodes]])
+  fill("Albums (id, name, created_at)", ("select i, 'album ' || i, '%s' from n where i <= 100")
+    :format(TIME))
+  run(db, [[
+    insert into AlbumImages (album_id, image_id, position)
+      select 1 + id % 100, id, id from Images where id % 3 = 0;
+    insert into AlbumImages (album_id, image_id, position)
+      select id + 1000, 1, 1 from Albums where id <= 10]])
+end
+
 --- What the version of this number left of the first shape; 0: the first shape itself. Its ledger
 --- has what that version brought.
 ---@param db tuff.Database an empty one
