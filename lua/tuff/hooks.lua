@@ -34,6 +34,7 @@ end
 ---@field rows integer that it returned
 ---@field changes integer rows that it changed
 ---@field failed string? the code of its error
+---@field own boolean tuff has written it, to look something up or for what it keeps itself
 
 --- Sets the function that hears of every statement when it has ended; nil for none. An error
 --- in it becomes a warning. It may read from the connection, which is not traced, but not write,

@@ -11,7 +11,8 @@ local M = {}
 
 ---@class tuff.Rehearsed
 ---@field id string
----@field sql string[] what the script ran
+---@field sql string[] what the script ran, each text once
+---@field times integer[] how often it ran each
 ---@field rows integer rows that it changed
 ---@field ms number
 
@@ -65,29 +66,31 @@ end
 
 -- ---- dry runs ----------------------------------------------------------------------------
 
-local catalogues = { "sqlite_schema", "pragma_", "pg_" }
+local housekeeping = {
+  select = true, pragma = true, begin = true, commit = true, rollback = true, savepoint = true,
+  release = true,
+}
 
---- Statements of tuff: on its tables, about transactions, and those that look a table up.
-local function is_own(sql)
-  if sql:find("%f[%w_]tuff_") or sql:find("^%l[%l ]*$") then return true end
-  if not sql:find("^%s*select") then return false end
-  for _, word in ipairs(catalogues) do
-    if sql:find(word, 1, true) then return true end
-  end
-  return false
+--- What tuff does for itself: about transactions, on its tables, and where it looks something up.
+local function is_for_itself(run)
+  local verb = run.sql:match("^%s*(%a+)") or ""
+  return run.own and (housekeeping[verb:lower()] or run.sql:find("%f[%w_]tuff_") ~= nil)
 end
 
---- What a connection runs while fn does, tuff's own statements left out.
+--- What a connection runs while fn does.
 local function traced(db, fn)
-  local sql, rows, began = {}, 0, core.now()
+  local tried, place, began = { sql = {}, times = {}, rows = 0 }, {}, core.now()
   db:trace(function(run)
-    if is_own(run.sql) or run.failed then return end
-    sql[#sql + 1], rows = run.sql, rows + run.changes
+    if run.failed or is_for_itself(run) then return end
+    local i = place[run.sql] or #tried.sql + 1
+    place[run.sql], tried.sql[i], tried.times[i] = i, run.sql, (tried.times[i] or 0) + 1
+    tried.rows = tried.rows + run.changes
   end)
   local good, err = pcall(fn)
   db:trace(nil)
   if not good then error(err, 0) end
-  return { sql = sql, rows = rows, ms = core.now() - began }
+  tried.ms = core.now() - began
+  return tried
 end
 
 --- Tries the migrations of a plan, and reports what each would do.
