@@ -9,6 +9,7 @@ WERROR  ?= -Werror
 LUA_INCDIR    ?= $(patsubst -I%,%,$(shell pkg-config --cflags-only-I lua5.4 2>/dev/null))
 LUA_LIBS      ?= $(shell pkg-config --libs lua5.4 2>/dev/null)
 SQLITE_INCDIR ?= $(patsubst -I%,%,$(shell pkg-config --cflags-only-I sqlite3 2>/dev/null))
+SODIUM_INCDIR ?= $(patsubst -I%,%,$(shell pkg-config --cflags-only-I libsodium 2>/dev/null))
 PGSQL_INCDIR  ?= $(patsubst -I%,%,$(shell pkg-config --cflags-only-I libpq 2>/dev/null))
 PGSQL_LIBDIR  ?=
 
@@ -49,9 +50,11 @@ engine   := $(filter-out $(OUT)/obj/binding/%,$(objects))
 programs := $(patsubst csrc/%.c,$(OUT)/%,$(wildcard csrc/test/test_*.c))
 fuzzers  := $(patsubst csrc/%.c,$(OUT)/%,$(wildcard csrc/test/fuzz_*.c))
 disk     := $(OUT)/test/replayer $(OUT)/test/recorder.so
+needed   := -lsqlite3 -lsodium
 modules  := $(shell find lua -name '*.lua' 2>/dev/null)
 
-cppflags := -D_GNU_SOURCE -Icsrc $(addprefix -I,$(LUA_INCDIR) $(SQLITE_INCDIR)) $(CPPFLAGS)
+cppflags := -D_GNU_SOURCE -Icsrc $(addprefix -I,$(LUA_INCDIR) $(SQLITE_INCDIR) $(SODIUM_INCDIR)) \
+            $(CPPFLAGS)
 cflags   := -std=c11 -fPIC -fno-plt -fvisibility=hidden -Wall -Wextra -Wconversion $(WERROR) \
             $(CFLAGS) $(variant_$(VARIANT))
 ldflags  := $(variant_$(VARIANT)) $(LDFLAGS)
@@ -71,7 +74,7 @@ build: $(OUT)/tuff/core.so  ## Build the module into build/ (this is what `make`
 $(OUT)/tuff/core.so: $(objects)
 	$(call say,link $@)
 	@mkdir -p $(@D)
-	$(quiet)$(CC) $(LIBFLAG) $(ldflags) -Wl,-z,nodelete -o $@ $^ -lsqlite3
+	$(quiet)$(CC) $(LIBFLAG) $(ldflags) -Wl,-z,nodelete -o $@ $^ $(needed)
 
 $(OUT)/obj/%.o: csrc/%.c Makefile
 	$(call say,compile $<)
@@ -81,7 +84,7 @@ $(OUT)/obj/%.o: csrc/%.c Makefile
 $(OUT)/test/test_%: $(OUT)/obj/test/test_%.o $(engine)
 	$(call say,link $@)
 	@mkdir -p $(@D)
-	$(quiet)$(CC) $(ldflags) -o $@ $^ $(libraries) -lsqlite3
+	$(quiet)$(CC) $(ldflags) -o $@ $^ $(libraries) $(needed)
 
 # A sanitizer calls it before it is ready itself.
 $(OUT)/obj/test/disk/interpose.o: cflags := $(filter-out $(variant_$(VARIANT)),$(cflags))
@@ -112,7 +115,7 @@ $(OUT)/test/fork.so: csrc/test/fork.c
 $(OUT)/test/fuzz_%: $(OUT)/obj/test/fuzz_%.o $(engine)
 	$(call say,link $@)
 	@mkdir -p $(@D)
-	$(quiet)$(CC) $(cppflags) $(cflags) $(ldflags) -o $@ $^ $(fuzz_main) -lsqlite3
+	$(quiet)$(CC) $(cppflags) $(cflags) $(ldflags) -o $@ $^ $(fuzz_main) $(needed)
 
 # A driver is a library of its own, which holds nothing of the core.
 $(OUT)/tuff/postgres.so: $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(wildcard csrc/postgres/*.c))
@@ -135,8 +138,8 @@ build/bench/raw_%: spec/bench/raw_%.c spec/bench/raw.c spec/bench/raw.h
 
 # ---- Debian's packages, by what needs them -------------------------------------------
 
-to_build := gcc libc6-dev pkg-config liblua5.4-dev libsqlite3-dev
-to_run   := lua5.4 lua-filesystem lua-cjson
+to_build := gcc libc6-dev pkg-config liblua5.4-dev libsqlite3-dev libsodium-dev
+to_run   := lua5.4 lua-filesystem lua-cjson libsodium23
 to_demo_sqlite   := $(to_build) $(to_run) lua-argparse adwaita-icon-theme
 to_demo_postgres := $(to_demo_sqlite) libpq-dev postgresql
 to_test  := $(to_demo_postgres) pgbouncer openssl locales lua-busted lua-check lua-socket lua-system luarocks

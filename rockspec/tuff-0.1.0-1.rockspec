@@ -17,9 +17,11 @@ description = {
 dependencies = {
   "lua ~> 5.4",
   "lua-cjson",
+  "luafilesystem",
 }
 external_dependencies = {
   SQLITE = { header = "sqlite3.h", library = "sqlite3" },
+  SODIUM = { header = "sodium.h", library = "sodium" },
 }
 build = {
   type = "make",
@@ -30,6 +32,7 @@ build = {
     WERROR = "",
     LUA_INCDIR = "$(LUA_INCDIR)",
     SQLITE_INCDIR = "$(SQLITE_INCDIR)",
+    SODIUM_INCDIR = "$(SODIUM_INCDIR)",
   },
   install_variables = {
     LUADIR = "$(LUADIR)",

@@ -32,10 +32,12 @@ only_in redis 'hiredis' '(hiredis/.*|hiredis)\.h'
 # Every arrow points down.
 check "csrc/core includes no driver and no binding" \
   "$(included '(sqlite|postgres|redis|binding)/.*' core)"
+check "csrc/codec includes no driver and no binding" \
+  "$(included '(sqlite|postgres|redis|binding)/.*' codec)"
 for driver in sqlite postgres redis; do
   [ -d csrc/$driver ] || continue
   check "csrc/$driver includes nothing of the core but driver.h" \
-    "$(included '[^/"<>]*/.*\.h' $driver | grep -E '"(core|binding|sqlite|postgres|redis)/' |
+    "$(included '[^/"<>]*/.*\.h' $driver | grep -E '"(core|codec|binding|sqlite|postgres|redis)/' |
       grep -vE "\"(core/driver\.h|$driver/.*)\"")"
 done
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # lint_c.sh format|tidy: clang-format or clang-tidy over the C sources, as TAP.
 set -u
-export flags="-std=c11 -D_GNU_SOURCE -Icsrc $(pkg-config --cflags lua5.4 sqlite3 libpq)"
+export flags="-std=c11 -D_GNU_SOURCE -Icsrc $(pkg-config --cflags lua5.4 sqlite3 libsodium libpq)"
 
 # Each prints what it finds in one file, and nothing when that is in order.
 case $1 in

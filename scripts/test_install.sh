@@ -26,14 +26,17 @@ check() {
   fi
 }
 
-# lua-cjson is found in a directory of its own, so that no other tuff is.
-mkdir "$here/cjson"
-ln -s "$(lua5.4 -e 'print(package.searchpath("cjson", package.cpath))')" "$here/cjson/cjson.so"
+# What tuff needs is found in a directory of its own, so that no other tuff is.
+mkdir "$here/needed"
+for module in cjson lfs; do
+  ln -s "$(lua5.4 -e "print(package.searchpath('$module', package.cpath))")" \
+    "$here/needed/$module.so"
+done
 
 # with PREFIX COMMAND…: runs it elsewhere, with the modules that are installed there.
 with() (
   export LUA_PATH="$1/share/lua/5.4/?.lua;$1/share/lua/5.4/?/init.lua"
-  export LUA_CPATH="$1/lib/lua/5.4/?.so;$here/cjson/?.so"
+  export LUA_CPATH="$1/lib/lua/5.4/?.so;$here/needed/?.so"
   shift
   cd "$here/elsewhere" && "$@"
 )

@@ -359,6 +359,13 @@ describe("a copy", function()
       assert.are.equal(instances, tuff.instances())
     end)
 
+    it("leaves nothing where its coroutine is closed", function()
+      local co = coroutine.create(copy)
+      assert(coroutine.resume(co, { progress = coroutine.yield }))
+      assert(coroutine.close(co))
+      assert.are.same({}, beside())
+    end)
+
     it("leaves nothing where its coroutine ends with an error", function()
       local co = coroutine.create(copy)
       assert.is_false(coroutine.resume(co, { progress = function() error("stop") end }))

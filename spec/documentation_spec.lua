@@ -66,7 +66,7 @@ describe("the documentation", function()
   it("CONTRIBUTING.md says of every source file where it belongs", function()
     local text = temporary.read("CONTRIBUTING.md")
     for _, folder in ipairs {
-      "csrc/core", "csrc/sqlite", "csrc/postgres", "csrc/binding", "lua/tuff",
+      "csrc/core", "csrc/codec", "csrc/sqlite", "csrc/postgres", "csrc/binding", "lua/tuff",
     } do
       local row = {}
       for line in text:gmatch("| (`" .. folder:gsub("%p", "%%%0") .. "/[^\n]*)") do

@@ -96,4 +96,42 @@ fixture.each_engine("Ctrl-C", function(engine)
     holder:finish()
     db:run("insert into t values (3)")
   end)
+
+  -- The hook with which the interpreter answers Ctrl-C, after each number of its steps.
+  it("leaves no transaction open, and is not lost, wherever it strikes", function()
+    local child = process.start({ arguments = { path }, chunk = [[
+      local tuff = require "tuff"
+      local db <close> = tuff.open((...))
+      -- Whether it struck, and the error that came of it.
+      local function struck_after(steps, work)
+        local struck, inner = false, nil
+        local _, outer = pcall(function()
+          debug.sethook(function()
+            steps = steps - 1
+            if steps > 0 then return end
+            debug.sethook()
+            struck = true
+            error("interrupted!", 0)
+          end, "crl", 1)
+          _, inner = pcall(work)
+          debug.sethook()
+        end)
+        debug.sethook()
+        return struck, outer or inner
+      end
+      local function commits() db:run("update t set x = x + 1") end
+      local function fails() db:run("update t set x = -1") error("on purpose", 0) end
+      for _, fn in ipairs { commits, fails } do
+        local steps, lost = 0, 0
+        repeat
+          steps = steps + 1
+          local struck, err = struck_after(steps, function() db:transaction(fn) end)
+          if struck and err ~= "interrupted!" then lost = lost + 1 end
+          if db:in_transaction() then print("open after " .. steps .. " steps") os.exit(1) end
+        until not struck
+        print(steps > 50, lost, db:value("select x from t") > 1)
+      end
+    ]] })
+    assert.are.equal("true\t0\ttrue\ntrue\t0\ttrue", child:finish())
+  end)
 end)

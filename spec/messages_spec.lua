@@ -15,18 +15,12 @@ local function saying(count)
     :format(count)
 end
 
-describe("what a server says", function()
-  if not url then
-    pending("is left out: " .. reason)
-    return
-  end
-
+fixture.unless(reason, "what a server says", function()
   local db, other
 
   before_each(function()
     db, other = fixture.open(url), fixture.open(url)
   end)
-  fixture.clean_up()
 
   local function pid_of(connection) return connection:value("select pg_backend_pid()") end
 

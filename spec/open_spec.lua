@@ -127,6 +127,17 @@ describe("opening", function()
       errors.mentions(err, directory .. "/none")
     end)
 
+    it("names a path in UTF-8, where it is long and where it is none", function()
+      for shift = 0, 1 do
+        local long = directory .. "/" .. ("a"):rep(shift) .. ("ä"):rep(120) .. "/library.db"
+        local err = errors.expect("not_found", tuff.open, long)
+        assert.is_truthy(utf8.len(err.message))
+        errors.mentions(err, "ää")
+      end
+      local err = errors.expect("not_found", tuff.open, directory .. "/\xff\xc3/library.db")
+      errors.mentions(err, "/??/library.db")
+    end)
+
     it("refuses a directory and a device", function()
       errors.mentions(errors.expect("misuse", tuff.open, directory), directory, "directory")
       errors.mentions(errors.expect("misuse", tuff.open, "/dev/null"), "/dev/null")

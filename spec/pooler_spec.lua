@@ -7,26 +7,15 @@ local postgres = require "spec.support.postgres"
 local process = require "spec.support.process"
 
 -- The pooler has one session of the server: whatever two clients do outside of transactions, they
--- do in the same one, in turn.
-describe("pooler = true", function()
-  local reason = postgres.missing() or pgbouncer.missing()
-  if reason then
-    pending("is left out: " .. reason)
-    return
-  end
+-- do in the same one, in turn. The zone and the form of bytes are not those that we would choose.
+fixture.on_server("pooler = true", {
+  missing = pgbouncer.missing(),
+  settings = { timezone = "Asia/Tokyo", bytea_output = "escape" },
+}, function(server)
+  local pooler, a, b
 
-  local server, pooler, a, b
-
-  setup(function()
-    -- The zone and the form of bytes are not those that we would choose.
-    server = postgres.start { settings = { timezone = "Asia/Tokyo", bytea_output = "escape" } }
-    pooler = pgbouncer.start(server)
-  end)
-  teardown(function()
-    pooler:remove()
-    server:remove()
-  end)
-  fixture.clean_up()
+  setup(function() pooler = pgbouncer.start(server) end)
+  teardown(function() pooler:remove() end)
 
   local function open(options)
     local all = { pooler = true, timeout = 30000 } -- so that a spec which hangs fails

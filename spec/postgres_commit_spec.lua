@@ -3,7 +3,6 @@ local daemon = require "spec.support.daemon"
 local errors = require "spec.support.errors"
 local eventually = require "spec.support.eventually"
 local fixture = require "spec.support.fixture"
-local postgres = require "spec.support.postgres"
 
 -- A transaction that has written -1, -2 … meets its fate in its COMMIT, before it is committed.
 -- The server waits for a standby that does not exist where a session asks it to: its COMMIT is
@@ -31,21 +30,10 @@ local schema = [[
 
 local unheard = "wait_event = 'SyncRep'"
 
-describe("a COMMIT on PostgreSQL", function()
-  local reason = postgres.missing()
-  if reason then
-    pending("is left out: " .. reason)
-    return
-  end
+fixture.on_server("a COMMIT on PostgreSQL", { settings = settings }, function(server)
+  local db
 
-  local server, db
-
-  setup(function()
-    server = postgres.start { settings = settings }
-    server:sql(schema)
-  end)
-  teardown(function() server:remove() end)
-  fixture.clean_up()
+  setup(function() server:sql(schema) end)
 
   local function open(options)
     local opened = fixture.open(server:url(), options)

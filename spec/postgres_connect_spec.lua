@@ -25,25 +25,17 @@ local mute = [[
   io.read("l")
 ]]
 
-describe("a server of PostgreSQL", function()
-  local reason = postgres.missing()
-  if reason then
-    pending("is left out: " .. reason)
-    return
-  end
+local limit = 20 -- connections
 
-  local server -- with TLS for those who want it
-  local limit = 20 -- connections
-
+fixture.on_server("a server of PostgreSQL", {
+  tls = true, hba = rules, settings = { max_connections = limit },
+}, function(server)
   setup(function()
-    server = postgres.start { tls = true, hba = rules, settings = { max_connections = limit } }
     server:sql "create role keeper login password 'right'"
     server:sql "create role sleeper"
     server:sql "create role limited login connection limit 0"
     server:sql [[create database "other data/base"]]
   end)
-  teardown(function() server:remove() end)
-  fixture.clean_up()
 
   local function refused(code, url, options)
     local err = errors.expect(code, tuff.open, url, options)

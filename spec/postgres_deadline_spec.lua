@@ -3,7 +3,6 @@ local daemon = require "spec.support.daemon"
 local errors = require "spec.support.errors"
 local eventually = require "spec.support.eventually"
 local fixture = require "spec.support.fixture"
-local postgres = require "spec.support.postgres"
 local process = require "spec.support.process"
 
 local schema = [[
@@ -17,21 +16,10 @@ local schema = [[
 local sleepy = [[select n, repeat('x', 10000) as filling,
   case when n > 100 then pg_sleep(60) end from generate_series(1, 200) n]]
 
-describe("on PostgreSQL,", function()
-  local reason = postgres.missing()
-  if reason then
-    pending("is left out: " .. reason)
-    return
-  end
+fixture.on_server("on PostgreSQL,", {}, function(server)
+  local db, other
 
-  local server, db, other
-
-  setup(function()
-    server = postgres.start()
-    server:sql(schema)
-  end)
-  teardown(function() server:remove() end)
-  fixture.clean_up()
+  setup(function() server:sql(schema) end)
 
   before_each(function()
     server:sql "truncate t; insert into t values (1, 0), (2, 0)"

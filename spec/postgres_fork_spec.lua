@@ -2,7 +2,6 @@ local lfs = require "lfs"
 local daemon = require "spec.support.daemon"
 local eventually = require "spec.support.eventually"
 local fixture = require "spec.support.fixture"
-local postgres = require "spec.support.postgres"
 local process = require "spec.support.process"
 
 -- Built beside the module: see csrc/test/fork.c.
@@ -35,19 +34,9 @@ local frame = [[
   db:close()
 ]]
 
-describe("a process forked from one with a connection to PostgreSQL", function()
-  local reason = postgres.missing() or not lfs.attributes(library) and "make fork has not been run"
-  if reason then
-    pending("is left out: " .. reason)
-    return
-  end
-
-  local server
-
-  setup(function() server = postgres.start { tls = true } end)
-  teardown(function() server:remove() end)
-  fixture.clean_up()
-
+fixture.on_server("a process forked from one with a connection to PostgreSQL", {
+  tls = true, missing = not lfs.attributes(library) and "make fork has not been run" or nil,
+}, function(server)
   before_each(function()
     server:sql "drop table if exists t; create table t(x int)"
   end)

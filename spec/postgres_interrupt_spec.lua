@@ -1,7 +1,6 @@
 local daemon = require "spec.support.daemon"
 local eventually = require "spec.support.eventually"
 local fixture = require "spec.support.fixture"
-local postgres = require "spec.support.postgres"
 local process = require "spec.support.process"
 
 --- Runs `work` and says how it ended. Whoever notices the signal first raises the error: the
@@ -28,21 +27,10 @@ local frame = outcome_of .. [[
   print(outcome_of(function() %s end), db:in_transaction(), db:value("select count(*) from t"))
 ]]
 
-describe("Ctrl-C on PostgreSQL", function()
-  local reason = postgres.missing()
-  if reason then
-    pending("is left out: " .. reason)
-    return
-  end
+fixture.on_server("Ctrl-C on PostgreSQL", {}, function(server)
+  local db
 
-  local server, db
-
-  setup(function()
-    server = postgres.start()
-    server:sql "create table t(x int)"
-  end)
-  teardown(function() server:remove() end)
-  fixture.clean_up()
+  setup(function() server:sql "create table t(x int)" end)
 
   before_each(function()
     server:sql "truncate t; insert into t values (1)"
@@ -115,13 +103,14 @@ describe("Ctrl-C on PostgreSQL", function()
     tx:rollback()
   end)
 
-  it("ends the wait for a server that does not answer", function()
+  it("ends the wait for a server that does not answer, by an error that can be caught", function()
     server:freeze()
     finally(function() server:thaw() end)
-    local child = process.start { arguments = { server:url() }, chunk = outcome_of .. [[
-      local url = ...
+    local child = process.start { arguments = { server:url() }, chunk = [[
+      local tuff = require "tuff"
       print("working")
-      print(outcome_of(function() tuff.open(url, { connect_timeout = 60000 }) end))
+      local _, err = pcall(tuff.open, (...), { connect_timeout = 60000 })
+      print(err.code)
     ]] }
     child:expect("working")
     eventually("it is connecting", function()

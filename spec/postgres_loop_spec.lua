@@ -1,6 +1,5 @@
 local errors = require "spec.support.errors"
 local fixture = require "spec.support.fixture"
-local postgres = require "spec.support.postgres"
 local process = require "spec.support.process"
 
 local ENDLESS = 20000000 -- rows that nobody would wait for
@@ -76,18 +75,8 @@ local measured = [[
   print(result, most() - before)
 ]]
 
-describe("a loop over rows of PostgreSQL", function()
-  local reason = postgres.missing()
-  if reason then
-    pending("is left out: " .. reason)
-    return
-  end
-
-  local server, db
-
-  setup(function() server = postgres.start() end)
-  teardown(function() server:remove() end)
-  fixture.clean_up()
+fixture.on_server("a loop over rows of PostgreSQL", {}, function(server)
+  local db
 
   before_each(function()
     server:sql [[

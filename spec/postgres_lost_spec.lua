@@ -3,7 +3,6 @@ local daemon = require "spec.support.daemon"
 local errors = require "spec.support.errors"
 local eventually = require "spec.support.eventually"
 local fixture = require "spec.support.fixture"
-local postgres = require "spec.support.postgres"
 
 -- What kills its own session in the middle of a statement: by the server's own hand, and from
 -- outside, which makes the server end all sessions and recover.
@@ -18,21 +17,10 @@ local schema = [[
   create trigger strikes before insert on t for each row execute function be_struck();
 ]]
 
-describe("a connection to PostgreSQL that is lost", function()
-  local reason = postgres.missing()
-  if reason then
-    pending("is left out: " .. reason)
-    return
-  end
+fixture.on_server("a connection to PostgreSQL that is lost", {}, function(server)
+  local db, warnings
 
-  local server, db, warnings
-
-  setup(function()
-    server = postgres.start()
-    server:sql(schema)
-  end)
-  teardown(function() server:remove() end)
-  fixture.clean_up()
+  setup(function() server:sql(schema) end)
 
   local function open(options)
     local opened = fixture.open(server:url(), options)

@@ -3,7 +3,6 @@ local tuff = require "tuff"
 local errors = require "spec.support.errors"
 local eventually = require "spec.support.eventually"
 local fixture = require "spec.support.fixture"
-local postgres = require "spec.support.postgres"
 local temporary = require "spec.support.temporary"
 
 -- A password that has to be written in another way in a URL; neither form may be seen.
@@ -53,21 +52,10 @@ local bad = {
   "  user=u\tpassword=zebra",
 }
 
-describe("the password of a connection", function()
-  local reason = postgres.missing()
-  if reason then
-    pending("is left out: " .. reason)
-    return
-  end
-
-  local server
-
+fixture.on_server("the password of a connection", { hba = rules }, function(server)
   setup(function()
-    server = postgres.start { hba = rules }
     server:sql(("create role keeper login password '%s'"):format(password))
   end)
-  teardown(function() server:remove() end)
-  fixture.clean_up()
 
   local function conceals(value)
     local kept = type(value) == "table" and value or { value }

@@ -1,21 +1,17 @@
 local lfs = require "lfs"
 local tuff = require "tuff"
 local errors = require "spec.support.errors"
+local fixture = require "spec.support.fixture"
 local postgres = require "spec.support.postgres"
 local temporary = require "spec.support.temporary"
 
 local url, reason = postgres.url()
 
-describe("PostgreSQL", function()
-  if not url then
-    pending("is left out: " .. reason)
-    return
-  end
-
+fixture.unless(reason, "PostgreSQL", function()
   local db
 
   before_each(function()
-    db = tuff.open(url)
+    db = fixture.open(url)
     db:exec [[
       drop table if exists books;
       create table books(
@@ -23,11 +19,6 @@ describe("PostgreSQL", function()
         price numeric(10,2), score double precision, read boolean, added timestamptz,
         details jsonb, cover bytea);
     ]]
-  end)
-
-  after_each(function()
-    db:close()
-    assert.are.equal(0, tuff.instances())
   end)
 
   it("gives back every kind of value as it went in", function()

@@ -1,19 +1,11 @@
 local tuff = require "tuff"
 local errors = require "spec.support.errors"
 local fixture = require "spec.support.fixture"
-local postgres = require "spec.support.postgres"
 
-describe("a value of PostgreSQL", function()
-  local reason = postgres.missing()
-  if reason then
-    pending("is left out: " .. reason)
-    return
-  end
-
-  local server, db
+fixture.on_server("a value of PostgreSQL", {}, function(server)
+  local db
 
   setup(function()
-    server = postgres.start()
     server:sql [[
       create type mood as enum ('sad', 'so so', 'happy');
       create type pair as (n int, words text);
@@ -24,8 +16,6 @@ describe("a value of PostgreSQL", function()
     server:sql "create database latin encoding 'LATIN1' locale 'C' template template0"
     server:sql "create database bytes encoding 'SQL_ASCII' locale 'C' template template0"
   end)
-  teardown(function() server:remove() end)
-  fixture.clean_up()
 
   before_each(function()
     server:sql "truncate kept"

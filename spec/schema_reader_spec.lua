@@ -1,20 +1,21 @@
 local tuff = require "tuff"
 local s = require "tuff.schema"
+local core = require "tuff.core"
 local create_table = require "tuff.schema.sqlite.create_table"
 local fixture = require "spec.support.fixture"
-local model = require "tuff.schema.model"
 local objects = require "tuff.schema.sqlite.objects"
 local odd_schemas = require "spec.support.odd_schemas"
 local property = require "spec.support.property"
-local random_schema = require "spec.support.random_schema"
 local reader = require "tuff.schema.sqlite.reader"
+local schemas = require "spec.support.schemas"
 local sqlite = require "tuff.schema.sqlite"
 
 local soak = os.getenv("TUFF_SOAK") == "1"
 
---- The schema of a database that a script has made.
+--- The schema of a database that a script has made, which may make tables as tuff's own.
 local function read(script)
   local db <close> = tuff.open(":memory:", { legacy_quotes = true })
+  core.own(db)
   db:exec(script)
   return db:schema()
 end
@@ -26,27 +27,7 @@ local function read_table(script)
   return assert(schema:table("t"))
 end
 
---- Lets the collector go its usual pace: much is computed here, and little of it is the core's.
-local function usual_pace()
-  local pause, multiplier = collectgarbage("setpause", 200), collectgarbage("setstepmul", 100)
-  finally(function()
-    collectgarbage("setpause", pause)
-    collectgarbage("setstepmul", multiplier)
-  end)
-end
-
-local function loaded(script)
-  return assert(load(script, "=schema.lua"))()
-end
-
-local function first_difference(a, b)
-  a, b = model.canonical(a), model.canonical(b)
-  if a == b then return nil end
-  local at = 1
-  while a:byte(at) == b:byte(at) do at = at + 1 end
-  return ("%s\n  and\n%s"):format(a:sub(math.max(1, at - 100), at + 100),
-    b:sub(math.max(1, at - 100), at + 100))
-end
+local first_difference, loaded = schemas.first_difference, schemas.loaded
 
 describe("the schema that is read", function()
   fixture.clean_up()
@@ -337,31 +318,6 @@ describe("the schema that is read", function()
 
   -- ---- round trips -----------------------------------------------------------------------
 
-  it("declared, made and read again stays the same, whatever it is", function()
-    usual_pace()
-    local function play(operations)
-      local db <close> = tuff.open(":memory:")
-      local schema = random_schema.of(operations)
-      sqlite.create(db, schema)
-      local found = db:schema()
-      if #found.unmanaged > 0 then return "unmanaged: " .. found.unmanaged[1].name end
-      local difference = first_difference(sqlite.kept(schema), found)
-      if difference then return "read: " .. difference end
-      local script, left_out = found:to_lua()
-      if #left_out > 0 then return "left out: " .. left_out[1].name end
-      difference = first_difference(found, loaded(script))
-      if difference then return "declared again: " .. difference end
-      if not found:to_mermaid():find("^erDiagram\n") then return "not drawn" end
-    end
-    property.check {
-      seeds = soak and 1000 or 100, count = 40, makers = random_schema.makers,
-      run = function(operations)
-        local good, reason = pcall(play, operations)
-        return not good and tostring(reason) or reason
-      end,
-    }
-  end)
-
   for number, script in ipairs(odd_schemas) do
     it(("of odd script %d, declared and made again, stays the same"):format(number), function()
       local found = read(script)
@@ -403,7 +359,7 @@ describe("the schema that is read", function()
   end
 
   it("raises nothing and ends soon, whatever texts stand in the database", function()
-    usual_pace()
+    schemas.usual_pace(finally)
     local random = property.random(1)
     for _ = 1, soak and 100000 or 5000 do
       local text = odd_schemas.mutated(random)
@@ -418,7 +374,7 @@ describe("the schema that is read", function()
   end)
 
   it("ends soon for a text that is long, or deep", function()
-    usual_pace()
+    schemas.usual_pace(finally)
     for _, text in ipairs {
       "CREATE TABLE t(a CHECK" .. ("("):rep(200000),
       "CREATE TABLE t(a CHECK(" .. ("("):rep(200000) .. ")",

@@ -62,50 +62,6 @@ CREATE TABLE "tags" (
     }, sqlite.statements(schema))
   end)
 
-  it("is made whole or not at all", function()
-    local db = fixture.memory("create view w as select 1")
-    local schema = s.define { s.table("t", { s.id() }), s.view("w", "select 2") }
-    errors.expect({ "syntax", "not_found", "misuse", "constraint" }, sqlite.create, db, schema)
-    assert.are.same({}, db:tables())
-  end)
-
-  it("is made whatever the limits of the script are", function()
-    local db = tuff.open(":memory:", { limits = { sql_bytes = 60, result_rows = 1 } })
-    local schema = s.define {
-      s.table("t", { s.id(), s.text("a"):not_null(), s.text("b"), s.text("c"):index() }),
-      s.table("u", { s.id() }),
-    }
-    sqlite.create(db, schema)
-    assert.is_true(db:schema() == schema)
-    assert.are.same({ "t", "u" }, db:tables())
-    db:close()
-  end)
-
-  it("never gives an id again", function()
-    local db = made(s.id(), s.text("a"))
-    assert.are.equal(1, db:insert("t", { a = "x" }))
-    assert.are.equal(2, db:insert("t", { a = "x" }))
-    db:run("delete from t")
-    assert.are.equal(3, db:insert("t", { a = "x" }))
-  end)
-
-  it("lets every type read back as it went in", function()
-    local db = made(s.id(), s.integer("integer"), s.real("real"), s.text("text"),
-      s.boolean("boolean"), s.blob("blob"), s.json("json"), s.timestamp("timestamp"),
-      s.date("date"), s.uuid("uuid"), s.enum("enum", { "a", "b" }),
-      s.decimal("decimal", { precision = 18, scale = 4 }))
-    local row = {
-      integer = math.mininteger, real = 1.0, text = "ü", boolean = true, blob = "\0\xff",
-      json = { a = { 1, 2.5 } }, timestamp = "2026-11-21T10:00:00.123456Z", date = "2024-02-29",
-      uuid = "0b54d5b6-6d4a-4b8e-9f5e-2f8a7c1d3e4f", enum = "b", decimal = "-12345678901234.5678",
-    }
-    db:insert("t", row)
-    local read = db:row("select * from t")
-    row.id = 1
-    assert.are.same(row, read)
-    assert.are.equal("float", math.type(read.real))
-  end)
-
   it("takes dates and UUIDs in their one form only", function()
     local db = made(s.id(), s.date("day"), s.uuid("uuid"))
     local uuid = "00000000-0000-1e50-8000-00000000000a"
@@ -121,57 +77,12 @@ CREATE TABLE "tags" (
     assert.is_nil(db:value("select id from t where uuid = ?", uuid:upper()))
   end)
 
-  it("gives defaults of every type", function()
-    local db = made(s.id(), s.integer("i"):default(math.mininteger), s.real("r"):default(0.1),
-      s.text("t"):default("it's \"x\"\n"), s.boolean("b"):default(true),
-      s.blob("o"):default("\0\xff"), s.json("j"):default({ a = {} }),
-      s.timestamp("at"):default(s.now), s.date("d"):default(s.now),
-      s.decimal("m", { precision = 4, scale = 3 }):default("-0.05"),
-      s.text("e"):default(s.expr "1 + 1"), s.enum("n", { "x'" }):default("x'"),
-      s.column("c"):default(2.0))
-    db:insert("t", {})
-    local row = db:row("select * from t")
-    assert.are.equal(math.mininteger, row.i)
-    assert.are.equal(0.1, row.r)
-    assert.are.equal("it's \"x\"\n", row.t)
-    assert.is_true(row.b)
-    assert.are.equal("\0\xff", row.o)
-    assert.are.same({ a = {} }, row.j)
-    assert.is_truthy(row.at:find("^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%d000Z$"), row.at)
-    assert.are.equal(27, #row.at)
-    assert.are.equal(os.date("!%Y-%m"), row.d:sub(1, 7))
-    assert.are.equal("-0.050", row.m)
-    assert.are.equal("2", row.e)
-    assert.are.equal("x'", row.n)
-    assert.are.equal(2.0, row.c)
-  end)
-
   --- Insists that SQL is refused by the check of this name.
   local function checked(name, db, ...)
     local err = errors.expect("constraint", db.run, db, ...)
     assert.are.equal("check", err.constraint)
     assert.are.equal(name, err.constraint_name)
   end
-
-  it("refuses what is too long, also where SQL has made it", function()
-    local db = made(s.id(), s.text("a", { max_length = 3 }), s.blob("b", { max_length = 2 }))
-    db:insert("t", { a = "üüü", b = "\0\0" })
-    checked("t_a_length", db, "insert into t(a) values (?)", "abcd")
-    checked("t_a_length", db, "update t set a = a || 'x'")
-    checked("t_b_length", db, "insert into t(b) values (?)", tuff.blob "\0\0\0")
-    db:run("update t set a = null")
-  end)
-
-  it("refuses what an enum does not have, and more digits than a decimal has", function()
-    local db = made(s.id(), s.enum("e", { "one", "two", "three", "four" }),
-      s.decimal("d", { precision = 4, scale = 2 }))
-    db:insert("t", { e = "three", d = "99.99" })
-    checked("t_e_values", db, "update t set e = 'five'")
-    checked("t_d_range", db, "update t set d = d * 2")
-    checked("t_d_range", db, "update t set d = 'many'")
-    errors.expect("range", db.insert, db, "t", { d = "100" })
-    db:run("update t set e = null, d = null")
-  end)
 
   it("checks the type of every value where that is asked for", function()
     local types = {
@@ -208,34 +119,6 @@ CREATE TABLE "tags" (
     }) })
     checked("t_d_type", db, "insert into t(d) values (0.5)")
     checked("t_j_type", db, "insert into t(j) values (0.5)")
-  end)
-
-  it("keeps references, and does what they say", function()
-    local db = fixture.memory()
-    sqlite.create(db, s.define {
-      s.table("parent", { s.id(), s.integer("a"), s.integer("b"), s.unique { "a", "b" } }),
-      s.table("child", {
-        s.id(),
-        s.integer("p"):references("parent", { on_delete = "cascade" }),
-        s.integer("q"):references("parent", { on_delete = "set null", deferrable = true }),
-        s.integer("x"), s.integer("y"),
-        s.foreign_key { "x", "y", references = "parent", columns = { "a", "b" },
-          on_update = "cascade" },
-      }),
-    })
-    db:insert_many("parent", { { a = 1, b = 2 }, { a = 3, b = 4 }, { a = 5, b = 6 } })
-    db:insert("child", { p = 1, q = 2, x = 5, y = 6 })
-    errors.expect("constraint", db.insert, db, "child", { x = 5, y = 5 })
-    db:run("update parent set b = 7 where a = 5")
-    assert.are.equal(7, db:value("select y from child"))
-    db:run("delete from parent where id = 2")
-    assert.is_nil(db:value("select q from child"))
-    db:transaction(function()
-      db:run("update child set q = 99")
-      db:insert("parent", { id = 99 })
-    end)
-    db:run("delete from parent where id = 1")
-    assert.are.equal(0, db:value("select count(*) from child"))
   end)
 
   it("finds texts, whatever happens to their rows", function()

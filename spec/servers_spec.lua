@@ -20,15 +20,9 @@ local runner = [[
   io.read("l")
 ]]
 
-describe("the servers for tests", function()
-  local reason = postgres.missing() or pgbouncer.missing()
-  if reason then
-    pending("are left out: " .. reason)
-    return
-  end
+local missing = postgres.missing() or pgbouncer.missing()
 
-  fixture.clean_up()
-
+fixture.unless(missing, "the servers for tests", function()
   --- The child, and its servers in the order in which it has named them.
   local function started(more)
     local child = process.start { chunk = runner:format(more or ""), directory = lfs.currentdir() }

@@ -107,6 +107,20 @@ describe("verifying a file", function()
       errors.mentions(unsound("unsupported", { level = 3 }), "double", "level 2")
     end)
 
+    it("tells of a function that is missing where it cannot do without all of them", function()
+      do
+        local db <close> = tuff.open(path)
+        local columns = { "x" }
+        for i = 1, 1001 do
+          local name = "f" .. i
+          db:define(name, function(x) return x end, { deterministic = true, schema = true })
+          columns[#columns + 1] = ("y%d as (%s(x)) not null"):format(i, name)
+        end
+        db:exec("create table v(" .. table.concat(columns, ", ") .. ")")
+      end
+      errors.mentions(unsound("misuse"), "unknown function")
+    end)
+
     it("follows a link only where that is asked for", function()
       make()
       local link = directory .. "/link.db"
@@ -268,7 +282,7 @@ describe("verifying a file", function()
           print("working")
           local good, err
           repeat good, err = pcall(tuff.verify, path) until not good
-          print(tuff.is_error(err) and err.code)
+          print(tuff.is_error(err) and err.code or err)
         end
         if where == "coroutine" then work = coroutine.wrap(work) end
         print(select(2, pcall(work)))

@@ -9,14 +9,7 @@ local temporary = require "spec.support.temporary"
 local script = lfs.currentdir() .. "/scripts/with_postgres.sh"
 local _, missing = postgres.url()
 
-describe("scripts/with_postgres.sh", function()
-  if missing then
-    pending("is left out: " .. missing)
-    return
-  end
-
-  fixture.clean_up()
-
+fixture.unless(missing, "scripts/with_postgres.sh", function()
   local data
 
   before_each(function()

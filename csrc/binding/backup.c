@@ -57,18 +57,13 @@ static binding_backup *check(lua_State *L) {
   return box;
 }
 
-static void set_integer(lua_State *L, const char *field, int64_t value) {
-  lua_pushinteger(L, (lua_Integer)value);
-  lua_setfield(L, -2, field);
-}
-
 static void push_found(lua_State *L, const tuff_inspection *found) {
   lua_createtable(L, 0, 8);
-  set_integer(L, "bytes", found->bytes);
-  set_integer(L, "pages", found->pages);
-  set_integer(L, "page_size", found->page_size);
-  set_integer(L, "tables", found->tables);
-  if (found->dangling >= 0) set_integer(L, "dangling", found->dangling);
+  binding_set_integer(L, "bytes", found->bytes);
+  binding_set_integer(L, "pages", found->pages);
+  binding_set_integer(L, "page_size", found->page_size);
+  binding_set_integer(L, "tables", found->tables);
+  if (found->dangling >= 0) binding_set_integer(L, "dangling", found->dangling);
 }
 
 /* copy:step(): what it has done last, the bytes done, and all; or, when the copy has
@@ -83,7 +78,7 @@ static int step(lua_State *L) {
   binding_connection *connection = lua_touserdata(L, 2);
   tuff_error err;
   tuff_error_clear(&err);
-  binding_listen(L, connection);
+  binding_interrupt_begin(L, &connection->interrupt);
   binding_progress_begin(connection);
   binding_running outer = binding_activate(L, connection, 2, NULL);
   tuff_result result = tuff_backup_step(&box->core, &err);
@@ -97,9 +92,8 @@ static int step(lua_State *L) {
   }
   lua_pushnil(L);
   push_found(L, &box->core.found);
-  set_integer(L, "created_us", box->core.created_us);
-  lua_pushstring(L, box->core.artefact.path);
-  lua_setfield(L, -2, "path");
+  binding_set_integer(L, "created_us", box->core.created_us);
+  binding_set_text(L, "path", box->core.artefact.path);
   return 2;
 }
 
@@ -115,14 +109,8 @@ static int collect(lua_State *L) {
 
 /* ---- checking a file ---- */
 
-typedef struct ear {
-  lua_State *main;
-  lua_Hook hook;
-} ear;
-
-static bool hears(void *context) {
-  const ear *ear = context;
-  return lua_gethook(ear->main) != ear->hook;
+static bool is_interrupted(void *interrupt) {
+  return binding_interrupt_came(interrupt);
 }
 
 /* core.verify(path, level, follow) */
@@ -132,16 +120,16 @@ static int verify(lua_State *L) {
   tuff_options file = {.follow = lua_toboolean(L, 3)};
   file.path = luaL_checklstring(L, 1, &file.path_size);
   unsigned how = level(L, 2);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-  ear ear = {.main = lua_tothread(L, -1)};
-  ear.hook = binding_hook(L, ear.main);
-  tuff_watch watch = {.interrupted = hears, .context = &ear, .busy_us = PATIENCE_US};
+  binding_interrupt interrupt = {NULL};
+  binding_interrupt_begin(L, &interrupt);
+  tuff_watch watch = {
+      .interrupted = is_interrupted, .context = &interrupt, .busy_us = PATIENCE_US};
   const tuff_driver *driver = tuff_sqlite_driver(tuff_host_get());
   tuff_inspection found;
   tuff_error err;
   tuff_error_clear(&err);
   if (!driver->copying->verify(&file, how, &watch, &found, &err)) {
-    if (err.code == TUFF_INTERRUPTED && hears(&ear)) lua_sethook(ear.main, NULL, 0, 0);
+    binding_interrupt_answer(&interrupt, &err);
     return binding_raise(L, &err, NULL, 0);
   }
   push_found(L, &found);

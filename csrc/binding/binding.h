@@ -60,6 +60,12 @@ typedef struct binding_running {
   const struct binding_running *outer; /* the one that waits, where values are read */
 } binding_running;
 
+/* Ctrl-C, of which the stock interpreter tells by a hook. */
+typedef struct binding_interrupt {
+  lua_State *main; /* the thread whose hook it sets */
+  lua_Hook hook;   /* the one that was set when the current call began */
+} binding_interrupt;
+
 /* What the engine keeps of a function of the script, see function.c. */
 typedef struct binding_function binding_function;
 
@@ -76,8 +82,7 @@ typedef struct binding_connection {
   bool own;          /* the next call is of tuff's own text, see tuff_statement */
   bool limited;      /* the next call has limits of its own: */
   int64_t timeout_us, busy_us;
-  lua_State *main;  /* whose hook Ctrl-C sets */
-  lua_Hook hook;    /* the one that was set when the current call began */
+  binding_interrupt interrupt;
   lua_State *owner; /* the coroutine that began the outermost transaction; its handle
                        anchors it */
   /* The call that runs. A finaliser or a metamethod may make another call meanwhile,
@@ -143,6 +148,8 @@ BINDING_RAISES binding_raise(lua_State *L, const tuff_error *err, const char *sq
 
 /* The same for an error of this connection: it may end its transaction, which remembers
  * the first one. */
+void binding_push_failure(lua_State *L, int connection, const tuff_error *err,
+                          const char *sql, size_t size);
 BINDING_RAISES binding_fail(lua_State *L, int connection, const tuff_error *err,
                             const char *sql, size_t size);
 
@@ -246,13 +253,18 @@ static inline int binding_keys_find(lua_State *L, binding_keys *keys, unsigned k
  * whose context is the connection. */
 bool binding_interrupted(void *connection);
 
-/* The hook of this main thread, by which a call that begins will see Ctrl-C. */
-lua_Hook binding_hook(lua_State *L, lua_State *main);
+/* A call begins, which will see Ctrl-C. In zeroed memory at first. */
+void binding_interrupt_begin(lua_State *L, binding_interrupt *interrupt);
 
-/* The same for the connection: Ctrl-C is seen from now on. */
-static inline void binding_listen(lua_State *L, binding_connection *box) {
-  box->hook = binding_hook(L, box->main);
+/* Whether Ctrl-C was pressed since. */
+static inline bool binding_interrupt_came(const binding_interrupt *interrupt) {
+  return lua_gethook(interrupt->main) != interrupt->hook;
 }
+
+/* An error is about to be raised. If it is that of Ctrl-C the script gets it in place
+ * of the one that the hook would raise at the next instruction, and can catch it. */
+void binding_interrupt_answer(const binding_interrupt *interrupt,
+                              const tuff_error *err);
 
 /* Makes the connection at this index ready for a call; raises where it cannot be used.
  * Between this and binding_activate nothing may allocate in Lua: a finaliser could
@@ -360,6 +372,17 @@ bool binding_for_closes(lua_State *L);
 
 /* ---- what the module holds ---- */
 
+/* Sets a field of the table on top; a text only where it is not empty. */
+static inline void binding_set_integer(lua_State *L, const char *field, int64_t value) {
+  lua_pushinteger(L, (lua_Integer)value);
+  lua_setfield(L, -2, field);
+}
+static inline void binding_set_text(lua_State *L, const char *field, const char *text) {
+  if (!text[0]) return;
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, field);
+}
+
 /* Adds functions to the table on top, with the upvalues that all of them share. */
 void binding_add(lua_State *L, const luaL_Reg *functions);
 
@@ -369,6 +392,7 @@ int binding_statement_new(lua_State *L);
 int binding_stream_new(lua_State *L);
 int binding_insert_rows(lua_State *L);
 int binding_tokens(lua_State *L);
+int binding_sha256(lua_State *L);
 
 /* Each adds its functions and metatables to the module, the table on top. */
 void binding_error_install(lua_State *L);

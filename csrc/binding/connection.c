@@ -96,10 +96,7 @@ static binding_connection *new_connection(lua_State *L) {
   lua_newtable(L);
   lua_setiuservalue(L, CONNECTION, 2);
   binding_functions_new(L, CONNECTION);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-  box->main = lua_tothread(L, -1);
-  lua_pop(L, 1);
-  box->hook = lua_gethook(box->main);
+  binding_interrupt_begin(L, &box->interrupt);
   return box;
 }
 
@@ -122,8 +119,10 @@ static int open_connection(lua_State *L) {
   const char *library = lua_tostring(L, DRIVER);
   const tuff_driver *driver =
       library ? tuff_driver_load(library, &err) : tuff_sqlite_driver(tuff_host_get());
-  if (!driver || !tuff_connection_open(&box->core, driver, &options, &own, &err))
+  if (!driver || !tuff_connection_open(&box->core, driver, &options, &own, &err)) {
+    binding_interrupt_answer(&box->interrupt, &err);
     return binding_raise(L, &err, NULL, 0);
+  }
   box->open = true;
   atomic_fetch_add(&instances, 1);
   return 1;
@@ -192,21 +191,16 @@ static int in_transaction(lua_State *L) {
   return 1;
 }
 
-static void set_count(lua_State *L, const char *field, uint64_t count) {
-  lua_pushinteger(L, (lua_Integer)count);
-  lua_setfield(L, -2, field);
-}
-
 static int stats(lua_State *L) {
   const binding_connection *box = binding_enter(L, 1);
   const tuff_counters *counters = &box->core.counters;
   lua_createtable(L, 0, 7);
-  set_count(L, "statements", counters->statements);
-  set_count(L, "rows", counters->rows);
-  set_count(L, "changes", counters->changes);
-  set_count(L, "transactions", counters->transactions);
-  set_count(L, "cache_hits", counters->cache_hits);
-  set_count(L, "waits", box->core.watch.waits);
+  binding_set_integer(L, "statements", (int64_t)counters->statements);
+  binding_set_integer(L, "rows", (int64_t)counters->rows);
+  binding_set_integer(L, "changes", (int64_t)counters->changes);
+  binding_set_integer(L, "transactions", (int64_t)counters->transactions);
+  binding_set_integer(L, "cache_hits", (int64_t)counters->cache_hits);
+  binding_set_integer(L, "waits", (int64_t)box->core.watch.waits);
   lua_Number each = counters->samples ? (lua_Number)counters->sampled_us /
                                             (lua_Number)counters->samples
                                       : 0;
@@ -328,6 +322,9 @@ static int index_connection(lua_State *L) {
       lua_pushvalue(L, -1);
       lua_setfield(L, -4, "path");
     }
+  } else if (strcmp(field, "settings") == 0) {
+    lua_getiuservalue(L, 1, 2);
+    lua_getfield(L, -1, "settings");
   } else if (strcmp(field, "corrupted") == 0) {
     lua_pushboolean(L, 0);
   } else {

@@ -4,12 +4,6 @@
  */
 #include "binding/binding.h"
 
-bool binding_interrupted(void *context) {
-  binding_connection *box = context;
-  return lua_gethook(box->main) != box->hook ||
-         (box->progress_us && binding_progress_stops(box));
-}
-
 /* The hook with which the stock interpreter answers Ctrl-C. It is set on the main
  * thread, and so never runs while a coroutine does: there it is for us to see. */
 static bool is_pending_interrupt(lua_State *main) {
@@ -17,9 +11,31 @@ static bool is_pending_interrupt(lua_State *main) {
   return lua_gethookmask(main) == EVERYTHING && lua_gethookcount(main) == 1;
 }
 
-lua_Hook binding_hook(lua_State *L, lua_State *main) {
+static lua_State *main_of(lua_State *L) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  lua_State *main = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  return main;
+}
+
+void binding_interrupt_begin(lua_State *L, binding_interrupt *interrupt) {
+  if (TUFF_UNLIKELY(!interrupt->main)) interrupt->main = main_of(L);
+  lua_State *main = interrupt->main;
   lua_Hook hook = lua_gethook(main);
-  return TUFF_UNLIKELY(hook && L != main && is_pending_interrupt(main)) ? NULL : hook;
+  bool pending = hook && L != main && is_pending_interrupt(main);
+  interrupt->hook = TUFF_UNLIKELY(pending) ? NULL : hook;
+}
+
+void binding_interrupt_answer(const binding_interrupt *interrupt,
+                              const tuff_error *err) {
+  if (err->code == TUFF_INTERRUPTED && binding_interrupt_came(interrupt))
+    lua_sethook(interrupt->main, NULL, 0, 0);
+}
+
+bool binding_interrupted(void *context) {
+  binding_connection *box = context;
+  return binding_interrupt_came(&box->interrupt) ||
+         (box->progress_us && binding_progress_stops(box));
 }
 
 /* Another coroutine has a transaction open here. If it has resumed this one, directly
@@ -55,7 +71,7 @@ void binding_reenter(lua_State *L, binding_connection *box) {
     check_owner(L, box);
     check_usable(L, box); /* a finaliser may have closed it */
   }
-  binding_listen(L, box);
+  binding_interrupt_begin(L, &box->interrupt);
 }
 
 binding_connection *binding_connection_of(lua_State *L, int index) {
@@ -94,7 +110,7 @@ static const binding_connection *called_at(lua_State *L, lua_Debug *at) {
  */
 bool binding_is_busy(lua_State *L, const binding_connection *box) {
   if (__builtin_frame_address(0) >= box->active.frame) return false;
-  if (L != box->active.L) return L != box->main;
+  if (L != box->active.L) return L != box->interrupt.main;
   lua_Debug at;
   for (int level = 1; lua_getstack(L, level, &at); level++)
     if (called_at(L, &at) == box) return true;

@@ -1,14 +1,10 @@
 /* error.c: a tuff_error as the Lua table that is raised. */
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "binding/binding.h"
-
-static void set_text(lua_State *L, const char *field, const char *text) {
-  if (!text[0]) return;
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, field);
-}
+#include "core/text.h"
 
 static void set_columns(lua_State *L, const char *columns) {
   if (!columns[0]) return;
@@ -35,10 +31,8 @@ static void set_position(lua_State *L, const char *sql, size_t size, int offset)
       column++;
     }
   }
-  lua_pushinteger(L, line);
-  lua_setfield(L, -2, "sql_line");
-  lua_pushinteger(L, column);
-  lua_setfield(L, -2, "sql_column");
+  binding_set_integer(L, "sql_line", line);
+  binding_set_integer(L, "sql_column", column);
 }
 
 /* The innermost line that is no code of ours: the caller's. */
@@ -57,30 +51,34 @@ static void set_source(lua_State *L) {
   lua_pop(L, 1);
 }
 
+/* A path in it may be cut in the middle of a character, or be no UTF-8. */
+static void set_prose(lua_State *L, const char *field, const char *text) {
+  char prose[sizeof((tuff_error *)NULL)->message];
+  snprintf(prose, sizeof prose, "%s", text);
+  tuff_text_mend(prose);
+  binding_set_text(L, field, prose);
+}
+
 static void push_error(lua_State *L, const tuff_error *err, const char *sql,
                        size_t size) {
   luaL_checkstack(L, 6, NULL);
   lua_createtable(L, 0, 8);
-  set_text(L, "code", tuff_code_name(err->code));
-  set_text(L, "message", err->message);
-  set_text(L, "constraint", tuff_constraint_name(err->constraint));
-  set_text(L, "constraint_name", err->constraint_name);
-  set_text(L, "table", err->table);
+  binding_set_text(L, "code", tuff_code_name(err->code));
+  set_prose(L, "message", err->message);
+  binding_set_text(L, "constraint", tuff_constraint_name(err->constraint));
+  binding_set_text(L, "constraint_name", err->constraint_name);
+  binding_set_text(L, "table", err->table);
   set_columns(L, err->columns);
-  set_text(L, "hint", err->hint);
+  set_prose(L, "hint", err->hint);
   if (err->sqlstate[0]) {
-    set_text(L, "native", err->sqlstate);
+    binding_set_text(L, "native", err->sqlstate);
   } else if (err->native) {
-    lua_pushinteger(L, err->native);
-    lua_setfield(L, -2, "native");
+    binding_set_integer(L, "native", err->native);
   }
-  if (err->row) {
-    lua_pushinteger(L, (lua_Integer)err->row);
-    lua_setfield(L, -2, "row");
-  }
+  if (err->row) binding_set_integer(L, "row", err->row);
   lua_pushboolean(L, err->retryable);
   lua_setfield(L, -2, "retryable");
-  if (err->unknown) set_text(L, "outcome", "unknown");
+  if (err->unknown) binding_set_text(L, "outcome", "unknown");
   if (sql) {
     lua_pushlstring(L, sql, size);
     lua_setfield(L, -2, "sql");
@@ -102,14 +100,11 @@ BINDING_RAISES binding_raise(lua_State *L, const tuff_error *err, const char *sq
   raise(L);
 }
 
-BINDING_RAISES binding_fail(lua_State *L, int connection, const tuff_error *err,
-                            const char *sql, size_t size) {
+void binding_push_failure(lua_State *L, int connection, const tuff_error *err,
+                          const char *sql, size_t size) {
   binding_connection *box = lua_touserdata(L, connection);
   connection = lua_absindex(L, connection);
-  /* The stock interpreter's Ctrl-C sets a hook that raises at the next instruction. The
-   * script gets this error instead, which it can catch. */
-  if (err->code == TUFF_INTERRUPTED && lua_gethook(box->main) != box->hook)
-    lua_sethook(box->main, NULL, 0, 0);
+  binding_interrupt_answer(&box->interrupt, err);
   tuff_error told = *err;
   bool raised = err->raised || (err->code == TUFF_INTERRUPTED &&
                                 box->stopped == BINDING_STOPPED_BY_ERROR);
@@ -129,6 +124,11 @@ BINDING_RAISES binding_fail(lua_State *L, int connection, const tuff_error *err,
     box->failures = transaction->failures;
   }
   lua_pop(L, 1);
+}
+
+BINDING_RAISES binding_fail(lua_State *L, int connection, const tuff_error *err,
+                            const char *sql, size_t size) {
+  binding_push_failure(L, connection, err, sql, size);
   raise(L);
 }
 

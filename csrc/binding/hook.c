@@ -20,11 +20,6 @@ typedef struct traced {
   const tuff_run_report *report;
 } traced;
 
-static void set_integer(lua_State *L, const char *field, lua_Integer value) {
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, field);
-}
-
 static int call_trace(lua_State *L) {
   const traced *traced = lua_touserdata(L, ARGUMENT);
   const tuff_run_report *report = traced->report;
@@ -34,12 +29,9 @@ static int call_trace(lua_State *L) {
   lua_setfield(L, -2, "sql");
   lua_pushnumber(L, (lua_Number)report->us / 1000);
   lua_setfield(L, -2, "ms");
-  set_integer(L, "rows", (lua_Integer)report->rows);
-  set_integer(L, "changes", (lua_Integer)report->changes);
-  if (report->failed) {
-    lua_pushstring(L, tuff_code_name(report->failed));
-    lua_setfield(L, -2, "failed");
-  }
+  binding_set_integer(L, "rows", (int64_t)report->rows);
+  binding_set_integer(L, "changes", report->changes);
+  binding_set_text(L, "failed", tuff_code_name(report->failed));
   lua_call(L, 1, 0);
   return 0;
 }
@@ -116,21 +108,17 @@ typedef struct noticed {
   const tuff_notice *notice;
 } noticed;
 
-static void set_text(lua_State *L, const char *field, const char *text) {
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, field);
-}
-
 static int call_notice(lua_State *L) {
   const noticed *noticed = lua_touserdata(L, ARGUMENT);
   const tuff_notice *notice = noticed->notice;
   push_hook(L, noticed->box, BINDING_NOTICE);
   lua_createtable(L, 0, 5);
-  set_text(L, "severity", notice->severity);
-  set_text(L, "message", notice->message);
-  if (notice->detail[0]) set_text(L, "detail", notice->detail);
-  if (notice->hint[0]) set_text(L, "hint", notice->hint);
-  if (notice->sqlstate[0]) set_text(L, "native", notice->sqlstate);
+  lua_pushstring(L, notice->message); /* also where it is empty */
+  lua_setfield(L, -2, "message");
+  binding_set_text(L, "severity", notice->severity);
+  binding_set_text(L, "detail", notice->detail);
+  binding_set_text(L, "hint", notice->hint);
+  binding_set_text(L, "native", notice->sqlstate);
   lua_call(L, 1, 0);
   return 0;
 }

@@ -86,6 +86,7 @@ int luaopen_tuff_core(lua_State *L) {
                                        {"insert_rows", binding_insert_rows},
                                        {"blob_stream", binding_stream_new},
                                        {"tokens", binding_tokens},
+                                       {"sha256", binding_sha256},
                                        {NULL, NULL}};
   try_for(L);
   new_type(L, BINDING_CONNECTION_TYPE);

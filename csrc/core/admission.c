@@ -12,7 +12,7 @@
 bool tuff_statement_refuse_control(tuff_error *err) {
   tuff_fail(err, TUFF_MISUSE,
             "BEGIN, COMMIT, ROLLBACK and SAVEPOINT cannot be written by hand inside "
-            "db:transaction, db:read or db:begin");
+            "db:transaction, db:read, db:begin or a migration");
   tuff_error_hint(err, "nest db:transaction, or raise an error to roll back");
   return false;
 }
@@ -34,6 +34,14 @@ static bool admit_control(tuff_statement *statement, tuff_error *err) {
   if (!statement->skipped) tuff_transaction_refuse(transaction, err);
   transaction->failed = transaction->manual = false;
   return statement->skipped;
+}
+
+static bool refuse_reserved(tuff_error *err) {
+  tuff_fail(err, TUFF_AUTH, "tables whose name begins with tuff_ are tuff's own");
+  tuff_error_hint(err,
+                  "they can be read; what stands in them is changed by the methods "
+                  "of migrations and settings");
+  return false;
 }
 
 bool tuff_statement_admit(tuff_statement *statement, tuff_error *err) {
@@ -58,6 +66,7 @@ bool tuff_statement_admit(tuff_statement *statement, tuff_error *err) {
     tuff_fail(err, TUFF_READONLY, "this connection was opened for reading only");
     return false;
   }
+  if (statement->tokenized.reserved && !statement->own) return refuse_reserved(err);
   if (transaction->readonly) {
     tuff_fail(err, TUFF_READONLY, "db:read only reads");
     tuff_error_hint(err, "write inside db:transaction");

@@ -161,7 +161,9 @@ typedef struct tuff_sql {
   const tuff_target *targets; /* one for each use, in the order of the text */
   unsigned table_count;
   const tuff_name *tables; /* that candidates speak of; one without a name is none */
-  bool modifies; /* insert, update, delete or merge is a word of it; it may yet read */
+  /* What its words tell, for an engine that does not tell it by itself. */
+  bool reads;   /* it changes nothing, though a function that it calls may */
+  bool commits; /* it ends a transaction whose work is kept */
 } tuff_sql;
 
 /* How a driver wants placeholders and lists to be written. */
@@ -185,7 +187,6 @@ typedef struct tuff_shape {
   const char *const *names;
   unsigned parameters;
   bool readonly; /* running it changes nothing */
-  bool schema; /* running it changes tables: other statements must be prepared again */
 } tuff_shape;
 
 /* ---- what the core lends ---- */
@@ -194,7 +195,7 @@ typedef struct tuff_shape {
  * host->stop from its progress callback and from every wait. Times are microseconds of
  * host->now_us; 0 means none. */
 typedef struct tuff_watch {
-  bool (*interrupted)(void *context); /* Ctrl-C; may be NULL */
+  bool (*interrupted)(void *context); /* Ctrl-C, another thread; may be NULL */
   void *context;
   int64_t deadline_us; /* absolute: the transaction's */
   int64_t timeout_us;  /* how long this step may take */
@@ -272,7 +273,7 @@ typedef struct tuff_options {
   bool readonly;       /* the file must exist */
   bool create;         /* a file that is missing */
   bool follow;         /* open a symbolic link */
-  bool untouched;      /* for reading: nothing is made beside a file that is at rest */
+  bool untouched;      /* by verify: nothing is made beside a file that is at rest */
   bool legacy_quotes;  /* "text" may be a string */
   bool normal;         /* durability = "normal" */
   bool delete_journal; /* journal = "delete" */
@@ -311,7 +312,9 @@ typedef enum tuff_mode {
   TUFF_WRITE, /* nobody writes between our read and our write */
   TUFF_READ_COMMITTED,
   TUFF_REPEATABLE_READ,
-  TUFF_READ /* one snapshot, no write */
+  TUFF_READ,  /* one snapshot, no write */
+  TUFF_CHANGE /* of the schema: each statement sees what is committed; between `prepare`
+               * and `restore` of tuff_changing */
 } tuff_mode;
 
 enum { TUFF_PREPARE_ONCE = 1 /* the statement will run once */ };
@@ -466,12 +469,26 @@ typedef struct tuff_copying {
                  tuff_inspection *found, tuff_error *err);
 } tuff_copying;
 
+/* ---- changing the schema ---- */
+
+/* What a driver gives whose engine would spoil data where a table is made anew: foreign
+ * keys and references that follow it. */
+typedef struct tuff_changing {
+  /* Before a transaction of TUFF_CHANGE: what would spoil data is off from here on. */
+  bool (*prepare)(void *db, tuff_error *err);
+  /* After its end, however it ended; cannot fail. */
+  void (*restore)(void *db);
+  /* The next table that was written, made or dropped since then, or since `forget`; NULL
+   * behind the last one. *at is 0 at first. False: that is not known. */
+  bool (*touched)(void *db, size_t *at, const char **table);
+  void (*forget)(void *db);
+} tuff_changing;
+
 typedef struct tuff_driver {
   uint32_t abi, size;
   const char *name;            /* what `db.engine` says */
-  const char *const *schemes;  /* of URLs, NULL-terminated; none: plain paths */
   const char *const *features; /* what `db:supports` answers to, NULL-terminated */
-  /* Which of them this connection has not; may be NULL. */
+  /* Whether this connection has not one of them. NULL: it has them all. */
   bool (*lacks)(void *db, const char *feature);
   tuff_dialect dialect;
   bool exclusive; /* while rows of a statement come, nothing else can be done: open
@@ -485,8 +502,6 @@ typedef struct tuff_driver {
   /* Where it is connected to, without secrets; lives as long as the connection. */
   const char *(*path)(void *db);
   tuff_state (*state)(void *db);
-  /* Makes the running statement fail soon. From any thread. */
-  void (*interrupt)(void *db);
   bool (*control)(void *db, tuff_verb verb, tuff_mode mode, unsigned level,
                   tuff_error *err);
 
@@ -496,7 +511,8 @@ typedef struct tuff_driver {
   bool (*bind)(void *stmt, const tuff_value *values, unsigned count, tuff_error *err);
   /* Before a run: only its first row will be read. NULL: that is no help. */
   void (*expect_one)(void *stmt);
-  /* Whether the next step would wait for a server, and not for a moment only. */
+  /* Whether the next step would wait for a server, and not for a moment only. NULL: it
+   * never does. */
   bool (*waits)(void *stmt);
   /* Fills `row`, which has room for shape()->columns values as they were before the
    * step, with views that live until the next call on the statement. Where the shape
@@ -524,6 +540,7 @@ typedef struct tuff_driver {
   const tuff_bulk *bulk;
   const tuff_messages *messages;
   const tuff_copying *copying;
+  const tuff_changing *changing;
 } tuff_driver;
 
 #endif

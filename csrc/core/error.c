@@ -109,10 +109,10 @@ void tuff_error_conceal(tuff_error *err, const tuff_value *values, unsigned coun
     if (value->kind != TUFF_TEXT || value->size < 2 ||
         value->size >= sizeof err->message)
       continue;
-    for (char *at = err->message; (at = strchr(at, value->bytes[0])) != NULL; at++) {
-      if (strncmp(at, value->bytes, value->size) != 0) continue;
+    char *at = err->message;
+    while ((at = memmem(at, strlen(at), value->bytes, value->size)) != NULL) {
       memmove(at + 1, at + value->size, strlen(at + value->size) + 1);
-      *at = '?';
+      *at++ = '?';
     }
   }
 }

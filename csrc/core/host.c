@@ -13,17 +13,15 @@
 #include "core/path.h"
 #include "core/text.h"
 
-int64_t tuff_now_us(void) {
+static int64_t read_us(clockid_t clock) {
   struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(clock, &now);
   return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-int64_t tuff_time_us(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
+int64_t tuff_now_us(void) { return read_us(CLOCK_MONOTONIC); }
+
+int64_t tuff_time_us(void) { return read_us(CLOCK_REALTIME); }
 
 static void sleep_us(int64_t us) {
   struct timespec wait = {.tv_sec = (time_t)(us / 1000000),

@@ -169,9 +169,8 @@ tuff_token tuff_lexer_next(tuff_lexer *lexer) {
 bool tuff_token_is(const tuff_token *token, const char *keyword) {
   if (token->kind != TUFF_TOKEN_WORD) return false;
   for (size_t i = 0; i < token->size; i++) {
-    char c = token->start[i];
-    if (c >= 'A' && c <= 'Z') c = (char)(c + ('a' - 'A'));
-    if (c != keyword[i]) return false; /* also at the keyword's end */
+    if (tuff_char_lower(token->start[i]) != keyword[i])
+      return false; /* also at the keyword's end */
   }
   return keyword[token->size] == '\0';
 }

@@ -43,6 +43,11 @@ bool tuff_token_is_one_of(const tuff_token *token, const char *const *keywords);
 /* Whether the token is this one character of punctuation. */
 bool tuff_token_is_char(const tuff_token *token, char character);
 
+/* Of ASCII. */
+static inline char tuff_char_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
 /* Whether a word may go on with this byte. */
 bool tuff_char_in_word(char c);
 

@@ -94,15 +94,16 @@ const tuff_value *tuff_rows_keep(tuff_rows *rows, const tuff_value *row,
   return copy;
 }
 
-static void drop_first(tuff_rows *rows) {
+static tuff_chunk *take_first(tuff_rows *rows) {
   tuff_chunk *chunk = rows->first;
   rows->first = chunk->next;
   if (!rows->first) rows->last = NULL;
-  tuff_free(chunk);
+  return chunk;
 }
 
 tuff_value *tuff_rows_next(tuff_rows *rows) {
-  if (rows->first && rows->first->read == rows->first->size) drop_first(rows);
+  if (rows->first && rows->first->read == rows->first->size)
+    tuff_free(take_first(rows));
   tuff_chunk *chunk = rows->first;
   if (!chunk) return NULL;
   tuff_value *row = (tuff_value *)(void *)(chunk->bytes + chunk->read);
@@ -111,11 +112,8 @@ tuff_value *tuff_rows_next(tuff_rows *rows) {
 }
 
 tuff_chunk *tuff_rows_detach(tuff_rows *rows) {
-  tuff_chunk *chunk = rows->first;
-  assert(chunk); /* the row lies in it */
-  rows->first = chunk->next;
-  if (!rows->first) rows->last = NULL;
-  return chunk;
+  assert(rows->first); /* the row lies in it */
+  return take_first(rows);
 }
 
 void tuff_rows_append(tuff_rows *rows, tuff_rows *more) {
@@ -128,6 +126,6 @@ void tuff_rows_append(tuff_rows *rows, tuff_rows *more) {
 }
 
 void tuff_rows_free(tuff_rows *rows) {
-  while (rows->first) drop_first(rows);
+  while (rows->first) tuff_free(take_first(rows));
   rows->bytes = 0;
 }

@@ -77,7 +77,8 @@ static bool prepare_native(tuff_statement *statement, unsigned flags, tuff_error
                      .targets = tokenized->targets,
                      .table_count = tokenized->table_count,
                      .tables = tokenized->tables,
-                     .modifies = tokenized->modifies};
+                     .reads = tokenized->reads,
+                     .commits = tokenized->commits};
   connection->watch.started_us = 0;
   if (!settle_exclusive(connection, err)) return false;
   statement->native =

@@ -13,14 +13,12 @@ static tuff_name bare(tuff_name name) {
   return name;
 }
 
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c; }
-
 static bool same_name(tuff_name a, tuff_name b) {
   a = bare(a);
   b = bare(b);
   if (a.size != b.size) return false;
   for (size_t i = 0; i < a.size; i++)
-    if (lower(a.start[i]) != lower(b.start[i])) return false;
+    if (tuff_char_lower(a.start[i]) != tuff_char_lower(b.start[i])) return false;
   return true;
 }
 

@@ -49,3 +49,12 @@ bool tuff_text_is_valid(const char *text, size_t size) {
   if (end - at < 8 && is_plain(end - 8)) return true;
   return is_valid_slowly(at, end);
 }
+
+void tuff_text_mend(char *text) {
+  unsigned char *at = (unsigned char *)text, *end = at + strlen(text);
+  while (at < end) {
+    size_t step = *at < 0x80 ? 1 : character(at, end);
+    if (step == 0) *at = '?';
+    at += step > 0 ? step : 1;
+  }
+}

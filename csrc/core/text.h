@@ -9,4 +9,7 @@
  * overlong form) without a NUL. */
 bool tuff_text_is_valid(const char *text, size_t size);
 
+/* Makes it UTF-8, as far as it is none: '?' stands for each byte that is in the way. */
+void tuff_text_mend(char *text);
+
 #endif

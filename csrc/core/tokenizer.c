@@ -19,6 +19,8 @@ typedef struct pass {
   tuff_token last[2];    /* significant tokens before, newest first */
   size_t last_result[2]; /* where they begin in the result */
   tuff_targets targets;
+  tuff_token verb; /* the first token that is no parenthesis */
+  bool modifies;   /* a word of it changes rows, wherever it stands */
 } pass;
 
 static bool refuse(pass *pass, const tuff_token *token, tuff_code code,
@@ -153,7 +155,35 @@ static void remember(pass *pass, const tuff_token *token, size_t result) {
   pass->last_result[0] = result;
 }
 
-static const char *const modifying[] = {"insert", "update", "delete", "merge", NULL};
+/* A table of tuff's own, whose names begin so. */
+static bool is_reserved(const tuff_token *token) {
+  static const char prefix[] = "tuff_";
+  const char *at = token->start + (token->kind == TUFF_TOKEN_QUOTED);
+  const char *end = token->start + token->size;
+  size_t same = 0;
+  while (at < end && prefix[same] && tuff_char_lower(*at) == prefix[same]) {
+    at++;
+    same++;
+  }
+  return prefix[same] == '\0';
+}
+
+static void note_words(pass *pass, const tuff_token *token) {
+  static const char *const modifying[] = {"insert", "update", "delete", "merge", NULL};
+  if (!pass->verb.size && !tuff_token_is_char(token, '(')) pass->verb = *token;
+  if (tuff_token_is_one_of(token, modifying)) pass->modifies = true;
+  if (is_reserved(token)) pass->out->reserved = true;
+}
+
+/* A `with` may hold what changes rows at any place. */
+static void judge_words(const pass *pass) {
+  static const char *const reading[] = {"select", "values",  "table",
+                                        "show",   "explain", NULL};
+  static const char *const committing[] = {"commit", "end", "prepare", NULL};
+  pass->out->reads = tuff_token_is_one_of(&pass->verb, reading) ||
+                     (tuff_token_is(&pass->verb, "with") && !pass->modifies);
+  pass->out->commits = tuff_token_is_one_of(&pass->verb, committing);
+}
 
 static bool take(pass *pass, const tuff_token *token) {
   size_t result = pass->out->text.size;
@@ -179,7 +209,7 @@ static bool take(pass *pass, const tuff_token *token) {
       tuff_targets_token(&pass->targets, token);
       break;
     default:
-      if (tuff_token_is_one_of(token, modifying)) pass->out->modifies = true;
+      note_words(pass, token);
       tuff_buffer_append(&pass->out->text, token->start, token->size);
       tuff_targets_token(&pass->targets, token);
       break;
@@ -219,6 +249,7 @@ static bool tokenize(pass *pass, size_t size) {
     else if (!take(pass, &token))
       return false;
   }
+  judge_words(pass);
   if (tuff_targets_end(&pass->targets) && !keep_tables(pass)) return false;
   return pass->out->text.failed ? tuff_fail_memory(pass->err) : true;
 }
@@ -233,6 +264,8 @@ bool tuff_tokenize(tuff_tokenized *out, const char *source, size_t size,
   pass.dialect = dialect;
   pass.err = err;
   memset(pass.last, 0, sizeof pass.last);
+  pass.verb = (tuff_token){0};
+  pass.modifies = false;
   if (tokenize(&pass, size)) return true;
   tuff_tokenized_free(out);
   return false;

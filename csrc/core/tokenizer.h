@@ -27,7 +27,8 @@ typedef struct tuff_tokenized {
   tuff_buffer text; /* for the engine, terminated */
   tuff_style style;
   tuff_effect effect;
-  bool modifies; /* a word of it changes rows, wherever it stands */
+  bool reads, commits; /* see tuff_sql */
+  bool reserved;       /* a name in it is one of tuff's own tables */
   unsigned count, room;
   tuff_parameter *parameters; /* `count` of them, in the order of their numbers */
   unsigned uses, uses_room;

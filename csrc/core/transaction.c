@@ -86,6 +86,13 @@ static tuff_level *push(tuff_connection *connection, tuff_error *err) {
   return level;
 }
 
+static void restore_change(tuff_connection *connection) {
+  const tuff_changing *changing = connection->driver->changing;
+  if (!connection->transaction.changing) return;
+  connection->transaction.changing = false;
+  if (changing && connection->native) changing->restore(connection->native);
+}
+
 /* Forgets this level and all inside it. The loops opened there end with it. */
 static void pop(tuff_connection *connection, unsigned index) {
   tuff_transaction *transaction = &connection->transaction;
@@ -98,6 +105,7 @@ static void pop(tuff_connection *connection, unsigned index) {
   transaction->failed = transaction->stuck = false;
   transaction->lingering = state_of(connection) != TUFF_STATE_IDLE;
   tuff_transaction_clear(connection, NULL);
+  restore_change(connection);
 }
 
 bool tuff_transaction_clear(tuff_connection *connection, tuff_error *err) {
@@ -117,12 +125,20 @@ bool tuff_transaction_refuse(const tuff_transaction *transaction, tuff_error *er
   return false;
 }
 
+static bool prepare_change(tuff_connection *connection, tuff_error *err) {
+  const tuff_changing *changing = connection->driver->changing;
+  if (changing && !changing->prepare(connection->native, err)) return false;
+  connection->transaction.changing = true;
+  return true;
+}
+
 static bool begin_engine(tuff_connection *connection, tuff_mode mode, tuff_level *level,
                          tuff_error *err) {
   tuff_transaction *transaction = &connection->transaction;
   level->engine = true;
   if (transaction->depth == 1 && !transaction->manual) {
     connection->counters.transactions++;
+    if (mode == TUFF_CHANGE && !prepare_change(connection, err)) return false;
     return control(connection, TUFF_BEGIN, mode, 0, err);
   }
   if (mode == TUFF_READ) {
@@ -144,6 +160,12 @@ uint64_t tuff_transaction_begin(tuff_connection *connection, tuff_mode mode,
   if (transaction->readonly && mode != TUFF_READ) {
     tuff_fail(err, TUFF_READONLY,
               "a transaction that writes cannot begin inside db:read");
+    return 0;
+  }
+  if (mode == TUFF_CHANGE && (transaction->depth > 0 || transaction->manual)) {
+    tuff_fail(err, TUFF_MISUSE,
+              "tables cannot be made anew inside of a transaction that is open");
+    tuff_error_hint(err, "call it before the transaction begins");
     return 0;
   }
   if (!tuff_connection_settle(connection, err)) return 0;
@@ -218,8 +240,13 @@ static bool keep(tuff_connection *connection, unsigned index, tuff_error *err) {
     return false;
   if (!connection->transaction.levels[index].engine) return true;
   end_readers(connection, index + 1);
-  if (index == 0 && !connection->transaction.manual)
+  if (index == 0 && !connection->transaction.manual) {
+    /* What took long is not given up for somebody who reads. */
+    enum { PATIENCE_US = 60000000 };
+    if (connection->transaction.changing && connection->watch.busy_us < PATIENCE_US)
+      connection->watch.busy_us = PATIENCE_US;
     return control(connection, TUFF_COMMIT, TUFF_WRITE, 0, err);
+  }
   return control(connection, TUFF_RELEASE, TUFF_WRITE, index + 1, err);
 }
 
@@ -262,6 +289,11 @@ void tuff_transaction_note_error(tuff_connection *connection, bool readonly,
    * transaction would commit is not what the script wrote. */
   bool halved = !readonly && (err->code == TUFF_FULL || err->code == TUFF_IO ||
                               err->code == TUFF_MEMORY || err->code == TUFF_CORRUPT);
+  /* A script that goes on after such an error has not done what it was to do. */
+  if (transaction->changing)
+    halved = err->code == TUFF_FULL || err->code == TUFF_IO ||
+             err->code == TUFF_MEMORY || err->code == TUFF_CORRUPT ||
+             err->code == TUFF_INTERRUPTED || err->code == TUFF_TIMEOUT;
   if (state == TUFF_STATE_OPEN && !halved) return;
   transaction->failed = true;
   transaction->failures++;

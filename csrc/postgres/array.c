@@ -1,6 +1,5 @@
 /* array.c: lists as arrays, in binary form where that is known of all items. */
 #include <endian.h>
-#include <string.h>
 
 #include "postgres/database.h"
 
@@ -42,14 +41,8 @@ static tuff_postgres_field write_binary(tuff_postgres_parameters *out, Oid eleme
   uint32_t header[] = {htobe32(list->size > 0), /* dimensions */
                        htobe32(has_null(list)), htobe32(element),
                        htobe32((uint32_t)list->size), htobe32(1)};
-  char *at = tuff_postgres_reserve(out, sizeof header);
-  if (!at) {
-    tuff_postgres_fail_memory(err);
-    return FIELD_REFUSED;
-  }
   size_t used = list->size > 0 ? sizeof header : 3 * sizeof *header;
-  memcpy(at, header, used);
-  out->size += used;
+  if (!tuff_postgres_write(out, header, used, err)) return FIELD_REFUSED;
   tuff_postgres_field field = FIELD_WRITTEN;
   for (size_t i = 0; i < list->size && field == FIELD_WRITTEN; i++)
     field =
@@ -57,31 +50,22 @@ static tuff_postgres_field write_binary(tuff_postgres_parameters *out, Oid eleme
   return field;
 }
 
-static bool put(tuff_postgres_parameters *out, const char *text, size_t size,
-                tuff_error *err) {
-  char *at = tuff_postgres_reserve(out, size);
-  if (!at) return tuff_postgres_fail_memory(err);
-  memcpy(at, text, size);
-  out->size += size;
-  return true;
-}
-
 /* {"1","two",NULL}: every item in quotes, whatever its type. */
 static bool write_text(tuff_postgres_parameters *out, Oid element,
                        const tuff_value *list, tuff_error *err) {
-  bool good = put(out, "{", 1, err);
+  bool good = tuff_postgres_write(out, "{", 1, err);
   for (size_t i = 0; good && i < list->size; i++) {
     const tuff_value *item = &list->items[i];
-    if (i > 0) good = put(out, ",", 1, err);
+    if (i > 0) good = tuff_postgres_write(out, ",", 1, err);
     if (item->kind == TUFF_NULL)
-      good = good && put(out, "NULL", 4, err);
+      good = good && tuff_postgres_write(out, "NULL", 4, err);
     else
       good =
-          good && put(out, "\"", 1, err) &&
+          good && tuff_postgres_write(out, "\"", 1, err) &&
           tuff_postgres_write_text(out, element, list->assigned, item, "\"\\", err) &&
-          put(out, "\"", 1, err);
+          tuff_postgres_write(out, "\"", 1, err);
   }
-  return good && put(out, "}", 1, err);
+  return good && tuff_postgres_write(out, "}", 1, err);
 }
 
 bool tuff_postgres_encode_array(tuff_postgres_parameters *parameters, Oid type,

@@ -7,18 +7,18 @@
 
 #include "postgres/database.h"
 
-/* The settings that the user asks for, by the URL or by the environment: a view. */
-static const char *given_settings(const PQconninfoOption *parsed) {
+/* What the URL says of it, or else this. */
+static const char *given(const PQconninfoOption *parsed, const char *keyword,
+                         const char *otherwise) {
   for (; parsed->keyword; parsed++)
-    if (strcmp(parsed->keyword, "options") == 0 && parsed->val) return parsed->val;
-  const char *environment = getenv("PGOPTIONS");
-  return environment ? environment : "";
+    if (strcmp(parsed->keyword, keyword) == 0 && parsed->val) return parsed->val;
+  return otherwise;
 }
 
-static const char *given(const PQconninfoOption *parsed, const char *keyword) {
-  for (; parsed->keyword; parsed++)
-    if (strcmp(parsed->keyword, keyword) == 0) return parsed->val ? parsed->val : "";
-  return "";
+/* The settings that the user asks for, by the URL or by the environment: a view. */
+static const char *given_settings(const PQconninfoOption *parsed) {
+  const char *environment = getenv("PGOPTIONS");
+  return given(parsed, "options", environment ? environment : "");
 }
 
 /* Ours that the user may set otherwise, his, and ours that he may not. A pooler hands
@@ -65,7 +65,8 @@ static bool reach(tuff_postgres_database *database, const PQconninfoOption *pars
   PostgresPollingStatusType status = PGRES_POLLING_WRITING;
   while (status != PGRES_POLLING_OK) {
     if (status == PGRES_POLLING_FAILED || PQsocket(database->handle) < 0)
-      return tuff_postgres_fail_to_connect(database, given(parsed, "password"), err);
+      return tuff_postgres_fail_to_connect(database, given(parsed, "password", ""),
+                                           err);
     if (host->stop(database->watch, err)) return false;
     if (database->connect_us && host->now_us() >= end) {
       host->fail(err, TUFF_TIMEOUT, "the server did not answer within %lld ms",
@@ -81,8 +82,8 @@ static bool reach(tuff_postgres_database *database, const PQconninfoOption *pars
 
 /* A password with a character that is not written as %HH ends in one of these. */
 static bool is_plausible(const PQconninfoOption *parsed) {
-  const char *port = given(parsed, "port");
-  return !strchr(given(parsed, "host"), '@') && !port[strspn(port, "0123456789,")];
+  const char *port = given(parsed, "port", "");
+  return !strchr(given(parsed, "host", ""), '@') && !port[strspn(port, "0123456789,")];
 }
 
 /* What cannot be read may hold a password at any place: nothing of it is shown. */
@@ -101,12 +102,11 @@ static PQconninfoOption *parse(const char *url, tuff_error *err) {
 
 /* The limit of the URL, in seconds, which libpq leaves to us. */
 static int64_t given_limit_us(const PQconninfoOption *parsed) {
-  long seconds = strtol(given(parsed, "connect_timeout"), NULL, 10);
+  long seconds = strtol(given(parsed, "connect_timeout", ""), NULL, 10);
   return seconds > 0 && seconds < INT32_MAX ? seconds * INT64_C(1000000) : 0;
 }
 
-/* A new session, in place of one that is lost. */
-static bool connect_anew(tuff_postgres_database *database, tuff_error *err) {
+bool tuff_postgres_connect(tuff_postgres_database *database, tuff_error *err) {
   PQconninfoOption *parsed = parse(database->url, err);
   if (!parsed) return false;
   if (!database->connect_us) database->connect_us = given_limit_us(parsed);
@@ -168,7 +168,7 @@ static bool set_up(tuff_postgres_database *database, const tuff_options *options
   database->url = host->alloc(NULL, options->path_size + 1);
   if (!database->url) return tuff_postgres_fail_memory(err);
   memcpy(database->url, options->path, options->path_size + 1);
-  if (!connect_anew(database, err)) return false;
+  if (!tuff_postgres_connect(database, err)) return false;
   database->path = describe(database->handle);
   return database->path || tuff_postgres_fail_memory(err);
 }
@@ -238,7 +238,7 @@ static bool connect_patiently(tuff_postgres_database *database, tuff_error *err)
   for (;;) {
     tuff_error refused;
     refused.code = TUFF_OK;
-    if (connect_anew(database, &refused)) return true;
+    if (tuff_postgres_connect(database, &refused)) return true;
     bool late = refused.code != TUFF_CONNECTION || host->now_us() >= end;
     if (late || host->stop(database->watch, err)) {
       if (err && err->code == TUFF_OK) *err = refused;
@@ -269,8 +269,4 @@ bool tuff_postgres_ready(tuff_postgres_database *database, tuff_error *err) {
   database->lost = true;
   if (database->inside) return tuff_postgres_fail(database, NULL, err);
   return connect_patiently(database, err);
-}
-
-bool tuff_postgres_connect_again(tuff_postgres_database *database, tuff_error *err) {
-  return connect_anew(database, err);
 }

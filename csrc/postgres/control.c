@@ -1,7 +1,6 @@
 /* control.c: beginning and ending transactions, and finding out what became of one
  * whose end was not heard. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "postgres/database.h"
@@ -50,6 +49,7 @@ bool tuff_postgres_limit_locks(tuff_postgres_database *database, tuff_error *err
 static const char *begin_text(tuff_mode mode) {
   switch (mode) {
     case TUFF_READ: return "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+    case TUFF_CHANGE:
     case TUFF_READ_COMMITTED: return "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE";
     case TUFF_REPEATABLE_READ:
       return "BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE";
@@ -141,7 +141,7 @@ static outcome find_outcome(tuff_postgres_database *database, const char *id) {
   for (;;) {
     tuff_error err;
     err.code = TUFF_OK;
-    bool told = (!database->lost || tuff_postgres_connect_again(database, &err)) &&
+    bool told = (!database->lost || tuff_postgres_connect(database, &err)) &&
                 ask(database, sql, status, sizeof status, &err);
     if (told && strcmp(status, "committed") == 0) return COMMITTED;
     if (told && strcmp(status, "aborted") == 0) return ABORTED;

@@ -66,14 +66,6 @@ static bool push(copy *copy, tuff_error *err) {
   return PQflush(database->handle) >= 0 || tuff_postgres_fail(database, NULL, err);
 }
 
-static bool put(copy *copy, const void *bytes, size_t size, tuff_error *err) {
-  char *at = tuff_postgres_reserve(&copy->out, size);
-  if (!at) return tuff_postgres_fail_memory(err);
-  memcpy(at, bytes, size);
-  copy->out.size += size;
-  return true;
-}
-
 /* ---- what an error says ---- */
 
 /* Behind the name, in quotes, that the command begins with, as it stands here without
@@ -177,14 +169,16 @@ static bool start(copy *copy, tuff_error *err) {
   copy->given = 0;
   copy->answered = false;
   copy->out.size = 0;
-  return copy->open && (!copy->binary || put(copy, header, sizeof header, err));
+  return copy->open &&
+         (!copy->binary || tuff_postgres_write(&copy->out, header, sizeof header, err));
 }
 
 /* Ends the command; reason: why it is given up, NULL: it is not. */
 static bool end(copy *copy, const char *reason, tuff_error *err) {
   static const char trailer[] = "\377\377";
   bool good =
-      reason || ((!copy->binary || put(copy, trailer, 2, err)) && push(copy, err));
+      reason || ((!copy->binary || tuff_postgres_write(&copy->out, trailer, 2, err)) &&
+                 push(copy, err));
   if (!good) reason = "not all of it was sent";
   copy->open = false;
   if (PQputCopyEnd(copy->database->handle, reason) != 1)
@@ -208,9 +202,9 @@ static tuff_postgres_field write_field(copy *copy, unsigned column,
   Oid type = copy->insert->parameter[column];
   if (copy->binary)
     return tuff_postgres_write_binary(&copy->out, type, true, value, err);
-  bool good = column == 0 || put(copy, "\t", 1, err);
+  bool good = column == 0 || tuff_postgres_write(&copy->out, "\t", 1, err);
   if (value->kind == TUFF_NULL)
-    good = good && put(copy, "\\N", 2, err);
+    good = good && tuff_postgres_write(&copy->out, "\\N", 2, err);
   else
     good = good &&
            tuff_postgres_write_text(&copy->out, type, true, value, "\\\n\r\t", err);
@@ -224,12 +218,14 @@ static tuff_postgres_field write_row(copy *copy, const tuff_value *row,
   uint16_t count = htobe16((uint16_t)columns);
   size_t start = copy->out.size;
   tuff_postgres_field field = FIELD_WRITTEN;
-  if (copy->binary && !put(copy, &count, sizeof count, err)) return FIELD_REFUSED;
+  if (copy->binary && !tuff_postgres_write(&copy->out, &count, sizeof count, err))
+    return FIELD_REFUSED;
   for (unsigned i = 0; i < columns && field == FIELD_WRITTEN; i++) {
     field = write_field(copy, i, &row[i], err);
     if (field == FIELD_REFUSED && err) err->parameter = (int)i;
   }
-  if (field == FIELD_WRITTEN && !copy->binary && !put(copy, "\n", 1, err))
+  if (field == FIELD_WRITTEN && !copy->binary &&
+      !tuff_postgres_write(&copy->out, "\n", 1, err))
     field = FIELD_REFUSED;
   if (field != FIELD_WRITTEN) copy->out.size = start;
   return field;

@@ -183,8 +183,9 @@ int tuff_postgres_trip_failed(const tuff_postgres_trip *trip);
 
 void tuff_postgres_trip_clear(tuff_postgres_trip *trip);
 
-/* error.c: fills err from a result, or where it is NULL from the connection. Always
- * false. */
+/* ---- error.c ---- */
+
+/* Fills err from a result, or where it is NULL from the connection. Always false. */
 bool tuff_postgres_fail(tuff_postgres_database *database, const PGresult *result,
                         tuff_error *err);
 /* The same for a transaction that has failed in rows which nobody read. */
@@ -204,7 +205,8 @@ int tuff_postgres_offset(const char *sql, const PGresult *result);
 bool tuff_postgres_fail_to_connect(tuff_postgres_database *database,
                                    const char *password, tuff_error *err);
 
-/* connect.c */
+/* ---- connect.c ---- */
+
 void *tuff_postgres_open(const tuff_options *options, tuff_watch *watch,
                          tuff_error *err);
 void tuff_postgres_close(void *database, bool collected);
@@ -216,8 +218,8 @@ bool tuff_postgres_is_lost(tuff_postgres_database *database, const PGresult *res
  * not, and no transaction was open in it, a new one takes its place. */
 bool tuff_postgres_ready(tuff_postgres_database *database, tuff_error *err);
 
-/* A new session in place of the one that is lost. */
-bool tuff_postgres_connect_again(tuff_postgres_database *database, tuff_error *err);
+/* A new session: the first one, or in place of the one that is lost. */
+bool tuff_postgres_connect(tuff_postgres_database *database, tuff_error *err);
 
 /* ---- message.c ---- */
 
@@ -299,11 +301,9 @@ int64_t tuff_postgres_changes(void *statement);
 void tuff_postgres_reset(void *statement);
 void tuff_postgres_forget(void *statement);
 
-/* Whether a text changes nothing, as far as it tells: a function that it calls may. The
- * server has the last word in a read-only transaction. */
-bool tuff_postgres_reads_only(const tuff_sql *sql);
+/* ---- encode.c ---- */
 
-/* encode.c: writes the statement's ->values into its ->parameters. */
+/* Writes the statement's ->values into its ->parameters. */
 bool tuff_postgres_encode(tuff_postgres_statement *statement, tuff_error *err);
 
 /* Writes one value, which is not NULL, in the binary form of a type or as text.
@@ -329,13 +329,17 @@ void tuff_postgres_parameters_free(tuff_postgres_parameters *parameters);
 /* Where ->size ends, with room for so many bytes; NULL: no memory. */
 char *tuff_postgres_reserve(tuff_postgres_parameters *parameters, size_t size);
 
-/* Puts bytes at the end. False: no memory. */
+/* Puts bytes at the end. False: no memory, which the second tells as an error. */
 bool tuff_postgres_append(tuff_postgres_parameters *parameters, const void *bytes,
                           size_t size);
+bool tuff_postgres_write(tuff_postgres_parameters *parameters, const void *bytes,
+                         size_t size, tuff_error *err);
 
 enum { TUFF_POSTGRES_REAL = 32 }; /* bytes of a float as text */
 
-/* array.c: writes a list as an array of this type. */
+/* ---- array.c ---- */
+
+/* Writes a list as an array of this type. */
 bool tuff_postgres_encode_array(tuff_postgres_parameters *parameters, Oid type,
                                 const tuff_value *list, bool *binary, tuff_error *err);
 
@@ -361,20 +365,46 @@ bool tuff_postgres_write_text(tuff_postgres_parameters *out, Oid type, bool assi
                               const tuff_value *value, const char *special,
                               tuff_error *err);
 
-/* copy.c */
+/* ---- copy.c ---- */
+
 extern const tuff_bulk tuff_postgres_bulk;
 
-/* json.c: writes the numbers of the JSON that stands from `start` to the end in the
- * form in which jsonb keeps them as they are. False: no memory. */
+/* ---- json.c ---- */
+
+/* Writes the numbers of the JSON that stands from `start` to the end in the form in
+ * which jsonb keeps them as they are. False: no memory. */
 bool tuff_postgres_spell_numbers(tuff_postgres_parameters *parameters, size_t start);
 
-/* decode.c */
+/* ---- decode.c ---- */
+
 bool tuff_postgres_is_binary(Oid type);
 /* The current row. */
 bool tuff_postgres_decode(tuff_postgres_statement *statement, tuff_value *row,
                           tuff_error *err);
 
-/* Types by their numbers in pg_type.dat, which never change. */
+/* ---- calendar.c: days of the Gregorian calendar, counted from 2000-01-01 ---- */
+
+/* Year 0 is the one before year 1. */
+void tuff_postgres_date_of(int64_t day, int64_t *year, int *month, int *date);
+int64_t tuff_postgres_day_of(int64_t year, int month, int date);
+
+/* How many days a month has. */
+int tuff_postgres_days_of(int64_t year, int month);
+
+/* ---- hex.c: bytes and UUIDs as texts ---- */
+
+/* Each gives the end of what it has written; bytes in the form of bytea, which takes
+ * two characters for each and two more, and may begin where they stand. */
+char *tuff_postgres_print_bytes(char *out, const char *bytes, size_t size);
+char *tuff_postgres_print_uuid(char *out, const char *bytes);
+
+/* So many bytes, and the 16 of a UUID. False: some character does not belong there. */
+bool tuff_postgres_read_hex(char *out, const char *digits, size_t size);
+bool tuff_postgres_read_uuid(char *out, const char *text);
+
+/* ---- types ---- */
+
+/* By their numbers in pg_type.dat, which never change. */
 enum {
   PG_BOOL = 16,
   PG_BYTEA = 17,

@@ -85,31 +85,6 @@ static double read_float8(const char *bytes) {
 
 /* ---- texts that are written anew ---- */
 
-/* A day of the proleptic Gregorian calendar, counted from 2000-01-01; after Howard
- * Hinnant's civil_from_days. */
-static void date_of(int64_t day, int64_t *year, int *month, int *date) {
-  int64_t shifted = day + 730425; /* from 0000-03-01 */
-  int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
-  int64_t of_era = shifted - era * 146097;
-  int64_t year_of_era =
-      (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-  int64_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  int64_t shifted_month = (5 * of_year + 2) / 153;
-  *date = (int)(of_year - (153 * shifted_month + 2) / 5 + 1);
-  *month = (int)(shifted_month < 10 ? shifted_month + 3 : shifted_month - 9);
-  *year = year_of_era + era * 400 + (*month <= 2);
-}
-
-/* The other way round. */
-static int64_t day_of(int64_t year, int month, int date) {
-  year -= month <= 2;
-  int64_t era = (year >= 0 ? year : year - 399) / 400;
-  int64_t year_of_era = year - era * 400;
-  int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + date - 1;
-  int64_t of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + of_year;
-  return era * 146097 + of_era - 730425;
-}
-
 /* So many decimal digits, with zeros in front; gives their end. */
 static char *write_digits(char *out, unsigned value, int digits) {
   for (int i = digits - 1; i >= 0; i--, value /= 10) out[i] = (char)('0' + value % 10);
@@ -121,7 +96,7 @@ static char *write_digits(char *out, unsigned value, int digits) {
 static char *write_day(char *out, int64_t day, bool *before_christ) {
   int64_t year;
   int month, date;
-  date_of(day, &year, &month, &date);
+  tuff_postgres_date_of(day, &year, &month, &date);
   *before_christ = year <= 0;
   if (year <= 0) year = 1 - year;
   char *at = year <= 9999 ? write_digits(out, (unsigned)year, 4)
@@ -172,17 +147,6 @@ static size_t write_timestamp(char *out, int64_t us, bool zone) {
   }
   if (zone) *at++ = 'Z';
   return end_day(out, at, before_christ);
-}
-
-static size_t write_uuid(char *out, const char *bytes) {
-  static const char digits[] = "0123456789abcdef";
-  char *at = out;
-  for (int i = 0; i < 16; i++) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) *at++ = '-';
-    *at++ = digits[(unsigned char)bytes[i] >> 4];
-    *at++ = digits[bytes[i] & 15];
-  }
-  return (size_t)(at - out);
 }
 
 /* Groups of four decimal digits, the first with a weight of 10000^weight. */
@@ -295,15 +259,14 @@ static bool decode_binary(tuff_postgres_statement *statement, Oid type,
                                 write_date(out, (int32_t)read32(bytes)));
     case PG_UUID:
       out = reserve(statement, MOST_NUMBER);
-      return out && set_written(statement, value, TUFF_TEXT, write_uuid(out, bytes));
+      return out && set_written(statement, value, TUFF_TEXT,
+                                (size_t)(tuff_postgres_print_uuid(out, bytes) - out));
     case PG_NUMERIC:
       out = reserve(statement, numeric_size(bytes));
       return out && set_written(statement, value, TUFF_TEXT, write_numeric(out, bytes));
     default: set_text(value, TUFF_TEXT, bytes, size); return true;
   }
 }
-
-static int hex_digit(char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; }
 
 /* "2026-11-21 10:00:00.5+02:30", of whatever zone the script has set, as microseconds
  * from 2000-01-01 in UTC. False: it is "infinity", or of another DateStyle. */
@@ -325,7 +288,7 @@ static bool read_timestamp(const char *text, int64_t *us) {
          &used);
   if (strcmp(text + 1 + used, " BC") == 0) year = 1 - year;
   int64_t offset = (int64_t)sign * (zone[0] * 3600 + zone[1] * 60 + zone[2]);
-  int64_t day = day_of(year, month, date);
+  int64_t day = tuff_postgres_day_of(year, month, date);
   *us = (((day * 24 + hour) * 60 + minute) * 60 + second - offset) * 1000000 + fraction;
   return true;
 }
@@ -359,8 +322,9 @@ static bool decode_bytes(tuff_postgres_statement *statement, const char *text,
   char *out = reserve(statement, size + 1), *to = out;
   if (!out) return false;
   if (strncmp(text, "\\x", 2) == 0) {
-    for (size_t i = 2; i + 1 < size; i += 2)
-      *to++ = (char)(hex_digit(text[i]) << 4 | hex_digit(text[i + 1]));
+    size_t count = (size - 2) / 2;
+    tuff_postgres_read_hex(out, text + 2, count);
+    to += count;
   } else {
     for (size_t i = 0; i < size; i++) {
       bool octal = text[i] == '\\' && text[i + 1] != '\\';

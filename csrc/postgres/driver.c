@@ -9,16 +9,10 @@ static const char *path_of(void *context) {
   return ((tuff_postgres_database *)context)->path;
 }
 
-static void interrupt(void *context) {
-  enum { PATIENCE_MS = 2000 };
-  tuff_postgres_cancel(context, PATIENCE_MS);
-}
-
 static uint64_t schema(void *context) {
   return ((tuff_postgres_database *)context)->schema;
 }
 
-static const char *const schemes[] = {"postgres", "postgresql", NULL};
 static const char *const features[] = {"boolean_type",
                                        "constraint_names",
                                        "decimal_sums",
@@ -45,7 +39,6 @@ static const tuff_driver driver = {
     .abi = TUFF_ABI,
     .size = sizeof driver,
     .name = "postgres",
-    .schemes = schemes,
     .features = features,
     .lacks = lacks,
     .dialect = {.placeholder = '$',
@@ -59,7 +52,6 @@ static const tuff_driver driver = {
     .close = tuff_postgres_close,
     .path = path_of,
     .state = tuff_postgres_state,
-    .interrupt = interrupt,
     .control = tuff_postgres_control,
     .prepare = tuff_postgres_prepare,
     .shape = tuff_postgres_shape,

@@ -31,15 +31,15 @@ bool tuff_postgres_append(tuff_postgres_parameters *parameters, const void *byte
   return true;
 }
 
-static bool write(tuff_postgres_parameters *parameters, const void *bytes, size_t size,
-                  tuff_error *err) {
+bool tuff_postgres_write(tuff_postgres_parameters *parameters, const void *bytes,
+                         size_t size, tuff_error *err) {
   return tuff_postgres_append(parameters, bytes, size) ||
          tuff_postgres_fail_memory(err);
 }
 
 static bool write_string(tuff_postgres_parameters *parameters, const char *text,
                          tuff_error *err) {
-  return write(parameters, text, strlen(text), err);
+  return tuff_postgres_write(parameters, text, strlen(text), err);
 }
 
 static bool refuse(tuff_error *err, tuff_code code, const char *what,
@@ -119,7 +119,7 @@ static bool write_integer(tuff_postgres_parameters *parameters, int64_t integer,
 static bool write_valid_text(tuff_postgres_parameters *parameters,
                              const tuff_value *value, tuff_error *err) {
   if (tuff_postgres_host->valid_text(value->bytes, value->size))
-    return write(parameters, value->bytes, value->size, err);
+    return tuff_postgres_write(parameters, value->bytes, value->size, err);
   return refuse(err, TUFF_TYPE, "the text is not valid UTF-8, or holds a NUL byte",
                 "bytes that are no text are stored as a blob: in a column of type "
                 "bytea");
@@ -130,15 +130,12 @@ static bool check_bytes(const tuff_value *value, tuff_error *err) {
          refuse(err, TUFF_TYPE, "this column holds bytes", "give a string");
 }
 
-static bool write_hex(tuff_postgres_parameters *parameters, const tuff_value *value,
-                      tuff_error *err) {
-  static const char digits[] = "0123456789abcdef";
-  if (!write(parameters, "\\x", 2, err)) return false;
-  for (size_t i = 0; i < value->size; i++) {
-    unsigned char byte = (unsigned char)value->bytes[i];
-    char pair[] = {digits[byte >> 4], digits[byte & 15]};
-    if (!write(parameters, pair, sizeof pair, err)) return false;
-  }
+static bool write_bytes(tuff_postgres_parameters *parameters, const tuff_value *value,
+                        tuff_error *err) {
+  char *at = tuff_postgres_reserve(parameters, 2 * value->size + 2);
+  if (!at) return tuff_postgres_fail_memory(err);
+  at = tuff_postgres_print_bytes(at, value->bytes, value->size);
+  parameters->size = (size_t)(at - parameters->bytes);
   return true;
 }
 
@@ -156,7 +153,7 @@ static bool write_text(tuff_postgres_parameters *parameters, Oid type,
     case TUFF_INTEGER: return write_integer(parameters, value->integer, err);
     case TUFF_REAL: return write_real(parameters, value->real, err);
     case TUFF_BLOB:
-      if (!is_text_type(type)) return write_hex(parameters, value, err);
+      if (!is_text_type(type)) return write_bytes(parameters, value, err);
       return write_valid_text(parameters, value, err);
     default: return write_valid_text(parameters, value, err);
   }
@@ -309,7 +306,7 @@ static bool check_assigned(Oid type, const tuff_value *value, tuff_error *err) {
 static bool write_big(tuff_postgres_parameters *parameters, uint64_t bits, int bytes,
                       tuff_error *err) {
   bits = htobe64(bits);
-  return write(parameters, (char *)&bits + 8 - bytes, (size_t)bytes, err);
+  return tuff_postgres_write(parameters, (char *)&bits + 8 - bytes, (size_t)bytes, err);
 }
 
 static bool write_float(tuff_postgres_parameters *parameters, const tuff_value *value,
@@ -341,8 +338,8 @@ static bool write_binary(tuff_postgres_parameters *parameters, Oid type,
       *good = write_float(parameters, value, err);
       return true;
     case PG_BYTEA:
-      *good =
-          check_bytes(value, err) && write(parameters, value->bytes, value->size, err);
+      *good = check_bytes(value, err) &&
+              tuff_postgres_write(parameters, value->bytes, value->size, err);
       return true;
     default: return false;
   }
@@ -380,7 +377,7 @@ static bool encode(tuff_postgres_statement *statement, unsigned number,
     return false;
   parameters->formats[number] = binary ? BINARY_FORMAT : TEXT_FORMAT;
   parameters->sizes[number] = (int)(parameters->size - parameters->places[number]);
-  return write(parameters, "", 1, err); /* texts are terminated */
+  return tuff_postgres_write(parameters, "", 1, err); /* texts are terminated */
 }
 
 bool tuff_postgres_encode(tuff_postgres_statement *statement, tuff_error *err) {

@@ -3,7 +3,6 @@
  * share: so that both store the same, and refuse the same. */
 #include <endian.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "postgres/database.h"
@@ -71,30 +70,16 @@ static bool read_char(const char **at, const char *end, char c) {
   return true;
 }
 
-static int days_of(int year, int month) {
-  static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-  return days[month - 1] + (month == 2 && leap);
-}
-
-/* Days from 2000-01-01 in the proleptic Gregorian calendar; after Howard Hinnant's
- * days_from_civil. */
-static int day_of(int year, int month, int date) {
-  int shifted_year = year - (month <= 2), shifted_month = (month + 9) % 12;
-  int era = shifted_year / 400, of_era = shifted_year % 400;
-  int of_year = (153 * shifted_month + 2) / 5 + date - 1;
-  return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 730425;
-}
-
-static bool read_date(const char **at, const char *end, int *day) {
+static bool read_date(const char **at, const char *end, int64_t *day) {
   int year, month, date;
   if (!read_digits(at, end, 4, &year) || !read_char(at, end, '-') ||
       !read_digits(at, end, 2, &month) || !read_char(at, end, '-') ||
       !read_digits(at, end, 2, &date))
     return false;
-  if (year < 1 || month < 1 || month > 12 || date < 1 || date > days_of(year, month))
+  if (year < 1 || month < 1 || month > 12 || date < 1 ||
+      date > tuff_postgres_days_of(year, month))
     return false;
-  *day = day_of(year, month, date);
+  *day = tuff_postgres_day_of(year, month, date);
   return true;
 }
 
@@ -118,15 +103,14 @@ static bool read_time(const char **at, const char *end, int64_t *us) {
 }
 
 static char *put_date(char *out, const char *at, const char *end) {
-  int day;
+  int64_t day;
   if (!read_date(&at, end, &day) || at != end) return NULL;
   return put32(out, (uint32_t)day);
 }
 
 /* "2026-11-21T10:00:00.000000Z", or where that is no column "2026-11-21 10:00:00Z". */
 static char *put_timestamp(char *out, const char *at, const char *end, bool zoned) {
-  int day;
-  int64_t us;
+  int64_t day, us;
   if (!read_date(&at, end, &day)) return NULL;
   if (!read_char(&at, end, 'T') && !read_char(&at, end, ' ')) return NULL;
   if (!read_time(&at, end, &us)) return NULL;
@@ -136,21 +120,9 @@ static char *put_timestamp(char *out, const char *at, const char *end, bool zone
 }
 
 /* In lower case: no other would come back. */
-static int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static char *put_uuid(char *out, const char *at, const char *end) {
-  if (end - at != 36) return NULL;
-  for (int i = 0; i < 16; i++) {
-    if ((i == 4 || i == 6 || i == 8 || i == 10) && *at++ != '-') return NULL;
-    int high = hex_digit(at[0]), low = hex_digit(at[1]);
-    if (high < 0 || low < 0) return NULL;
-    *out++ = (char)(high << 4 | low);
-    at += 2;
-  }
-  return out;
+  enum { BYTES = 16, TEXT = 36 };
+  return end - at == TEXT && tuff_postgres_read_uuid(out, at) ? out + BYTES : NULL;
 }
 
 /* Groups of four decimal digits, to the left and to the right of the point. */
@@ -304,18 +276,9 @@ tuff_postgres_field tuff_postgres_write_binary(tuff_postgres_parameters *out, Oi
 /* Each replaces what encode.c gives in binary form, so many bytes; false: no memory. */
 
 static bool print_bytes(tuff_postgres_parameters *out, size_t size) {
-  static const char digits[] = "0123456789abcdef";
-  size_t start = out->size - size;
   if (!tuff_postgres_reserve(out, size + 2)) return false;
-  char *at = out->bytes + start;
-  for (size_t i = size; i-- > 0;) {
-    unsigned char byte = (unsigned char)at[i];
-    at[2 * i + 2] = digits[byte >> 4];
-    at[2 * i + 3] = digits[byte & 15];
-  }
-  at[0] = '\\';
-  at[1] = 'x';
-  out->size += size + 2;
+  char *at = out->bytes + out->size - size;
+  out->size = (size_t)(tuff_postgres_print_bytes(at, at, size) - out->bytes);
   return true;
 }
 

@@ -1,7 +1,7 @@
-/* prepare.c: making a statement known to the server. The server infers the types of the
- * parameters from the SQL. Where that leaves one open, as in `select ?`, it says text,
- * or refuses; then the first values decide, and if the server does not like their
- * types, text is what was meant. */
+/* prepare.c: making a statement known to the server, by a name that another one may
+ * share. The server infers the types of the parameters from the SQL. Where it cannot
+ * tell, or leaves one open, those of the first values are tried, see infer.c; and if
+ * the server does not like them, what it infers is meant. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +11,8 @@
 
 /* Of the text and the types, so that whoever uses the name means the same: behind a
  * pooler it may be somebody else. FNV-1a of 64 bits, twice. */
-static void name_statement(tuff_postgres_statement *statement) {
+static void write_name(const tuff_postgres_statement *statement,
+                       char out[TUFF_POSTGRES_NAME]) {
   enum { PARTS = 2 };
   static const uint64_t seeds[PARTS] = {UINT64_C(0xcbf29ce484222325),
                                         UINT64_C(0x84222325cbf29ce4)};
@@ -24,8 +25,8 @@ static void name_statement(tuff_postgres_statement *statement) {
     for (unsigned i = 0; statement->open && i < statement->sql.parameters; i++)
       hash[part] = (hash[part] ^ statement->parameter[i]) * UINT64_C(0x100000001b3);
   }
-  snprintf(statement->name, sizeof statement->name, "tuff_%016llx%016llx",
-           (unsigned long long)hash[0], (unsigned long long)hash[1]);
+  snprintf(out, TUFF_POSTGRES_NAME, "tuff_%016llx%016llx", (unsigned long long)hash[0],
+           (unsigned long long)hash[1]);
 }
 
 /* Another statement that stands under this name, or NULL. */
@@ -193,21 +194,13 @@ bool tuff_postgres_adapt(tuff_postgres_statement *statement, const PGresult *res
  * already, because of a twin, is the same, unless tables have changed since. */
 static how take_name(tuff_postgres_statement *statement) {
   tuff_postgres_database *database = statement->database;
-  char before[TUFF_POSTGRES_NAME];
-  memcpy(before, statement->name, sizeof before);
-  bool known = statement->epoch == database->epoch && before[0];
   if (database->pooler || statement->once) return PARSE;
-  name_statement(statement);
-  if (known && strcmp(before, statement->name) == 0) {
-    known = !find_twin(statement);
-  } else if (known) { /* by other types */
-    char name[TUFF_POSTGRES_NAME];
-    memcpy(name, statement->name, sizeof name);
-    memcpy(statement->name, before, sizeof before);
-    release_name(statement);
-    memcpy(statement->name, name, sizeof name);
-    known = false;
-  }
+  char name[TUFF_POSTGRES_NAME];
+  write_name(statement, name);
+  bool same = strcmp(name, statement->name) == 0;
+  if (!same) release_name(statement); /* which it has by other types */
+  bool known = same && statement->epoch == database->epoch && !find_twin(statement);
+  memcpy(statement->name, name, sizeof name);
   statement->epoch = 0;
   bool stale = take_back(database, statement->name) || known;
   for (tuff_postgres_statement *twin; (twin = find_twin(statement)) != NULL;) {
@@ -328,7 +321,7 @@ void *tuff_postgres_prepare(void *context, const tuff_sql *sql, unsigned flags,
   *statement = (tuff_postgres_statement){
       .database = context, .sql = *sql, .once = flags & TUFF_PREPARE_ONCE};
   link_statement(statement);
-  statement->shape.readonly = tuff_postgres_reads_only(sql);
+  statement->shape.readonly = sql->reads;
   statement->shape.parameters = sql->parameters;
   /* Parsing waits for locks of the tables, too. */
   if (allocate(statement, err) && tuff_postgres_ready(context, err) &&

@@ -1,6 +1,5 @@
 /* statement.c: running prepared statements, and their rows one by one. */
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,32 +7,6 @@
 
 const tuff_shape *tuff_postgres_shape(void *context) {
   return &((tuff_postgres_statement *)context)->shape;
-}
-
-/* ---- what a text tells ---- */
-
-#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"
-
-static bool is_word(const char *at, size_t size, const char *word) {
-  size_t same = 0;
-  while (same < size && word[same] && (at[same] | 0x20) == word[same]) same++;
-  return same == size && !word[same];
-}
-
-static bool is_one_of(const char *at, size_t size, const char *const *words) {
-  for (; *words; words++)
-    if (is_word(at, size, *words)) return true;
-  return false;
-}
-
-/* A `with` may hold what writes at any place. */
-bool tuff_postgres_reads_only(const tuff_sql *sql) {
-  static const char *const reading[] = {"select", "values",  "table",
-                                        "show",   "explain", NULL};
-  const char *text = sql->text + strspn(sql->text, " \t\r\n(");
-  size_t size = strspn(text, LETTERS);
-  return is_one_of(text, size, reading) ||
-         (is_word(text, size, "with") && !sql->modifies);
 }
 
 /* What a statement, now done, has changed beside rows. */
@@ -103,18 +76,11 @@ static tuff_result end(tuff_postgres_statement *statement, tuff_result result) {
   return result;
 }
 
-/* A COMMIT that the script has written itself. */
-static bool commits(const char *text) {
-  static const char *const words[] = {"commit", "end", "prepare", NULL};
-  text += strspn(text, " \t\r\n");
-  return is_one_of(text, strspn(text, LETTERS), words);
-}
-
 /* A session that is lost outside of a transaction may have done what it was sent, and
  * so may one that was told to commit. */
 static tuff_result fail_run(tuff_postgres_statement *statement, tuff_error *err) {
   const tuff_postgres_database *database = statement->database;
-  bool kept = !database->inside || commits(statement->sql.text);
+  bool kept = !database->inside || statement->sql.commits;
   if (err && database->lost && kept && !statement->shape.readonly &&
       statement->running) {
     err->unknown = true;

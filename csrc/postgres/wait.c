@@ -1,9 +1,7 @@
 /* wait.c: waiting for the server. Every wait looks at the watch; where that says stop,
  * the server is asked to cancel, and what it answers is read: the connection stays
  * usable. */
-#include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "postgres/database.h"
@@ -11,6 +9,7 @@
 enum {
   LOOK_MS = 50,       /* between two looks at the watch */
   PATIENCE_MS = 2000, /* with a server that was asked to cancel */
+  AGAIN_MS = 200,     /* until it is asked once more */
   LEFT_MS = 5         /* for rows that nobody wants, before it is asked to */
 };
 
@@ -96,8 +95,14 @@ static int64_t after_ms(int ms) {
  * under way must not meet the next statement. */
 void tuff_postgres_give_up(tuff_postgres_database *database) {
   int64_t end = after_ms(PATIENCE_MS);
-  if (!tuff_postgres_cancel(database, PATIENCE_MS) || !drop_until(database, end))
-    database->lost = true;
+  bool over = false;
+  while (!over && !database->lost && tuff_postgres_host->now_us() < end) {
+    /* A request that comes before the statement does finds nothing to stop. */
+    int64_t again = after_ms(AGAIN_MS);
+    if (!tuff_postgres_cancel(database, PATIENCE_MS)) break;
+    over = drop_until(database, again < end ? again : end);
+  }
+  if (!over) database->lost = true;
 }
 
 void tuff_postgres_abandon(tuff_postgres_database *database) {

@@ -30,7 +30,7 @@ static const pragma allowed[] = {
     {"encoding", NULL},
     {"foreign_key_check", NULL},
     {"foreign_key_list", NULL},
-    {"foreign_keys", "on 1 true yes off"},
+    {"foreign_keys", "on 1 true yes"},
     {"freelist_count", ""},
     {"fullfsync", NULL},
     {"function_list", ""},
@@ -104,6 +104,13 @@ static int authorize(void *context, int action, const char *a, const char *b,
   (void)trigger;
   if (database->internal) return SQLITE_OK;
   switch (action) {
+    case SQLITE_INSERT:
+    case SQLITE_UPDATE:
+    case SQLITE_DELETE:
+    case SQLITE_CREATE_TABLE:
+    case SQLITE_DROP_TABLE: tuff_sqlite_change_note(database, a); return SQLITE_OK;
+    case SQLITE_CREATE_INDEX:
+    case SQLITE_ALTER_TABLE: tuff_sqlite_change_note(database, b); return SQLITE_OK;
     case SQLITE_PRAGMA:
       if (is_allowed(a, b)) return SQLITE_OK;
       return deny(database,

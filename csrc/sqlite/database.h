@@ -22,6 +22,15 @@ typedef struct tuff_sqlite_file {
   struct tuff_sqlite_file *next;
 } tuff_sqlite_file;
 
+/* The change of the schema that goes on. */
+typedef struct tuff_sqlite_change {
+  bool open;
+  bool unknown;         /* some table could not be noted */
+  int enforced, legacy; /* foreign keys, and the old ALTER TABLE, before it */
+  char *touched;        /* names of tables, each terminated */
+  size_t size;
+} tuff_sqlite_change;
+
 typedef struct tuff_sqlite_database {
   sqlite3 *handle;
   tuff_watch *watch;
@@ -51,6 +60,7 @@ typedef struct tuff_sqlite_database {
   int64_t total_changes;
   uint64_t generation; /* of shapes, the last that was given */
   sqlite3_stmt *control[5];
+  tuff_sqlite_change change;
 } tuff_sqlite_database;
 
 /* How a value becomes what its column holds. */
@@ -164,6 +174,10 @@ bool tuff_sqlite_control(void *database, tuff_verb verb, tuff_mode mode, unsigne
 bool tuff_sqlite_control_open(tuff_sqlite_database *database, tuff_error *err);
 bool tuff_sqlite_control_renew(tuff_sqlite_database *database, tuff_error *err);
 void tuff_sqlite_control_close(tuff_sqlite_database *database);
+
+/* change.c: a change of the schema. Notes a table that is written, made or dropped. */
+extern const tuff_changing tuff_sqlite_changing;
+void tuff_sqlite_change_note(tuff_sqlite_database *database, const char *table);
 
 /* blob.c: streams. */
 extern const tuff_blobs tuff_sqlite_blobs;

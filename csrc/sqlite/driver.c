@@ -17,12 +17,7 @@ static tuff_state state_of(void *context) {
   return sqlite3_get_autocommit(database->handle) ? TUFF_STATE_IDLE : TUFF_STATE_OPEN;
 }
 
-static void interrupt(void *context) {
-  sqlite3_interrupt(((tuff_sqlite_database *)context)->handle);
-}
-
 const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
-  static const char *const schemes[] = {NULL};
   static const char *const features[] = {"any_key",
                                          "attach",
                                          "backup",
@@ -44,7 +39,6 @@ const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
       .abi = TUFF_ABI,
       .size = sizeof driver,
       .name = "sqlite",
-      .schemes = schemes,
       .features = features,
       /* The + takes the column's affinity away, so that each value is compared as one
        * parameter would be: by the affinity of what stands on the left. */
@@ -57,7 +51,6 @@ const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
       .close = tuff_sqlite_close,
       .path = path_of,
       .state = state_of,
-      .interrupt = interrupt,
       .control = tuff_sqlite_control,
       .prepare = tuff_sqlite_prepare,
       .shape = tuff_sqlite_shape,
@@ -73,6 +66,7 @@ const tuff_driver *tuff_sqlite_driver(const tuff_host *lent) {
       .functions = &tuff_sqlite_functions,
       .blobs = &tuff_sqlite_blobs,
       .copying = &tuff_sqlite_copying,
+      .changing = &tuff_sqlite_changing,
   };
   /* The same for every caller; but threads may open their first database at once. */
   static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;

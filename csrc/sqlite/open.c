@@ -188,6 +188,7 @@ void tuff_sqlite_close(void *context, bool collected) {
   sqlite3_close_v2(database->handle);
   while (database->main.next) tuff_sqlite_file_forget(database, database->main.next);
   tuff_sqlite_file_close(&database->main);
+  tuff_sqlite_host->alloc(database->change.touched, 0);
   tuff_sqlite_host->alloc(database->root, 0);
   tuff_sqlite_host->alloc(database, 0);
 }

@@ -115,13 +115,11 @@ static bool check_quickly(tuff_sqlite_database *database, tuff_error *err) {
   enum { MOST_FUNCTIONS = 1000 };
   answer answer = {.number = 0};
   sqlite3_collation_needed(database->handle, NULL, stand_in_collation);
-  for (int i = 0; i < MOST_FUNCTIONS; i++) {
-    if (ask(database, "PRAGMA quick_check(1)", &answer, err))
-      return pass(database, &answer, err);
-    if (!stand_in_function(database->handle, err)) return false;
+  for (int i = 0; !ask(database, "PRAGMA quick_check(1)", &answer, err); i++) {
+    if (i == MOST_FUNCTIONS || !stand_in_function(database->handle, err)) return false;
     err->code = TUFF_OK;
   }
-  return false;
+  return pass(database, &answer, err);
 }
 
 static bool is_of_sql(const tuff_error *err) {

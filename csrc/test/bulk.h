@@ -89,6 +89,7 @@ static inline void bulk_give_to(tuff_connection *connection) {
   driver = *bulk_engine;
   driver.bulk = &facet;
   connection->driver = &driver;
+  connection->own = true; /* the text of a batch names a table of tuff's */
   bulk_begun = bulk_finished = 0;
 }
 

@@ -3,15 +3,9 @@
 local tuff = require "tuff"
 local Works = dofile("csrc/test/works.lua")
 
-local ROWS = 40
+local count, nothing_new, ROWS = Works.count, Works.nothing_new, Works.ROWS
 
 local path -- of the database
-
-local function count(db, of, where)
-  return db:value("select count(*) from " .. of .. (where and " where " .. where or ""))
-end
-
-local function nothing_new(db) return count(db, "t") == 3 and count(db, "u") == 0 end
 
 local function open(directory)
   path = directory .. "/a.db"
@@ -36,22 +30,11 @@ local function probe(db)
   assert(#db:all("select * from t where id <= ?", 3) == 3)
 end
 
-local works = Works.new(open, nothing_new, probe)
+local works = Works.new(open, probe)
 local expect_code = Works.expect_code
 
-local function rows_to_insert()
-  local rows = {}
-  for i = 1, ROWS do
-    rows[i] = { name = "row " .. i, price = "1.50", data = { i, { deep = true } },
-      bytes = tuff.blob("\xff\0") }
-  end
-  return rows
-end
-
-local function all_inserted(db)
-  return count(db, "t", "price = 150 and json_extract(data, '$[1].deep') and length(bytes) = 2")
-    == ROWS and count(db, "t") == 3 + ROWS
-end
+local all_inserted = Works.all_inserted(
+  "price = 150 and json_extract(data, '$[1].deep') and length(bytes) = 2")
 
 works:add("opening a database", function()
   local other = tuff.open(path .. "-other")
@@ -118,17 +101,12 @@ works:add("inserting a row", function(db)
 end, function(db) return count(db, "t", "id = 4 and data = '[1,2]' and price = 375") == 1 end)
 
 works:add("inserting many rows", function(db)
-  local rows = rows_to_insert()
-  assert(db:insert_many("t", rows) == ROWS)
+  assert(db:insert_many("t", Works.rows()) == ROWS)
 end, all_inserted)
 
 works:add("inserting many rows of an iterator, which are returned", function(db)
-  local rows, n = rows_to_insert(), 0
-  local written = db:insert_many("t", function()
-    n = n + 1
-    return rows[n]
-  end, { on_conflict = "update", key = { "id" }, returning = { "id", "data" } })
-  assert(#written == ROWS and written[ROWS].id == 3 + ROWS and written[2].data[1] == 2)
+  local written = Works.insert_returning(db)
+  assert(written[ROWS].id == 3 + ROWS)
 end, all_inserted)
 
 works:add("nested transactions", function(db, called)

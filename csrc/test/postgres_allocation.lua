@@ -3,13 +3,7 @@
 local tuff = require "tuff"
 local Works = dofile("csrc/test/works.lua")
 
-local ROWS = 40
-
-local function count(db, of, where)
-  return db:value("select count(*) from " .. of .. (where and " where " .. where or ""))
-end
-
-local function nothing_new(db) return count(db, "t") == 3 and count(db, "u") == 0 end
+local count = Works.count
 
 local function open(url)
   local db = tuff.open(url)
@@ -35,7 +29,7 @@ local function probe(db)
   db:close()
 end
 
-local works = Works.new(open, nothing_new, probe)
+local works = Works.new(open, probe)
 
 works:add("connecting", function(db)
   local reader <close> = db:reader()
@@ -75,32 +69,14 @@ works:add("inserting a row", function(db)
   assert(db:insert("t", { name = "d", data = { 1, 2 }, price = "3.75", bytes = "b" }) == 4)
 end, function(db) return count(db, "t", "id >= 4 and price = 3.75 and bytes = 'b'") == 1 end)
 
-local function rows_to_insert()
-  local rows = {}
-  for i = 1, ROWS do
-    rows[i] = { name = "row " .. i, price = "1.50", data = { i, { deep = true } },
-      bytes = tuff.blob("\xff\0") }
-  end
-  return rows
-end
-
-local function all_inserted(db)
-  return count(db, "t", "price = 1.5 and length(bytes) = 2 and data->1->>'deep' = 'true'") == ROWS
-    and count(db, "t") == 3 + ROWS
-end
+local all_inserted = Works.all_inserted(
+  "price = 1.5 and length(bytes) = 2 and data->1->>'deep' = 'true'")
 
 works:add("inserting many rows", function(db)
-  assert(db:insert_many("t", rows_to_insert()) == ROWS)
+  assert(db:insert_many("t", Works.rows()) == Works.ROWS)
 end, all_inserted)
 
-works:add("inserting many rows, which are returned", function(db)
-  local rows, n = rows_to_insert(), 0
-  local written = db:insert_many("t", function()
-    n = n + 1
-    return rows[n]
-  end, { on_conflict = "update", key = { "id" }, returning = { "id", "data" } })
-  assert(#written == ROWS and written[2].data[1] == 2)
-end, all_inserted)
+works:add("inserting many rows, which are returned", Works.insert_returning, all_inserted)
 
 works:add("nested transactions", function(db, called)
   db:transaction(function()
@@ -139,7 +115,7 @@ works:add("a session that is lost", function(db)
   assert(db:value("select pg_backend_pid()") ~= pid)
 end, nil, function(db)
   repeat until pcall(db.value, db, "select 1") -- the session may just be ending
-  return nothing_new(db)
+  return Works.nothing_new(db)
 end)
 
 works:add("reading errors", function(db)

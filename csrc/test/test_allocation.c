@@ -126,7 +126,13 @@ static bool run_bulk(tuff_error *err) {
   return insert_many(&bulk_by_copy, err);
 }
 
-static bool run_batches(tuff_error *err) { return insert_many(&bulk_by_batch, err); }
+/* Its text is of tuff's own, as the Lua layer would say. */
+static bool run_batches(tuff_error *err) {
+  connection.own = true;
+  bool done = insert_many(&bulk_by_batch, err);
+  connection.own = false;
+  return done;
+}
 
 static bool many_are_done(void) {
   return query(&connection,

@@ -2,15 +2,14 @@
  * process is killed, and while others make the same one. What has the name afterwards
  * is the old file or the new one, whole; and nothing else is left. */
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "core/backup.h"
-#include "test/disk/interpose.h"
 #include "test/failing.h"
+#include "test/faults.h"
 #include "test/scratch.h"
 
 enum { OLD = 1, NEW = 2, NONE = 0, ROWS = 60 };
@@ -111,6 +110,7 @@ static bool copy(const char *name, bool replace) {
 
 static struct {
   bool delete_journal, replace; /* of the source; what was there before */
+  const fault *fault;
 } tried;
 
 static bool prepare(void) {
@@ -138,23 +138,7 @@ static void check_next(void) {
   expect(run(&source, "update v set x = 3"));
 }
 
-/* Of the points in time at which something may go wrong. */
-static long every(long most) { return getenv("TUFF_SOAK") ? 1 : most; }
-
-static int open_files(void) {
-  int count = 0;
-  DIR *files = opendir("/proc/self/fd");
-  while (files && readdir(files)) count++;
-  if (files) closedir(files);
-  return count;
-}
-
 /* ---- the n-th call on a file fails ---- */
-
-static struct {
-  disk_fault fault;
-  long more;
-} fault;
 
 static void survives_fault(void) {
   long stride = every(11);
@@ -164,13 +148,13 @@ static void survives_fault(void) {
     tuff_error err = {.code = TUFF_OK};
     if (!expect(prepare())) return;
     int opened = open_files();
-    disk_fail(fault.fault, n, fault.more);
+    disk_fail(tried.fault->kind, n, tried.fault->more);
     bool done = try_copy("b.db", tried.replace, &err);
     failed = disk_failed();
-    disk_fail(fault.fault, 0, 0);
+    disk_fail(tried.fault->kind, 0, 0);
     expect(done || err.code != TUFF_OK);
     expect_equal(open_files(), opened);
-    if (fault.more == 0) expect(files_with(".tmp") == (files_with(".tmp-lock")));
+    if (tried.fault->more == 0) expect(files_with(".tmp") == (files_with(".tmp-lock")));
     check_outcome(done, err.unknown);
     check_next();
     tuff_connection_close(&source, false);
@@ -451,24 +435,11 @@ static void each_way(const char *format, const char *name, void (*check)(void)) 
 }
 
 int main(void) {
-  static const struct {
-    disk_fault fault;
-    const char *name;
-    long more;
-  } faults[] = {{DISK_EIO, "an input/output error", 0},
-                {DISK_EIO, "input/output errors from then on", LONG_MAX},
-                {DISK_ENOSPC, "no space once", 0},
-                {DISK_ENOSPC, "no space from then on", LONG_MAX},
-                {DISK_SHORT, "half of the bytes from then on", LONG_MAX},
-                {DISK_EINTR, "three interruptions in a row", 2}};
   failing_install();
   scratch_begin();
   disk_watch(scratch);
-  for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
-    fault.fault = faults[i].fault;
-    fault.more = faults[i].more;
-    each_way("survives %s", faults[i].name, survives_fault);
-  }
+  for (tried.fault = faults; tried.fault < faults + FAULTS; tried.fault++)
+    each_way("survives %s", tried.fault->name, survives_fault);
   each_way("survives %s", "a kill at every call", survives_kill);
   allocator_of = &ours;
   each_way("survives failures of %s", ours.name, survives_want_of_memory);

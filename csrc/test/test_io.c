@@ -1,9 +1,7 @@
 /* test_io.c: the n-th call on a file fails, for every n until the work passes, once and
  * from then on. What was acknowledged is there afterwards, what failed is not, unless
  * the error said that nobody knows; nothing is halved, and nothing is left open. */
-#include <limits.h>
-
-#include "test/disk/interpose.h"
+#include "test/faults.h"
 #include "test/scratch.h"
 
 enum { TRANSACTIONS = 6 };
@@ -12,8 +10,7 @@ typedef enum fate { NOT_TRIED, ACKNOWLEDGED, FAILED, UNKNOWN } fate;
 
 static struct {
   bool delete_journal;
-  disk_fault fault;
-  long more; /* calls that fail after the first */
+  const fault *fault;
 } tried;
 
 static tuff_connection connection;
@@ -110,25 +107,17 @@ static void check(void) {
   tuff_connection_close(&connection, false);
 }
 
-static int open_files(void) {
-  int count = 0;
-  DIR *files = opendir("/proc/self/fd");
-  while (files && readdir(files)) count++;
-  if (files) closedir(files);
-  return count;
-}
-
 static void survives(void) {
   int files = open_files();
-  long stride = getenv("TUFF_SOAK") ? 1 : 7;
+  long stride = every(7);
   for (long n = 1;; n += stride) {
     scratch_clear();
     long blocks = tuff_alloc_blocks();
     int wrong = tap.wrong;
-    disk_fail(tried.fault, n, tried.more);
+    disk_fail(tried.fault->kind, n, tried.fault->more);
     work();
     long failed = disk_failed();
-    disk_fail(tried.fault, 0, 0);
+    disk_fail(tried.fault->kind, 0, 0);
     check();
     expect_equal(tuff_alloc_blocks(), blocks);
     expect_equal(open_files(), files);
@@ -142,24 +131,11 @@ static void survives(void) {
 }
 
 int main(void) {
-  static const struct {
-    disk_fault fault;
-    const char *name;
-    long more;
-  } faults[] = {{DISK_EIO, "an input/output error", 0},
-                {DISK_EIO, "input/output errors from then on", LONG_MAX},
-                {DISK_ENOSPC, "no space once", 0},
-                {DISK_ENOSPC, "no space from then on", LONG_MAX},
-                {DISK_SHORT, "half of the bytes once", 0},
-                {DISK_SHORT, "half of the bytes from then on", LONG_MAX},
-                {DISK_EINTR, "an interruption", 0},
-                {DISK_EINTR, "three interruptions in a row", 2}};
   scratch_begin();
   disk_watch(scratch);
-  for (size_t i = 0; i < 2 * (sizeof faults / sizeof *faults); i++) {
+  for (size_t i = 0; i < 2 * FAULTS; i++) {
     char sentence[128];
-    tried.fault = faults[i / 2].fault;
-    tried.more = faults[i / 2].more;
+    tried.fault = &faults[i / 2];
     tried.delete_journal = i % 2;
     snprintf(sentence, sizeof sentence, "survives %s, with %s", faults[i / 2].name,
              i % 2 ? "a rollback journal" : "a write-ahead log");

@@ -176,6 +176,22 @@ static void reads_no_byte_outside_of_the_text(void) {
   expect(tuff_text_is_valid(NULL, 0));
 }
 
+static void mends_what_is_no_text(void) {
+  static const char *const known[][2] = {{"", ""},
+                                         {"plain \xC3\xA4", "plain \xC3\xA4"},
+                                         {"cut \xC3", "cut ?"},
+                                         {"cut \xF0\x9F\x98", "cut ???"},
+                                         {"\xE2\x82\xC3\xA4\xFF", "??\xC3\xA4?"},
+                                         {"\x80\xED\xA0\x80", "????"}};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    char text[32];
+    snprintf(text, sizeof text, "%s", known[i][0]);
+    tuff_text_mend(text);
+    expect(strcmp(text, known[i][1]) == 0);
+    expect(tuff_text_is_valid(text, strlen(text)));
+  }
+}
+
 int main(void) {
   it("knows every byte, at every place", knows_every_byte);
   it("knows every pair of bytes, at many places", knows_every_pair);
@@ -184,6 +200,7 @@ int main(void) {
   it("takes every character but the surrogates", takes_every_character);
   it("knows mixtures at every alignment", knows_mixtures_at_every_alignment);
   it("reads no byte outside of the text", reads_no_byte_outside_of_the_text);
+  it("mends what is no text", mends_what_is_no_text);
   printf("# %ld texts compared\n", checked);
   return tap_end();
 }

@@ -154,30 +154,30 @@ static void makes_a_new_database(void) {
 
 /* ---- one connection, interrupted by another thread ---- */
 
-static bool stopped;
+static bool wanted;
 
-static bool is_stopped(void) { return __atomic_load_n(&stopped, __ATOMIC_ACQUIRE); }
+static bool is_wanted(void *context) {
+  (void)context;
+  return __atomic_load_n(&wanted, __ATOMIC_ACQUIRE);
+}
 
-/* The first thread runs what never ends, all others interrupt it. That has an effect
- * only while it runs, so they go on until it has. */
+/* The first thread runs what never ends, until one of the others wants it to. */
 static bool run_or_interrupt(worker *worker) {
-  tuff_connection *running = &workers[0].connection;
-  bool done = true;
-  if (worker->number == 0)
-    done = open_path(running, ":memory:", &scratch_own, &worker->err);
   pthread_barrier_wait(&start);
-  if (worker->number == 0) {
-    done = done && !try_run(running,
-                            "with recursive n(x) as (select 1 union all select x + 1 "
-                            "from n) select count(*) from n",
-                            &worker->err);
-    __atomic_store_n(&stopped, true, __ATOMIC_RELEASE);
-    done = done && worker->err.code == TUFF_INTERRUPTED;
-  } else if (running->native) {
-    while (!is_stopped()) running->driver->interrupt(running->native);
+  if (worker->number != 0) {
+    __atomic_store_n(&wanted, true, __ATOMIC_RELEASE);
+    return true;
   }
-  pthread_barrier_wait(&start);
-  if (worker->number == 0) tuff_connection_close(running, false);
+  tuff_connection *running = &worker->connection;
+  bool done = open_path(running, ":memory:", &scratch_own, &worker->err);
+  running->watch.interrupted = is_wanted;
+  done = done &&
+         !try_run(running,
+                  "with recursive n(x) as (select 1 union all select x + 1 from n) "
+                  "select count(*) from n",
+                  &worker->err) &&
+         worker->err.code == TUFF_INTERRUPTED;
+  tuff_connection_close(running, false);
   return done;
 }
 

@@ -237,17 +237,29 @@ static void check_offset(const char *source, const tuff_dialect *dialect,
   tuff_tokenized_free(&result);
 }
 
-static void tells_what_modifies(void) {
+static void tells_what_reads_and_what_commits(void) {
   const struct {
     const char *source;
-    bool modifies;
+    bool reads, commits;
   } known[] = {
-      {"select 1", false},
-      {"with a as (DELETE from t returning x) select x from a", true},
-      {"explain analyze update t set x = 1", true},
-      {"insert into t values (1)", true},
-      {"merge into t using u on true when matched then do nothing", true},
-      {"select 'delete', \"delete\", $$delete$$, deleted -- delete", false},
+      {"select 1", true, false},
+      {"-- a comment\n ((SELECT 1) union (select 2))", true, false},
+      {"select 1 from t for update", true, false},
+      {"select 'delete', \"delete\", $$delete$$, deleted -- delete", true, false},
+      {"values (1)", true, false},
+      {"with a as (select 1 as x) select x from a", true, false},
+      {"with a as (DELETE from t returning x) select x from a", false, false},
+      {"with a as (select 1 as x) insert into t select x from a", false, false},
+      {"explain update t set x = 1", true, false},
+      {"insert into t values (1)", false, false},
+      {"merge into t using u on true when matched then do nothing", false, false},
+      {"\"select\" 1", false, false},
+      {"selects", false, false},
+      {"commit", false, true},
+      {"/* a comment */ END work", false, true},
+      {"prepare transaction 'x'", false, true},
+      {"rollback", false, false},
+      {"insert into t values ('commit')", false, false},
   };
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     tuff_tokenized result;
@@ -255,7 +267,9 @@ static void tells_what_modifies(void) {
     const char *source = known[i].source;
     if (!expect(tuff_tokenize(&result, source, strlen(source), &postgres, &err)))
       continue;
-    if (!expect_equal(result.modifies, known[i].modifies)) say("%s", source);
+    if (!expect_equal(result.reads, known[i].reads) ||
+        !expect_equal(result.commits, known[i].commits))
+      say("%s", source);
     tuff_tokenized_free(&result);
   }
 }
@@ -367,7 +381,7 @@ int main(void) {
   it("knows casts, dollar quotes and $1", knows_the_other_dialect);
   it("keeps placeholders apart from words", keeps_placeholders_apart_from_words);
   it("tells the effect on transactions", tells_the_effect);
-  it("tells whether a word changes rows", tells_what_modifies);
+  it("tells what reads only, and what commits", tells_what_reads_and_what_commits);
   it("maps a byte of the result back to the source", maps_offsets_back);
   it("maps a placeholder back to the source", maps_placeholders_back);
   it("maps no byte to outside of the source", maps_every_byte_into_the_source);

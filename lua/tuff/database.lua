@@ -10,13 +10,17 @@ local hooks = require "tuff.hooks"
 local identifier = require "tuff.identifier"
 local insert = require "tuff.insert"
 local messages = require "tuff.messages"
+local migrations = require "tuff.migrate"
 local options_of = require "tuff.options"
+local settings = require "tuff.settings"
 local transaction = require "tuff.transaction"
+local upgrade = require "tuff.migrate.upgrade"
 
 ---@class tuff.Database
 ---@field engine "sqlite"|"postgres"
 ---@field path string the file, absolute and without links; ":memory:"; or the URL without secrets
 ---@field corrupted boolean
+---@field settings tuff.Settings
 local Database = core.connection
 
 local M = {}
@@ -55,6 +59,7 @@ function M.open(options)
   local state = core.state(db)
   state.options, state.retry, state.path = options, options.retry, db.path
   state.dialect = require("tuff.dialect." .. db.engine)
+  state.settings = settings.of(db)
   hooks.on_notice(db, nil)
   return db
 end
@@ -63,8 +68,7 @@ end
 --- nothing of what was attached here.
 ---@return tuff.Database
 function Database:reader()
-  errors.check_self(self, "tuff.connection", "reader")
-  self:in_transaction() -- raises `closed`
+  errors.check_open(self, "reader")
   if self.path == ":memory:" then
     errors.raise("unsupported", "a database in memory has one connection only")
   end
@@ -133,9 +137,13 @@ Database.diff = apply.diff
 Database.apply = apply.apply
 Database.tables = catalog.tables
 Database.has_table = catalog.has_table
+Database.drop_table = catalog.drop_table
+Database.next_id = catalog.next_id
 Database.insert = insert.one
 Database.insert_many = insert.many
 Database.backup = copy.backup
+Database.migrations = migrations.new
+Database.upgrade = upgrade.run
 Database.define = functions.define
 Database.define_aggregate = functions.define_aggregate
 Database.define_collation = functions.define_collation

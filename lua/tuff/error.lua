@@ -19,6 +19,7 @@ local core = require "tuff.core"
 ---@field retryable boolean whether running the whole transaction again may succeed
 ---@field outcome "unknown"? when a commit may have happened all the same
 ---@field source string? "script.lua:12", the line of the caller
+---@field mistakes tuff.Mistake[]? where several may be found at once
 local Error = core.error
 
 Error.__index = Error
@@ -108,10 +109,41 @@ function M.check(value, wanted, what)
     got == "nil" and "nil" or "a " .. got))
 end
 
+---@class tuff.Mistake
+---@field message string
+---@field hint string?
+---@field source string? "script.lua:12", or a file
+---@field cause tuff.Error?
+
+--- Raises one error for all that is wrong with something, `mistakes` of the error.
+---@param code string
+---@param what string "the schema"
+---@param mistakes tuff.Mistake[] not empty
+---@param fields table? more fields of the error
+function M.raise_mistakes(code, what, mistakes, fields)
+  local lines = {}
+  for i, mistake in ipairs(mistakes) do
+    lines[i] = ("\n  %s: %s%s"):format(mistake.source or "?", mistake.message,
+      mistake.hint and "; " .. mistake.hint or "")
+  end
+  local first = mistakes[1]
+  local single = #mistakes == 1
+  local message = single and first.message
+    or ("%d mistakes in %s:%s"):format(#mistakes, what, table.concat(lines))
+  local err = M.new(code, message, fields)
+  err.mistakes = mistakes
+  if single then
+    err.hint, err.cause, err.source = first.hint, first.cause, first.source or err.source
+  end
+  error(err, 0)
+end
+
 local kinds = {
   ["tuff.connection"] = "a tuff connection",
   ["tuff.transaction"] = "a transaction",
+  ["tuff.migrations"] = "what db:migrations returns",
   ["tuff.using"] = "what db:using returns",
+  ["tuff.settings"] = "db.settings",
 }
 
 --- Raises `misuse` unless a method was called on an object of its kind.
@@ -122,6 +154,14 @@ function M.check_self(self, kind, method)
   if getmetatable(self) == kind then return end
   M.raise("misuse", ("%s is a method of %s, and was called on %s; is a dot written where a "
     .. "colon is meant?"):format(method, kinds[kind], type(self)))
+end
+
+--- Raises `misuse` unless a method was called on a connection, and `closed` unless it is open.
+---@param self any
+---@param method string the name of the method
+function M.check_open(self, method)
+  M.check_self(self, "tuff.connection", method)
+  self:in_transaction() -- is asked for its error alone
 end
 
 local LONGEST_NAME = 100 -- bytes of a name that are shown

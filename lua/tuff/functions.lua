@@ -28,6 +28,7 @@ function M.define(db, name, fn, options)
   errors.check(fn, "function", "the function given to db:define")
   options = options_of.given(options, definition_options, "db:define")
   core.define(db, name, fn, options.deterministic, options.schema)
+  core.state(db).extended = true
 end
 
 ---@class tuff.Aggregate
@@ -44,8 +45,7 @@ local function identity(state) return state end
 local function check_aggregate(definition)
   errors.check(definition, "table", "the definition given to db:define_aggregate")
   local allowed = {}
-  local function is_function(value) return type(value) == "function", "a function" end
-  for _, part in ipairs(parts) do allowed[part] = is_function end
+  for _, part in ipairs(parts) do allowed[part] = options_of.checks.callback end
   allowed.start = function(value)
     return type(value) ~= "table",
       "a value or a function that makes one: all groups would share a table"
@@ -67,6 +67,7 @@ function M.define_aggregate(db, name, definition, options)
   local final = definition.final or identity
   core.define_aggregate(db, name, { definition.step, final, definition.start,
     definition.inverse or false, definition.value or final }, options.deterministic, options.schema)
+  core.state(db).extended = true
 end
 
 --- Defines how texts are ordered by `collate name`. It must order any two texts the same way
@@ -79,6 +80,7 @@ function M.define_collation(db, name, fn)
   errors.check(name, "string", "the name given to db:define_collation")
   errors.check(fn, "function", "the function given to db:define_collation")
   core.define_collation(db, name, fn)
+  core.state(db).extended = true
 end
 
 ---@class tuff.ExtensionOptions
@@ -101,7 +103,10 @@ function M.load_extension(db, path, options)
     end
   end
   local good, err = pcall(core.load_extension, db, path, options.entry)
-  if good then return true end
+  if good then
+    core.state(db).extended = true
+    return true
+  end
   if not options.optional or not errors.is_error(err)
     or (err.code ~= "not_found" and err.code ~= "unsupported") then
     error(err, 0)

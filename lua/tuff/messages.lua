@@ -13,8 +13,7 @@ local LONGEST_CHANNEL, LONGEST_TEXT = 63, 7999
 ---@param method string
 ---@return table dialect
 local function server_of(db, method)
-  errors.check_self(db, "tuff.connection", method)
-  db:in_transaction() -- raises `closed`
+  errors.check_open(db, method)
   local dialect = core.state(db).dialect
   if dialect.notify then return dialect end
   errors.raise("unsupported", ("db:%s needs a server, and %s is none"):format(method, db.engine), {
@@ -83,11 +82,10 @@ end
 ---@return integer handled how many were handed out
 function M.poll(db, ms)
   server_of(db, "poll")
-  if ms ~= nil and not options_of.checks.milliseconds(ms) then
-    errors.raise("misuse", "the time given to db:poll must be a number of milliseconds, 0 or "
-      .. "0.001 and more")
-  end
-  local deadline = core.now() + (ms or 0)
+  if ms == nil then ms = 0 end
+  local fits, wanted = options_of.checks.milliseconds(ms)
+  if not fits then errors.raise("misuse", "the time given to db:poll must be " .. wanted) end
+  local deadline = core.now() + ms
   local handled = 0
   repeat
     for _ = 1, core.wait(db, math.max(deadline - core.now(), 0)) do

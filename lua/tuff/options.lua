@@ -31,6 +31,10 @@ local function text(value)
   return type(value) == "string", "a string"
 end
 
+local function callback(value)
+  return type(value) == "function", "a function"
+end
+
 local function one_of(...)
   local allowed = { ... }
   local wanted = '"' .. table.concat(allowed, '", "', 1, #allowed - 1)
@@ -47,7 +51,7 @@ end
 --- and what is wanted. `one_of` makes one.
 M.checks = {
   boolean = boolean, text = text, milliseconds = milliseconds, duration = duration, count = count,
-  one_of = one_of,
+  callback = callback, one_of = one_of,
 }
 
 local function page_size(value)
@@ -86,8 +90,21 @@ local known = {
 local function names(of)
   local list = {}
   for name in pairs(of) do list[#list + 1] = name end
-  table.sort(list)
+  table.sort(list, function(a, b) return tostring(a) < tostring(b) end)
   return list
+end
+
+--- What is wrong with one option, and what may help; nil: nothing.
+local function mistake_in(name, value, allowed, what)
+  local check = allowed[name]
+  if not check then
+    return ("%s has no option %s"):format(what, errors.shown(name)),
+      errors.did_you_mean(name, names(allowed))
+  end
+  local good, wanted = check(value)
+  if good then return nil end
+  local given = type(value) == "table" and "a table" or tostring(value):sub(1, 40)
+  return ("option %s of %s must be %s, not %s"):format(name, what, wanted, given)
 end
 
 --- Checks a table of options against what is known.
@@ -96,18 +113,23 @@ end
 ---@param what string whose options they are, for the message: "tuff.open"
 function M.check(options, allowed, what)
   for name, value in pairs(options) do
-    local check = allowed[name]
-    if not check then
-      errors.raise("misuse", ("%s has no option %s"):format(what, errors.shown(name)),
-        { hint = errors.did_you_mean(name, names(allowed)) })
-    end
-    local good, wanted = check(value)
-    if not good then
-      local given = type(value) == "table" and "a table" or tostring(value):sub(1, 40)
-      errors.raise("misuse", ("option %s of %s must be %s, not %s"):format(
-        name, what, wanted, given))
-    end
+    local message, hint = mistake_in(name, value, allowed, what)
+    if message then errors.raise("misuse", message, { hint = hint }) end
   end
+end
+
+--- All that is wrong with a table of options, in the order of their names.
+---@param options table
+---@param allowed table<string, fun(value: any): boolean, string>
+---@param what string
+---@return { message: string, hint: string? }[]
+function M.mistakes(options, allowed, what)
+  local found = {}
+  for _, name in ipairs(names(options)) do
+    local message, hint = mistake_in(name, options[name], allowed, what)
+    if message then found[#found + 1] = { message = message, hint = hint } end
+  end
+  return found
 end
 
 --- The options given to a method, checked, or an empty table.

@@ -190,24 +190,11 @@ end
 
 -- ---- running a function ------------------------------------------------------------------
 
---- Runs fn once in a transaction. True and its results, or false and the error. Ctrl-C may
---- strike between any two lines here: then the end of the scope rolls back.
-local function attempt(db, mode, timeout, fn)
-  local tx <close> = core.begin(db, mode, timeout)
-  local level = core.level(db)
-  local results = table.pack(pcall(fn, db))
-  if results[1] then
-    local good, err = pcall(core.commit, tx)
-    if good then
-      -- An error out of these is the caller's: the transaction is committed already.
-      ended(db, level)
-      return results
-    end
-    results = { false, err, n = 2 }
-    if not core.is_open(tx) then ended(db) end
-  end
-  if core.is_open(tx) then pcall(rollback, tx, true) end -- the first error is the one to be seen
-  return results
+--- Tells what waits that a level was kept, or undone. An error out of it is the caller's: the
+--- transaction is committed already.
+local function settle(db, level, ...)
+  ended(db, level or nil)
+  return level, ...
 end
 
 local function run(db, mode, options, fn)
@@ -216,7 +203,7 @@ local function run(db, mode, options, fn)
   local deadline = options.timeout and core.now() + options.timeout
   while true do
     local timeout = deadline and math.max(deadline - core.now(), 0.001)
-    local results = attempt(db, mode, timeout, fn)
+    local results = table.pack(settle(db, core.attempt(db, mode, timeout, fn)))
     if results[1] then return table.unpack(results, 2, results.n) end
     local err = results[2]
     if left == 0 or not errors.is_error(err) or not err.retryable or err.outcome then
@@ -244,6 +231,18 @@ end
 function M.transaction(db, options, fn)
   options, fn = arguments(db, options, fn, "transaction")
   return run(db, options.isolation, options, fn)
+end
+
+--- Runs fn once in a transaction in which tables may be made anew: foreign keys are not enforced
+--- in it. An error of memory, of the disk, a deadline or Ctrl-C ends it even where fn goes on.
+---@generic T
+---@param db tuff.Database outside of any transaction
+---@param wait number? milliseconds for the lock of whoever writes (as the connection)
+---@param fn fun(db: tuff.Database): T...
+---@return T ... what fn returned
+function M.change(db, wait, fn)
+  if wait then core.limit(db, nil, wait) end
+  return run(db, "change", { retry = 0 }, fn)
 end
 
 --- Runs fn on one snapshot of the database, in which nothing can be written.

@@ -3,7 +3,7 @@
  *
  *   raw_postgres describe          title, version of libpq, works
  *   raw_postgres WORK URL COUNT    does one work, of so many rows or keys if it has
- * any, and prints what it measured */
+ *                                  any, and prints what it measured */
 #include <endian.h>
 #include <libpq-fe.h>
 #include <stdio.h>

@@ -1,12 +1,13 @@
 /* The limit: the works of the benchmark in plain C over the same SQLite, opened as an
  * ordinary program opens it. The SQL mirrors workload.lua.
  *
- *   raw_sqlite [--nomutex] describe     title, version of SQLite, works
+ *   raw_sqlite [--nomutex] describe      title, version of SQLite, works
  *   raw_sqlite [--nomutex] WORK DATABASE COUNT
- *                                       does one work, of so many rows or keys if it
- * has any, and prints what it measured raw_sqlite create DATABASE          makes the
- * empty table raw_sqlite generate DATABASE        makes the table of a million rows
- *   raw_sqlite checksum DATABASE        prints a checksum over all of the table */
+ *                                        does one work, of so many rows or keys if
+ *                                        it has any, and prints what it measured
+ *   raw_sqlite create DATABASE           makes the empty table
+ *   raw_sqlite generate DATABASE         makes the table of a million rows
+ *   raw_sqlite checksum DATABASE         prints a checksum over all of the table */
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 --- copy.lua: copies of the bank, each in place of the one before. `workload OPTIONS TRANSACTIONS`
 --- makes them in the directory it runs in; `check OPTIONS` answers for images as check.lua does.
 
+local answers = require "spec.power_loss.answers"
 local bank = require "spec.power_loss.bank"
 local tuff = require "tuff"
 
@@ -34,10 +35,8 @@ local function copies_again(directory)
   return exists(directory .. "/copy.db.tmp") and "littered" or "ok"
 end
 
-local function answer(directory, mark)
+local function answer(directory, said, begun)
   local path = directory .. "/copy.db"
-  local said, k = mark:match("^(%a+) (%d+)$")
-  local begun = math.tointeger(k or 0)
   local acknowledged = said == "done" and begun or begun - EVERY
   if not exists(path) then
     return acknowledged <= 0 and copies_again(directory) or "lost: there is no copy"
@@ -55,9 +54,5 @@ end
 if verb == "workload" then
   work(math.tointeger(arg[3]))
 else
-  for line in io.lines() do
-    local good, said = pcall(answer, line:match("^(.-)\t(.*)$"))
-    io.write(good and said or "corrupt: " .. tostring(said):gsub("\n", " "), "\n")
-    io.stdout:flush()
-  end
+  answers(answer)
 end

@@ -2,6 +2,7 @@
 --- the directory it runs in; `check OPTIONS` answers for images as check.lua does, but says
 --- "apart" where one file has a transaction that the other has not.
 
+local answers = require "spec.power_loss.answers"
 local tuff = require "tuff"
 
 local verb, options = arg[1], assert(load("return " .. arg[2]))()
@@ -35,15 +36,14 @@ local function last(db, name, of)
   return count == greatest and count or -1
 end
 
-local function answer(directory, mark)
+local function answer(directory, said, k)
   local db <close> = open(directory)
   for _, of in ipairs { "main", "beside" } do
     local integrity = db:value(("pragma %s.integrity_check(1)"):format(of))
     if integrity ~= "ok" then return "corrupt: " .. integrity:gsub("\n", " ") end
   end
   local m, b = last(db, "m", "main"), last(db, "b", "beside")
-  local said, k = mark:match("^(%a+) (%d+)$")
-  local acknowledged = math.tointeger(k or 0) - (said == "begin" and 1 or 0)
+  local acknowledged = k - (said == "begin" and 1 or 0)
   if m < 0 or b < 0 then return ("halved: %d and %d"):format(m, b) end
   if m < acknowledged or b < acknowledged then
     return ("lost: %d and %d of %d"):format(m, b, acknowledged)
@@ -54,9 +54,5 @@ end
 if verb == "workload" then
   work(math.tointeger(arg[3]))
 else
-  for line in io.lines() do
-    local good, said = pcall(answer, line:match("^(.-)\t(.*)$"))
-    io.write(good and said or "corrupt: " .. tostring(said):gsub("\n", " "), "\n")
-    io.stdout:flush()
-  end
+  answers(answer)
 end

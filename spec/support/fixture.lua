@@ -11,12 +11,16 @@
 --     fixture.each_engine("a transaction", function(engine)
 --       local db
 --       before_each(function() db = engine.database "create table t(id {key}, at {timestamp})" end)
+--
+-- What only PostgreSQL does stands in a `fixture.on_server`, with a server of its own, and what
+-- needs something else that is not everywhere in a `fixture.unless`.
 
 local busted = require "busted"
 local tuff = require "tuff"
 local disk = require "spec.support.disk"
 local engines = require "spec.support.engine"
 local instances = require "spec.support.instances"
+local postgres = require "spec.support.postgres"
 local process = require "spec.support.process"
 local temporary = require "spec.support.temporary"
 
@@ -80,6 +84,35 @@ function fixture.clean_up()
   busted.teardown(instances.none_left)
 end
 
+-- ---- what is not to be had everywhere ----------------------------------------------------
+
+--- Describes something, and cleans up by itself; where there is a reason not to, it is pending and
+--- tells it.
+---@param reason string|nil what is missing
+---@param what string
+---@param define fun()
+function fixture.unless(reason, what, define)
+  busted.describe(what, function()
+    if reason then return busted.pending("is left out: " .. reason) end
+    fixture.clean_up()
+    define()
+  end)
+end
+
+--- Describes something on a server of PostgreSQL of its own, which stands from the first `setup` of
+--- the description to the end of its last test.
+---@param what string
+---@param options spec.ServerOptions and missing: what else is
+---@param define fun(server: table) the server is not made yet when this is called
+function fixture.on_server(what, options, define)
+  fixture.unless(postgres.missing() or options.missing, what, function()
+    local server = postgres.server(options)
+    busted.setup(function() server:make() end)
+    define(server)
+    busted.teardown(function() server:remove() end)
+  end)
+end
+
 -- ---- the same specs on every engine ------------------------------------------------------
 
 ---@class spec.Fixture what specs of every engine are given
@@ -120,10 +153,8 @@ end
 ---@param define fun(engine: spec.Fixture)
 function fixture.each_engine(what, define)
   for _, engine in ipairs(engines) do
-    busted.describe(("%s (%s)"):format(what, engine.name), function()
-      if engine.missing then return busted.pending("is left out: " .. engine.missing) end
+    fixture.unless(engine.missing, ("%s (%s)"):format(what, engine.name), function()
       define(fixture_of(engine))
-      fixture.clean_up()
     end)
   end
 end

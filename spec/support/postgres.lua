@@ -4,6 +4,7 @@
 --
 --     local url, reason = postgres.url()           -- of the server that all specs share
 --     local server = postgres.start { settings = { max_connections = 5 } }        -- one's own
+--     fixture.on_server("what", { tls = true }, function(server) … end)  -- that of a `describe`
 --     tuff.open(server:url { user = "…", password = "…", tcp = true, query = "sslmode=require" })
 --     server:stop()    server:start()    server:crash()    server:freeze()    server:remove()
 
@@ -52,15 +53,24 @@ local function make_certificate(data)
   }, USER)
 end
 
---- Starts a server of its own.
----@param options { settings: table<string, any>?, hba: string?, tcp: boolean?, tls: boolean? }?
----   settings: of postgresql.conf; hba: what stands in pg_hba.conf, which else trusts everybody;
----   tcp: it also listens at a free port of 127.0.0.1; tls: with TLS there, see its .certificate
+---@class spec.ServerOptions
+---@field settings table<string, any>? of postgresql.conf
+---@field hba string? what stands in pg_hba.conf, which else trusts everybody
+---@field tcp boolean? it also listens at a free port of 127.0.0.1
+---@field tls boolean? with TLS there, see its .certificate
+
+--- A server that is yet to be made.
+---@param options spec.ServerOptions?
 ---@return table server
-function postgres.start(options)
-  options = options or {}
+function postgres.server(options)
+  return setmetatable({ options = options or {} }, Server)
+end
+
+--- Makes its cluster, and starts it.
+function Server:make()
+  local options = self.options
   local directory = daemon.directory(USER)
-  local self = setmetatable({ directory = directory, data = directory .. "/data" }, Server)
+  self.directory, self.data = directory, directory .. "/data"
   run { "initdb", "-D", self.data, "-A", "trust", "-N", "--locale=C.UTF-8", "-U", "tester" }
   if options.hba then temporary.write(self.data .. "/pg_hba.conf", options.hba) end
   if options.tls then
@@ -75,7 +85,15 @@ function postgres.start(options)
   }
   for name, value in pairs(options.settings or {}) do self.settings[name] = value end
   self:start()
-  return self
+end
+
+--- Starts a server of its own.
+---@param options spec.ServerOptions?
+---@return table server
+function postgres.start(options)
+  local server = postgres.server(options)
+  server:make()
+  return server
 end
 
 -- ---- its life ----------------------------------------------------------------------------
@@ -130,9 +148,9 @@ function Server:thaw()
   daemon.signal("CONT", self.daemon.pid, table.unpack(daemon.processes_in(self.data)))
 end
 
---- Ends it, and removes all that it has. May be called twice.
+--- Ends it, and removes all that it has. May be called twice, and where it could not be made.
 function Server:remove()
-  self.daemon:remove()
+  if self.daemon then self.daemon:remove() end
 end
 
 -- ---- talking to it -----------------------------------------------------------------------

@@ -56,6 +56,20 @@ random_schema.makers = {
 
 local function quoted(name) return '"' .. name:gsub('"', '""') .. '"' end
 
+--- A column as text. Only SQLite compares anything with a text.
+local function as_text(context, name)
+  return context.portable and "cast(" .. quoted(name) .. " as text)" or quoted(name)
+end
+
+local function one_of(word, list)
+  for _, each in ipairs(list) do
+    if each == word then return true end
+  end
+  return false
+end
+
+local function is_text(kind) return one_of(kind, { "text", "limited", "enum" }) end
+
 local constructors = {
   limited = function(name, seed) return s.text(name, { max_length = seed }) end,
   ["short blob"] = function(name, seed) return s.blob(name, { max_length = seed }) end,
@@ -67,11 +81,12 @@ local constructors = {
     local precision = seed % 18 + 1
     return s.decimal(name, { precision = precision, scale = seed % (precision + 1) })
   end,
-  other = function(name, seed)
-    local declared = { "VARCHAR(30)", "INT", "NUMERIC(10, 2)", "double precision", "DATETIME" }
+  other = function(name, seed, portable)
+    local declared = { "VARCHAR(30)", "INT", "NUMERIC(10, 2)", "real", "double precision" }
+    if not portable then declared[5] = "DATETIME" end
     return s.column(name, declared[seed % #declared + 1])
   end,
-  untyped = function(name) return s.column(name) end,
+  untyped = function(name, _, portable) return s.column(name, portable and "bigint" or nil) end,
 }
 
 local defaults = {
@@ -87,7 +102,9 @@ local defaults = {
 local apply = {}
 
 function apply.not_null(column) column:not_null() end
-function apply.conflict(column) column:not_null { on_conflict = "ignore" } end
+function apply.conflict(column, context)
+  column:not_null(not context.portable and { on_conflict = "ignore" } or nil)
+end
 function apply.unique(column) column:unique() end
 function apply.index(column) column:index() end
 function apply.partial(column, context)
@@ -95,13 +112,20 @@ function apply.partial(column, context)
     unique = true, where = quoted(context.name) .. " is not null", name = context.fresh(),
   }
 end
-function apply.check(column, context) column:check(quoted(context.name) .. " <> ')' -- no\n") end
+function apply.check(column, context)
+  column:check(as_text(context, context.name) .. " <> ')' -- no\n")
+end
 apply["two checks"] = function(column, context)
-  column:check("length(" .. quoted(context.name) .. ") < 5")
-  column:check(quoted(context.name) .. " in ('(', 'x')", { name = context.fresh() })
+  local text = as_text(context, context.name)
+  column:check("length(" .. text .. ") < 5")
+  column:check(text .. " in ('(', 'x')", { name = context.fresh() })
 end
 function apply.collate(column, context)
-  column:collate(context.seed % 2 == 0 and "nocase" or "RTRIM")
+  if not context.portable then
+    column:collate(({ "nocase", "RTRIM", "Binary" })[context.seed % 3 + 1])
+  elseif is_text(context.type) then
+    column:collate(context.seed % 2 == 0 and "binary" or "POSIX")
+  end
 end
 function apply.comment(column, context)
   column:comment(context.seed % 2 == 0 and "What it's for, -- really" or "two\nlines")
@@ -117,6 +141,9 @@ function apply.refers(column, context)
 end
 function apply.default(column, context)
   local list = defaults[context.type]
+  if context.portable and (context.type == "other" or context.type == "untyped") then
+    list = { 5 }
+  end
   if list and not context.generated then column:default(list[context.seed % #list + 1]) end
 end
 function apply.now(column, context)
@@ -124,21 +151,24 @@ function apply.now(column, context)
   if context.type == "timestamp" or context.type == "date" then column:default(s.now) end
 end
 function apply.expression(column, context)
-  if not context.generated then column:default(s.expr "abs(-5) /* five */ + (1)") end
+  local fits = not context.portable
+    or one_of(context.type, { "integer", "real", "decimal", "text", "other", "untyped" })
+  if fits and not context.generated then column:default(s.expr "abs(-5) /* five */ + (1)") end
 end
 
 local function declare_column(context, extra, another)
   local make = constructors[context.type]
   local generated = extra == "generated" or extra == "stored"
   context.generated = generated and context.others
+    and (not context.portable or one_of(context.type, { "text", "limited" }))
   local column
   if make then
-    column = make(context.name, context.seed)
+    column = make(context.name, context.seed, context.portable)
   else
     column = s[context.type](context.name, another == "checked" and { checked = true } or nil)
   end
   if context.generated then
-    column:generated("'(' || " .. quoted(context.others) .. " || ')'",
+    column:generated("'(' || " .. as_text(context, context.others) .. " || ')'",
       { stored = extra == "stored" })
   end
   for _, each in ipairs { extra, another } do
@@ -157,11 +187,12 @@ local strict = {
 local build = {}
 
 --- What is known while the operations are gone through.
-local function new_state()
-  local state = { tables = {}, objects = {}, names = {}, count = 0 }
+local function new_state(portable)
+  local state = { tables = {}, objects = {}, names = {}, count = 0, portable = portable }
   function state.fresh(word)
     state.count = state.count + 1
-    return (word or "named") .. state.count
+    word = word or "named"
+    return (portable and word:sub(1, 60) or word) .. state.count
   end
   return state
 end
@@ -202,7 +233,7 @@ function build.column(state, number, word, kind, extra, another, seed)
   if not of or of.option == "strict" and not strict[kind] then return end
   local context = {
     name = state.fresh(word), type = kind, seed = seed, others = of.columns[1].name,
-    fresh = state.fresh,
+    fresh = state.fresh, portable = state.portable,
     target = function()
       local other = table_at(state, seed)
       return other.integer_key and other or nil
@@ -212,8 +243,14 @@ function build.column(state, number, word, kind, extra, another, seed)
   of.columns[#of.columns + 1] = { name = context.name, type = kind, generated = context.generated }
 end
 
-local function part_of(of, kind, number)
+local function part_of(state, of, kind, number)
   local column = column_at(of, number)
+  if state.portable and kind == "collate" then
+    local name = number % 2 == 0 and "binary" or "POSIX"
+    return is_text(column.type) and s.collate(column.name, name) or column.name
+  elseif state.portable and kind == "expression" then
+    return s.expr("case when " .. quoted(column.name) .. " is null then 'x,)' else '' end")
+  end
   if kind == "desc" then return s.desc(column.name) end
   if kind == "collate" then return s.collate(column.name, "nocase") end
   if kind == "expression" then return s.expr("lower(" .. quoted(column.name) .. ") || 'x,)'") end
@@ -225,8 +262,9 @@ function build.index(state, number, kind, first, other_kind, second, form)
   local of = table_at(state, number)
   if not of then return end
   of.items[#of.items + 1] = s.index {
-    part_of(of, kind, first), form % 2 == 0 and part_of(of, other_kind, second) or nil,
-    unique = form == 3, where = form == 4 and quoted(of.columns[1].name) .. " > 0" or nil,
+    part_of(state, of, kind, first),
+    form % 2 == 0 and part_of(state, of, other_kind, second) or nil,
+    unique = form == 3, where = form == 4 and quoted(of.columns[1].name) .. " is not null" or nil,
     name = form < 4 and state.fresh() or state.fresh("index of the long name that has no end, "
       .. "which goes on and on"),
   }
@@ -238,15 +276,17 @@ function build.unique(state, number, first, second, form)
   local a, b = column_at(of, first), column_at(of, second)
   if a == b then return end
   of.items[#of.items + 1] = s.unique {
-    form == 2 and s.collate(a.name, "rtrim") or a.name, b.name,
-    name = form == 3 and state.fresh() or nil, on_conflict = form == 4 and "replace" or nil,
+    form == 2 and not state.portable and s.collate(a.name, "rtrim") or a.name, b.name,
+    name = form == 3 and state.fresh() or nil,
+    on_conflict = form == 4 and not state.portable and "replace" or nil,
   }
 end
 
 function build.check(state, number, column, form)
   local of = table_at(state, number)
   if not of then return end
-  local text = quoted(column_at(of, column).name) .. " is not 'a;b' /* never */"
+  local text = as_text(state, column_at(of, column).name)
+    .. (state.portable and " is distinct from" or " is not") .. " 'a;b' /* never */"
   of.items[#of.items + 1] = s.check(text, form == 1 and { name = state.fresh() } or nil)
 end
 
@@ -286,7 +326,7 @@ function build.view(state, word, number, form)
   if not of then return end
   local name = state.fresh(word)
   local query = "select " .. quoted(of.columns[1].name) .. " as \"A;b\" /* one */ from "
-    .. quoted(of.name) .. " -- all\n where 1"
+    .. quoted(of.name) .. " -- all\n where 1 = 1"
   state.objects[#state.objects + 1] = s.view(name, query, form == 2 and { columns = "x y" } or nil)
   state.view = name
 end
@@ -296,8 +336,8 @@ function build.trigger(state, word, number, form)
   if not of then return end
   local plain = column_at(of, form)
   local given = {
-    on = of.name, when = form % 2 == 0 and "new." .. quoted(plain.name) .. " is not ';'" or nil,
-    run = "select case when 1 then ';end;' end; select 2;",
+    on = of.name, when = form % 2 == 0 and "new." .. quoted(plain.name) .. " is not null" or nil,
+    run = "select case when 1 = 1 then ';end;' end; select 2;",
   }
   if form == 1 and state.view then
     given.on, given.instead_of, given.when = state.view, "insert", nil
@@ -305,6 +345,7 @@ function build.trigger(state, word, number, form)
     given.after, given.of = "update", plain.name
   elseif form < 8 then
     given.before = "insert"
+    if plain.generated then given.when = nil end -- PostgreSQL knows its value only afterwards
   else
     given.after, given.when = "delete", nil
   end
@@ -312,6 +353,7 @@ function build.trigger(state, word, number, form)
 end
 
 function build.virtual(state, word)
+  if state.portable then return end
   state.objects[#state.objects + 1] =
     s.virtual_table(state.fresh(word), "rtree", "id, low, high /* inch */")
 end
@@ -319,9 +361,10 @@ end
 --- What operations declare. A name depends on the number of its operation, so that two lists that
 --- have false in other places still speak of the same things.
 ---@param operations (table|false)[]
+---@param portable boolean? only what every engine makes; else whatever SQLite does
 ---@return tuff.Schema
-function random_schema.of(operations)
-  local state = new_state()
+function random_schema.of(operations, portable)
+  local state = new_state(portable)
   for number, operation in ipairs(operations) do
     state.count = number * 10
     if operation then build[operation[1]](state, table.unpack(operation, 2)) end
@@ -364,7 +407,7 @@ end
 
 -- ---- rows --------------------------------------------------------------------------------
 
-local function one_of(...)
+local function any_of(...)
   local list = { ... }
   return function(random) return list[random(#list)] end
 end
@@ -373,16 +416,16 @@ local values = {
   id = function() end,
   integer = function(random) return random(6) end,
   real = function(random) return random(12) / 4 end,
-  decimal = one_of("0", 0),
-  text = one_of("a", "B", "1", "007", "it's", "1.5"),
-  enum = one_of "open",
-  boolean = one_of(true, false),
-  blob = one_of(tuff.blob "", tuff.blob "\0"),
-  json = one_of({ 1 }, { a = 2 }),
-  timestamp = one_of("2026-11-21T10:00:00.000000Z", "2026-11-22T10:00:00.000000Z"),
-  date = one_of("2026-11-21", "2024-02-29"),
-  uuid = one_of("0b54d5b6-6d4a-4b8e-9f5e-2f8a7c1d3e4f", "00000000-0000-0000-0000-000000000000"),
-  other = one_of(1, 2.5, "abc", "5"),
+  decimal = any_of("0", 0),
+  text = any_of("a", "B", "1", "007", "it's", "1.5"),
+  enum = any_of "open",
+  boolean = any_of(true, false),
+  blob = any_of(tuff.blob "", tuff.blob "\0"),
+  json = any_of({ 1 }, { a = 2 }),
+  timestamp = any_of("2026-11-21T10:00:00.000000Z", "2026-11-22T10:00:00.000000Z"),
+  date = any_of("2026-11-21", "2024-02-29"),
+  uuid = any_of("0b54d5b6-6d4a-4b8e-9f5e-2f8a7c1d3e4f", "00000000-0000-0000-0000-000000000000"),
+  other = any_of(1, 2.5, "abc", "5"),
 }
 
 --- Fills the tables of a schema with a few rows, those that it takes.

@@ -7,11 +7,7 @@ local verify = require "tuff.backup.verify"
 
 local M = {}
 
-local function callback(value)
-  return type(value) == "function", "a function"
-end
-
-local boolean = options_of.checks.boolean
+local boolean, callback = options_of.checks.boolean, options_of.checks.callback
 local allowed = {
   file = boolean, replace = boolean, level = verify.level, progress = callback,
 }
@@ -72,10 +68,10 @@ function M.backup(db, path, options)
   options = options_of.given(options, allowed, "db:backup")
   check(path, options)
   local began = core.now()
-  local copy = core.backup(db, path, core.state(db).options.root, options.replace,
+  local copy <close> = core.backup(db, path, core.state(db).options.root, options.replace,
     options.level or 2)
   local good, result = pcall(finish, copy, options.progress)
-  copy:close()
+  copy:close() -- <close> does it in a coroutine that is closed, but not in one that fails
   if not good then error(result, 0) end
   return {
     path = result.path, bytes = result.bytes, pages = result.pages,

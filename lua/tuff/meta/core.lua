@@ -221,10 +221,28 @@ function core.limit(db, timeout, busy_timeout) end
 function core.own(db) end
 
 ---@param db tuff.Database
----@param mode "serializable"|"repeatable read"|"read committed"|"read"|nil
+---@param mode "serializable"|"repeatable read"|"read committed"|"read"|"change"|nil
 ---@param timeout number? milliseconds for all of it
 ---@return tuff.Transaction
 function core.begin(db, mode, timeout) end
+
+--- Runs fn in a transaction of its own.
+---@param db tuff.Database
+---@param mode "serializable"|"repeatable read"|"read committed"|"read"|nil
+---@param timeout number? milliseconds for all of it
+---@param fn fun(db: tuff.Database): any...
+---@return integer|false level its number, if it was kept
+---@return any ... the results of fn, or its error, or that of the commit
+function core.attempt(db, mode, timeout, fn) end
+
+--- The tables that the change of the schema has written, made or dropped so far.
+---@param db tuff.Database
+---@return string[]? names nil: that is not known
+function core.touched(db) end
+
+--- Begins to note them anew.
+---@param db tuff.Database
+function core.forget_touched(db) end
 
 ---@param tx tuff.Transaction
 function core.commit(tx) end
@@ -343,6 +361,11 @@ function core.insert_rows(db, sql, columns, rows, first, results, copy, batch) e
 ---@return string[] texts
 ---@return integer[] starts bytes of the text, from 1
 function core.tokens(sql, dialect) end
+
+--- The SHA-256 of a string.
+---@param bytes string
+---@return string digits 64 of them, hexadecimal, in small letters
+function core.sha256(bytes) end
 
 ---@class tuff.core.Copy
 --- A copy that is being made.

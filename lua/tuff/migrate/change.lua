@@ -1,31 +1,54 @@
---- The frame in which a schema is changed: a transaction that does not fire foreign keys.
+--- The frame of every change of a schema: a transaction in which tables may be made anew, and
+--- that is committed only when what it leaves is found to be sound.
+local core = require "tuff.core"
+local errors = require "tuff.error"
+local transaction = require "tuff.transaction"
+
 local M = {}
 
-local open = setmetatable({}, { __mode = "k" })
-
---- Whether a change is being made on this connection.
+--- Whether such a frame is open on this connection.
 ---@param db tuff.Database
 ---@return boolean
 function M.is_open(db)
-  return open[db] ~= nil
+  return core.state(db).changing == true
 end
 
---- Runs fn in a transaction in which foreign keys do nothing, and commits.
+---@class tuff.ChangeOptions
+---@field wait number? milliseconds for the lock of whoever writes (as the connection)
+---@field progress fun(what: string)? told what is looked at before the commit
+
+--- Runs fn in a transaction of its own: foreign keys are not enforced in it, so that no child
+--- follows a parent that is made anew. What it touched is verified before the commit; an error
+--- undoes all of it.
 ---@generic T
----@param db tuff.Database
----@param options { touched: string[]? } the tables that are changed
+---@param db tuff.Database outside of any transaction
+---@param options tuff.ChangeOptions?
 ---@param fn fun(db: tuff.Database): T...
----@return T ...
+---@return T ... what fn returned
 function M.run(db, options, fn)
-  local _ = options
-  local keys = db:value("pragma foreign_keys") == 1
-  if keys then db:exec("pragma foreign_keys = off") end
-  open[db] = true
-  local results = table.pack(pcall(db.transaction, db, fn))
-  open[db] = nil
-  if keys then db:exec("pragma foreign_keys = on") end
-  if not results[1] then error(results[2], 0) end
-  return table.unpack(results, 2, results.n)
+  local state = core.state(db)
+  local soundness = state.dialect.soundness and state.dialect.soundness()
+  options = options or {}
+  local function verified(before, ...)
+    if not soundness then return ... end
+    local good, err = pcall(soundness.verify, db, before, options.progress)
+    -- An error that the script has caught, and that has ended the transaction.
+    local aborted = not good and errors.is_error(err) and err.code == "transaction_aborted"
+    if not good then error(aborted and err.cause or err, 0) end
+    return ...
+  end
+  return transaction.change(db, options.wait, function()
+    local _ <close> = setmetatable({}, { __close = function() state.changing = nil end })
+    state.changing = true
+    return verified(soundness and soundness.before(db), fn(db))
+  end)
+end
+
+--- The error of a change that cannot be made.
+---@param message string
+---@param fields table? more fields of the error
+function M.refuse(message, fields)
+  errors.raise("migration", message, fields)
 end
 
 return M

@@ -1,4 +1,5 @@
 --- db:diff and db:apply: what has to be changed for a database to have a schema, and changing it.
+local additions = require "tuff.schema.additions"
 local change = require "tuff.migrate.change"
 local core = require "tuff.core"
 local diff = require "tuff.schema.diff"
@@ -34,10 +35,12 @@ end
 local allowed = {
   allow_drop = names,
   renames = function(value) return type(value) == "table", "a table of names" end,
+  add_only = options_of.checks.boolean,
 }
 
 ---@class tuff.DiffOptions
 ---@field allow_drop string[]? columns ("images.score") and tables that may go, with what they hold
+---@field add_only boolean? only what the database has not: tables, columns, indexes and the like
 ---@field renames table<string, string|false>? ["images.name"] = "images.path"; false: not renamed
 
 -- ---- the plan ----------------------------------------------------------------------------
@@ -102,6 +105,7 @@ end
 local function make_plan(db, engine, schema, options)
   local reading = engine.inspect(db)
   local want = engine.materialise(db, schema, reading)
+  if options.add_only then want = additions.of(reading.have, want) end
   local renames = renames_of.resolve(reading.have, want, options.renames)
   if #renames > 0 then refuse_broken(engine.broken(db), "renames") end
   reading = engine.renamed(db, reading, renames)
@@ -218,7 +222,8 @@ local function carry_out(db, engine, plan)
   check_refusals(plan)
   if #plan.changes == 0 then return true end
   local done = false
-  engine.with_settings(db, function()
+  local with_settings = engine.with_settings or function(_, fn) fn() end
+  with_settings(db, function()
     within(db, plan, function()
       if engine.state(db) ~= plan.state then return end
       local broken = engine.broken(db)

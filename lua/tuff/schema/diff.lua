@@ -253,7 +253,7 @@ end
 
 --- Whether a text names something that is left alone.
 function Diff:names_what_is_left(text)
-  for name in pairs(sql.names(text)) do
+  for name in pairs(sql.mentions(text)) do
     if self.left[name] then return true end
   end
   return false

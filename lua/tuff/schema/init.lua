@@ -164,22 +164,13 @@ end
 --- Raises one error with all mistakes.
 local function raise(mistakes)
   sort(mistakes)
-  local fields, lines = {}, {}
-  for i, mistake in ipairs(mistakes) do
+  local fields = {}
+  for _, mistake in ipairs(mistakes) do
     if mistake.table and mistake.column then
       fields[mistake.table .. "." .. mistake.column] = mistake.message
     end
-    lines[i] = ("\n  %s: %s%s"):format(mistake.source or "?", mistake.message,
-      mistake.hint and "; " .. mistake.hint or "")
   end
-  local first = mistakes[1]
-  local single = #mistakes == 1
-  local message = single and first.message
-    or ("%d mistakes in the schema:%s"):format(#mistakes, table.concat(lines))
-  local err = errors.new("schema", message,
-    { mistakes = mistakes, fields = fields, hint = single and first.hint or nil })
-  if single then err.source = first.source or err.source end
-  error(err, 0)
+  errors.raise_mistakes("schema", "the schema", mistakes, { fields = fields })
 end
 
 --- Declares a schema. Raises `schema` with all that is wrong with it: `mistakes` is a list of

@@ -41,6 +41,18 @@ function M.join(...)
   return #name > LONGEST and M.with_hash(name, name) or name
 end
 
+--- Whether a name may be that of a rule: the check that enforces a part of a column's type
+--- (max_length: "length"). The table may have had another name when it was made.
+---@param name string
+---@param owner string the table
+---@param column string
+---@param suffix string
+---@return boolean
+function M.is_rule(name, owner, column, suffix)
+  local ending = "_" .. column .. "_" .. suffix
+  return name:sub(-#ending) == ending or name == M.join(owner, column, suffix)
+end
+
 --- The words for a part of a key or an index: its column, or what its expression is made of.
 local function word_of(part)
   if part.path then return part.column .. "_" .. table.concat(part.path, "_") end

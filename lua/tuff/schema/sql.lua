@@ -40,6 +40,18 @@ function M.number(value)
   end
 end
 
+--- Joins pieces with spaces between them; what is nil or false is left out.
+---@param ... string|false|nil
+---@return string
+function M.words(...)
+  local list = {}
+  for i = 1, select("#", ...) do
+    local word = select(i, ...)
+    if word then list[#list + 1] = word end
+  end
+  return table.concat(list, " ")
+end
+
 --- A name that needs no quotes compares equal to itself in quotes.
 local function plain_name(token)
   local name = M.unquote(token)
@@ -135,6 +147,19 @@ function M.strings(text)
   return found
 end
 
+--- The names and words in a text, without quotes.
+---@param text string
+---@return string[]
+function M.names(text)
+  local kinds, texts = core.tokens(text, either)
+  local found = {}
+  for i, token in ipairs(texts) do
+    local kind = kinds:byte(i)
+    if kind == WORD or kind == QUOTED then found[#found + 1] = M.unquote(token) end
+  end
+  return found
+end
+
 --- Words after which a name is no column.
 local names_other = { collate = true, as = true, ["::"] = true }
 
@@ -182,7 +207,7 @@ end
 --- All names in a text, without their quotes and capitals: what it may speak of.
 ---@param text string
 ---@return table<string, boolean>
-function M.names(text)
+function M.mentions(text)
   local kinds, texts = core.tokens(text, either)
   local found = {}
   for i, token in ipairs(texts) do

@@ -23,7 +23,7 @@ local M = {}
 -- ---- what ALTER TABLE can do ------------------------------------------------------------
 
 local function names_column(text, name)
-  return sql.names(text)[name:lower()] ~= nil
+  return sql.mentions(text)[name:lower()] ~= nil
 end
 
 --- Whether an expression names a column that is not there yet, other than its own.

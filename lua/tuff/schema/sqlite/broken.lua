@@ -115,4 +115,13 @@ function M.list(db)
   return broken
 end
 
+--- The same by kind and name: ["view favorites"].
+---@param db tuff.Database
+---@return table<string, tuff.schema.Broken>
+function M.by_name(db)
+  local found = {}
+  for _, each in ipairs(M.list(db)) do found[each.kind .. " " .. each.name] = each end
+  return found
+end
+
 return M

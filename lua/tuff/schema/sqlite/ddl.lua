@@ -4,23 +4,15 @@ local default = require "tuff.schema.sqlite.default"
 local identifier = require "tuff.identifier"
 local path = require "tuff.schema.sqlite.path"
 local search = require "tuff.schema.sqlite.search"
+local sql = require "tuff.schema.sql"
 local types = require "tuff.schema.sqlite.types"
 
 local M = {}
 
 local quote, quote_all = identifier.quote, identifier.quote_all
+local words = sql.words
 
 -- ---- pieces ------------------------------------------------------------------------------
-
---- Joins words with spaces between them; what is nil or false is left out.
-local function words(...)
-  local list = {}
-  for i = 1, select("#", ...) do
-    local word = select(i, ...)
-    if word then list[#list + 1] = word end
-  end
-  return table.concat(list, " ")
-end
 
 local function conflict(word)
   return word and "ON CONFLICT " .. word:upper()

@@ -59,9 +59,10 @@ end
 --- reading.
 ---@param db tuff.Database
 ---@param schema tuff.Schema
----@param reading tuff.schema.Reading
+---@param reading tuff.schema.Reading? (as the database is now)
 ---@return tuff.Schema
 function M.materialise(db, schema, reading)
+  reading = reading or M.inspect(db)
   return scratch.materialise(db, schema, reading.have, reading.told.objects)
 end
 

@@ -9,8 +9,16 @@ local types = require "tuff.schema.sqlite.types"
 
 local M = {}
 
+--- What a default is depends on the type, and so does not stand where that is another one.
+local function settle_type(column)
+  local text = column.default and column.default.kind == "literal" and default.write(column)
+  types.settle(column, column.declared)
+  if text and column.type ~= "other" then column.default = default.read(column, text) end
+end
+
 local function settle_column(column)
-  if column.type == "other" then types.settle(column, column.declared) end
+  if column.collate and column.collate:upper() == "BINARY" then column.collate = nil end
+  if column.type == "other" then settle_type(column) end
   if column.default and column.default.kind == "expression" then
     column.default = default.read(column, column.default.expression)
   end

@@ -201,9 +201,7 @@ end
 --- Whether a check may be a rule, by its name.
 local function may_be(check, owner, column, suffix)
   if check.on_conflict then return false end
-  local name = check.name
-  return not name or name:sub(-#column - #suffix - 2) == "_" .. column .. "_" .. suffix
-    or name == names.join(owner, column, suffix)
+  return not check.name or names.is_rule(check.name, owner, column, suffix)
 end
 
 --- Takes a check into the type of its column.

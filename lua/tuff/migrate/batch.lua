@@ -1,0 +1,176 @@
+--- Work on all rows of a table in pieces, each a transaction of its own that also keeps how far it
+--- has come: killed at any moment, it goes on behind the last piece that was committed, and each
+--- row is seen once. Two programs that do so at the same time take turns.
+local core = require "tuff.core"
+local errors = require "tuff.error"
+local identifier = require "tuff.identifier"
+local json = require "tuff.json"
+local ledger = require "tuff.migrate.ledger"
+local options_of = require "tuff.options"
+
+local M = {}
+
+local quote, quote_all = identifier.quote, identifier.quote_all
+local checks = options_of.checks
+
+--- How long one piece should take, in milliseconds: others wait for it who want to write.
+local AIM = 100
+local SMALLEST, LARGEST, LARGEST_READ, FIRST = 10, 100000, 10000, 1000
+
+---@class tuff.BatchOptions
+---@field table string
+---@field where string? SQL: only rows for which it is true
+---@field size integer? rows of the first piece (1000); the others are as large as fits into 0.1 s
+---@field each (fun(db: tuff.Database, rows: table[]))? what to do with the rows of a piece
+---@field set string? SQL: `path_lower = lower(path)`, instead of each
+---@field key string[]? the columns that name a row, if not its primary key
+
+local allowed = {
+  table = checks.text, where = checks.text, size = checks.count, each = checks.callback,
+  set = checks.text,
+  key = function(value) return type(value) == "table" and #value > 0, "a list of columns" end,
+}
+
+--- The columns that name a row, in their order.
+local function key_of(db, dialect, options)
+  if options.key then return options.key end
+  local key = {}
+  for _, column in ipairs(dialect.columns(db, options.table)) do
+    if column.key > 0 then key[column.key] = column.name end
+  end
+  if #key > 0 then return key end
+  if dialect.row_id then return { dialect.row_id } end
+  errors.raise("migration", ("the table %s has no primary key"):format(options.table),
+    { hint = "name columns that no two rows have in common: key = { … }" })
+end
+
+---@class tuff.migrate.Batch
+---@field number integer the how manieth of its migration
+---@field name string the table, quoted
+---@field key string[] the columns that name a row
+---@field keys string the same, quoted
+---@field backwards string the same, for an order from the last to the first
+---@field where string "", or " and (…)"
+---@field size integer rows of the next piece
+---@field most integer
+
+local function new(db, number, options)
+  local dialect, backwards = core.state(db).dialect, {}
+  local key = key_of(db, dialect, options)
+  for i, name in ipairs(key) do backwards[i] = quote(name) .. " desc" end
+  return {
+    number = number, name = quote(dialect.table_name(db, options.table)),
+    key = key, keys = quote_all(key), backwards = table.concat(backwards, ", "),
+    where = options.where and (" and (%s)"):format(options.where) or "",
+    size = math.max(options.size or FIRST, 1), each = options.each, set = options.set,
+    most = options.set and LARGEST or LARGEST_READ,
+  }
+end
+
+--- `(a, b) > (?, ?)`, or what is always true.
+local function compared(batch, how, key)
+  if not key then return "1 = 1" end
+  local marks = ("?, "):rep(#key - 1) .. "?"
+  return ("(%s) %s (%s)"):format(batch.keys, how, marks)
+end
+
+local function values_of(from, ...)
+  local values = table.move(from or {}, 1, from and #from or 0, 1, {})
+  for _, value in ipairs { ... } do values[#values + 1] = value end
+  return table.unpack(values)
+end
+
+--- The key with which the piece ends that begins behind `from`, nil where there is no row; and
+--- whether it is the last one.
+local function end_of(db, batch, from)
+  local sql = ("select %s from %s where %s%s order by "):format(batch.keys, batch.name,
+    compared(batch, ">", from), batch.where)
+  core.own(db)
+  local row = db:row(sql .. batch.keys .. " limit 1 offset ?", values_of(from, batch.size - 1))
+  local last = row == nil
+  if last then
+    core.own(db)
+    row = db:row(sql .. batch.backwards .. " limit 1", values_of(from))
+  end
+  local key = {}
+  for i, name in ipairs(row and batch.key or {}) do key[i] = row[name] end
+  return row and key, last
+end
+
+--- Works on the rows behind `from` up to `to`; how many there were.
+local function work(db, batch, from, to)
+  local where = ("%s and %s%s"):format(compared(batch, ">", from), compared(batch, "<=", to),
+    batch.where)
+  if batch.set then
+    return db:run(("update %s set %s where %s"):format(batch.name, batch.set, where),
+      values_of(from, table.unpack(to)))
+  end
+  local sql = ("select * from %s where %s order by %s"):format(batch.name, where, batch.keys)
+  local rows = db:all(sql,
+    values_of(from, table.unpack(to)))
+  batch.each(db, rows)
+  return #rows
+end
+
+--- How far it has come, as the ledger keeps it: the batch of its migration, and the last key.
+local function read_cursor(entry, batch)
+  local cursor = entry.cursor and json.decode(entry.cursor)
+  if not cursor or cursor.batch < batch.number then return nil, false end
+  return cursor.key, cursor.batch > batch.number or cursor.over == true
+end
+
+local function estimate(db, batch, from)
+  core.own(db)
+  return db:value(("select count(*) from %s where %s%s"):format(batch.name,
+    compared(batch, ">", from), batch.where), table.unpack(from or {}))
+end
+
+--- Does one piece, in a transaction that has its turn.
+---@return boolean more
+---@return table? told how far it has come
+local function step(db, id, batch)
+  local entry = ledger.entry(db, id)
+  if not entry or entry.state == "applied" then return false end
+  local from, over = read_cursor(entry, batch)
+  if over then return false end
+  local done, total = from and entry.done or 0, from and entry.total
+  if not from then total = estimate(db, batch) end
+  local to, last = end_of(db, batch, from)
+  local count = to and work(db, batch, from, to) or 0
+  ledger.write(db, id, {
+    cursor = json.encode { batch = batch.number, key = to or from, over = last or nil },
+    done = done + count, total = math.max(total or 0, done + count), state = "running",
+  })
+  return not last, { done = done + count, total = math.max(total or 0, done + count) }
+end
+
+--- Goes over the rows of a table.
+---@param run table what the runner lends: id, db, turn and progress
+---@param options tuff.BatchOptions
+function M.run(run, options)
+  errors.check(options, "table", "what step.batch is given")
+  options_of.check(options, allowed, "step.batch")
+  if not options.table then errors.raise("misuse", "step.batch needs the option table") end
+  if (options.each ~= nil) == (options.set ~= nil) then
+    errors.raise("misuse", "step.batch needs either each, a function, or set, a text of SQL")
+  end
+  run.batches = (run.batches or 0) + 1
+  local batch = new(run.db, run.batches, options)
+  local began, first = core.now(), nil
+  repeat
+    local at = core.now()
+    local more, told = run.turn(function(db) return step(db, run.id, batch) end)
+    local ms = core.now() - at
+    if told then
+      first = first or told.done
+      local rate = (told.done - first) / math.max(core.now() - began, 0.001)
+      run.progress { id = run.id, table = options.table, done = told.done, total = told.total,
+        left_ms = rate > 0 and math.max(told.total - told.done, 0) / rate or nil }
+    end
+    -- Twice as large or half as large at most, so that one slow moment does not decide.
+    local factor = math.min(math.max(AIM / math.max(ms, 0.01), 0.5), 2)
+    batch.size = math.min(math.max(math.floor(batch.size * factor), SMALLEST), batch.most)
+  until not more
+end
+
+return M

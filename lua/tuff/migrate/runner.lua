@@ -1,0 +1,240 @@
+--- Runs migrations, one after the other, each in its own transaction with its line of the ledger:
+--- a crash leaves it done or not begun. Several runners take turns, and find what is done already.
+local change = require "tuff.migrate.change"
+local core = require "tuff.core"
+local errors = require "tuff.error"
+local ledger = require "tuff.migrate.ledger"
+local steps = require "tuff.migrate.step"
+local transaction = require "tuff.transaction"
+
+local M = {}
+
+--- How long to wait for another runner, in milliseconds.
+M.WAIT = 600000
+
+--- How often a short transaction is run again that others stood in the way of.
+local RETRIES = 20
+
+---@class tuff.migrate.Context
+---@field db tuff.Database
+---@field wait number milliseconds
+---@field inside boolean? in a transaction that is rolled back in the end, where all is tried
+---@field progress fun(event: table)
+
+-- ---- taking turns ------------------------------------------------------------------------
+
+local function take_turn(context)
+  local dialect = core.state(context.db).dialect
+  if dialect.take_turn and not dialect.take_turn(context.db, context.wait) then
+    errors.raise("busy", "another program migrates this database, and has not come to its end",
+      { hint = "try again later, or give more time by wait" })
+  end
+end
+
+--- Runs fn in the frame of a change. On a server, a lock of somebody who uses a table is not waited
+--- for in the queue, where everybody else would wait behind: it is tried again and again.
+local function in_frame(context, fn)
+  local function progress(name) context.progress { id = context.id, verifying = name } end
+  local deadline = core.now() + context.wait
+  while true do
+    local results = table.pack(pcall(change.run, context.db,
+      { wait = context.wait, progress = progress }, fn))
+    if results[1] then return table.unpack(results, 2, results.n) end
+    local err = results[2]
+    local again = errors.is_error(err) and (err.code == "busy" or err.retryable) and not err.outcome
+    if not again or core.now() > deadline then error(err, 0) end
+  end
+end
+
+--- Runs fn in a transaction that has its turn. Where tables may be made anew, `frame` is the
+--- frame of a change.
+local function turn(context, frame, fn)
+  local db = context.db
+  local function work()
+    take_turn(context)
+    ledger.create(db)
+    return fn(db)
+  end
+  if context.inside then return db:transaction({ retry = 0 }, work) end
+  if frame then return in_frame(context, work) end
+  core.limit(db, nil, context.wait)
+  return transaction.transaction(db, { retry = RETRIES }, work)
+end
+
+--- What a run lends to its step.
+local function lend(context, source, transaction_is_open)
+  return {
+    id = source.id, db = context.db, transaction = transaction_is_open,
+    progress = context.progress,
+    turn = function(fn) return turn(context, false, fn) end,
+  }
+end
+
+-- ---- one migration -----------------------------------------------------------------------
+
+--- Somebody else may have done it since the plan was made.
+local function is_done(source, entry)
+  return entry ~= nil and entry.state == "applied"
+    and (source.kind ~= "repeatable" or entry.checksum == source.checksum)
+end
+
+local function text_of(err)
+  return errors.is_error(err) and err.message or tostring(err)
+end
+
+--- The line of a migration that is applied now.
+local function record(context, source, entry, began)
+  local db, now = context.db, ledger.now()
+  local ms = math.floor(core.now() - began)
+  ledger.write(db, source.id, {
+    phase = source.phase, kind = source.kind, state = "applied",
+    checksum = source.checksum or core.null, tokens = source.tokens or core.null,
+    fingerprint = core.state(db).dialect.fingerprint(db),
+    attempt = (entry and entry.attempt or 0) + 1,
+    started = entry and entry.state == "running" and entry.started or now, finished = now, ms = ms,
+    error = core.null,
+  })
+  ledger.note(db, source.id, "applied", { ms = ms })
+end
+
+--- A failure is kept, in a transaction of its own, for whoever looks for it.
+local function record_failure(context, source, err)
+  pcall(turn, context, false, function(db)
+    local entry = ledger.entry(db, source.id)
+    if is_done(source, entry) then return end
+    ledger.write(db, source.id, {
+      phase = source.phase, kind = source.kind, state = "failed", error = text_of(err),
+      attempt = (entry and entry.attempt or 0) + 1,
+      started = entry and entry.started or ledger.now(),
+    })
+    ledger.note(db, source.id, "failed", { error = text_of(err) })
+  end)
+end
+
+--- In one transaction. Whether it was this runner that did it.
+local function run_script(context, source, began)
+  return turn(context, true, function(db)
+    local entry = ledger.entry(db, source.id)
+    if is_done(source, entry) then return false end
+    source.up(db, steps.new(lend(context, source, true)))
+    record(context, source, entry, began)
+    return true
+  end)
+end
+
+--- In batches, each in a transaction of its own.
+local function run_batches(context, source, began)
+  local dialect = core.state(context.db).dialect
+  local _ <close> = dialect.alone and not context.inside
+    and dialect.alone(context.db, context.wait) or nil
+  local entry = turn(context, false, function(db)
+    local found = ledger.entry(db, source.id)
+    if is_done(source, found) then return nil end
+    ledger.write(db, source.id, {
+      phase = source.phase, kind = source.kind, state = "running",
+      attempt = found and found.attempt or 0, started = found and found.started or ledger.now(),
+    })
+    return ledger.entry(db, source.id)
+  end)
+  if not entry then return false end
+  source.up(context.db, steps.new(lend(context, source, false)))
+  return turn(context, false, function(db)
+    local now = ledger.entry(db, source.id)
+    if is_done(source, now) then return false end
+    if source.done and not source.done(db) then
+      errors.raise("migration", "its function done says that it is not done")
+    end
+    record(context, source, now, began)
+    return true
+  end)
+end
+
+--- Runs one migration. An error tells which one it was.
+---@param context tuff.migrate.Context
+---@param source tuff.migrate.Source
+---@return boolean ran not where another runner has done it meanwhile
+function M.apply(context, source)
+  local began = core.now()
+  context.id = source.id
+  context.progress { id = source.id, phase = source.phase }
+  local work = source.transaction and run_script or run_batches
+  local good, ran = pcall(work, context, source, began)
+  if good then return ran end
+  if not context.inside then record_failure(context, source, ran) end
+  return M.fail(source, "failed", ran)
+end
+
+--- Takes one migration back.
+---@param context tuff.migrate.Context
+---@param source tuff.migrate.Source
+function M.take_back(context, source)
+  context.id = source.id
+  context.progress { id = source.id, phase = source.phase, down = true }
+  local good, err = pcall(turn, context, true, function(db)
+    local entry = ledger.entry(db, source.id)
+    if not entry or entry.state ~= "applied" then return end
+    source.down(db, steps.new(lend(context, source, true)))
+    ledger.remove(db, source.id)
+    ledger.note(db, source.id, "rolled back")
+  end)
+  if not good then M.fail(source, "could not be taken back", err) end
+end
+
+--- Raises what went wrong in a migration.
+---@param source tuff.migrate.Source
+---@param how string
+---@param err any
+function M.fail(source, how, err)
+  if errors.is_error(err) and err.code == "interrupted" then error(err, 0) end
+  errors.raise("migration", ("the migration %s %s: %s"):format(source.id, how, text_of(err)), {
+    cause = err, migration = source.id,
+  })
+end
+
+--- Records migrations as applied that are not run.
+---@param context tuff.migrate.Context
+---@param sources tuff.migrate.Source[]
+---@param event "baseline"|"applied"
+function M.adopt(context, sources, event)
+  turn(context, false, function(db) M.adopt_in(db, sources, event) end)
+end
+
+--- The same in a transaction that is open and has its turn.
+---@param db tuff.Database
+---@param sources tuff.migrate.Source[]
+---@param event "baseline"|"applied"
+function M.adopt_in(db, sources, event)
+  local now, fingerprint = ledger.now(), core.state(db).dialect.fingerprint(db)
+  for _, source in ipairs(sources) do
+    if not ledger.entry(db, source.id) then
+      ledger.write(db, source.id, {
+        phase = source.phase, kind = event == "baseline" and event or source.kind,
+        state = "applied", checksum = source.checksum, tokens = source.tokens,
+        fingerprint = fingerprint, attempt = 0, started = now, finished = now, ms = 0,
+      })
+      ledger.note(db, source.id, event)
+    end
+  end
+end
+
+M.turn = turn
+
+--- Calls work between notify and complete, which hears of a failure, too. That failure is the
+--- error to be seen, whatever complete does.
+---@generic T
+---@param options { notify: function?, complete: function? }
+---@param announcement fun(): any what notify is told
+---@param work fun(): T
+---@return T
+function M.told(options, announcement, work)
+  local handle = options.notify and options.notify(announcement())
+  local good, result = pcall(work)
+  if not good then
+    if options.complete then pcall(options.complete, handle, result) end
+    error(result, 0)
+  end
+  if options.complete then options.complete(handle) end
+  return result
+end
+
+return M

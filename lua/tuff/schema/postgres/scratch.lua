@@ -1,0 +1,156 @@
+--- A schema as PostgreSQL would read it. What it spells anew are expressions, queries and types of
+--- its own: what has any is made in a namespace that is read and rolled back, and that nobody else
+--- ever sees. Of the rest is known what it keeps; a key or a plain index would only take time.
+local core = require "tuff.core"
+local ddl = require "tuff.schema.postgres.ddl"
+local identifier = require "tuff.identifier"
+local kept = require "tuff.schema.postgres.kept"
+local limits = require "tuff.schema.postgres.limits"
+local model = require "tuff.schema.model"
+local reader = require "tuff.schema.postgres.reader"
+local sql = require "tuff.schema.sql"
+
+local M = {}
+
+-- ---- what has texts ----------------------------------------------------------------------
+
+local function is_spelled_column(column)
+  return column.type == "other" or column.collate ~= nil or column.generated ~= nil
+    or column.default ~= nil and column.default.kind == "expression"
+end
+
+local function is_spelled_index(index)
+  if index.where then return true end
+  for _, part in ipairs(index.parts) do
+    if part.expression or part.collate then return true end
+  end
+  return false
+end
+
+--- The items of a list for which a test is true, or is not.
+local function those(list, test, wanted)
+  local found = {}
+  for _, item in ipairs(list) do
+    if test(item) == wanted then found[#found + 1] = item end
+  end
+  return found
+end
+
+local function is_spelled(of)
+  return #of.checks > 0 or #those(of.columns, is_spelled_column, true) > 0
+    or #those(of.indexes, is_spelled_index, true) > 0
+end
+
+local function has_condition(trigger) return trigger.condition ~= nil end
+
+--- The names of tables without which a view or a trigger could not be made, without capitals.
+local function named_by_others(schema)
+  local names = {}
+  for _, view in ipairs(schema.views) do
+    for _, name in ipairs(sql.names(view.select)) do names[name:lower()] = true end
+  end
+  for _, trigger in ipairs(schema.triggers) do
+    if has_condition(trigger) then names[trigger.table:lower()] = true end
+  end
+  return names
+end
+
+--- Types without what else belongs to them, such as rules and sequences.
+local plain = {
+  id = { type = "integer" }, enum = { type = "text" },
+  decimal = { type = "other", declared = "numeric" },
+}
+
+--- A column, of which only the type counts unless it has a text.
+local function reduced_column(column)
+  local copy = model.copy(is_spelled_column(column) and column or plain[column.type]
+    or { type = column.type })
+  copy.name, copy.comment = column.name, nil
+  return copy
+end
+
+--- A table without what PostgreSQL spells as it was declared. A query may need to know the key.
+local function reduced(of, has_views)
+  local copy = model.new_table(of.name)
+  copy.primary_key, copy.checks = has_views and of.primary_key or nil, of.checks
+  copy.indexes = those(of.indexes, is_spelled_index, true)
+  for i, column in ipairs(of.columns) do copy.columns[i] = reduced_column(column) end
+  return copy
+end
+
+--- What has to be made of a schema.
+local function to_make(schema)
+  local part, names, has_views = model.new(), named_by_others(schema), #schema.views > 0
+  for _, of in ipairs(schema.tables) do
+    if names[of.name:lower()] or is_spelled(of) then
+      table.insert(part.tables, reduced(of, has_views))
+    end
+  end
+  part.views = schema.views
+  part.triggers = those(schema.triggers, has_condition, true)
+  return part
+end
+
+--- Puts into a schema what was read of a part of it.
+local function put(schema, found)
+  for _, of in ipairs(schema.tables) do
+    local made = model.find(found.tables, of.name)
+    if made then
+      for i, column in ipairs(of.columns) do
+        if is_spelled_column(column) then
+          of.columns[i] = made.columns[i]
+          of.columns[i].comment = column.comment
+        end
+      end
+      of.checks = made.checks
+      of.indexes = those(of.indexes, is_spelled_index, false)
+      table.move(made.indexes, 1, #made.indexes, #of.indexes + 1, of.indexes)
+    end
+  end
+  schema.views = found.views
+  schema.triggers = those(schema.triggers, has_condition, false)
+  table.move(found.triggers, 1, #found.triggers, #schema.triggers + 1, schema.triggers)
+  return model.complete(schema)
+end
+
+-- ---- making it ---------------------------------------------------------------------------
+
+--- Makes a namespace that no other session makes at the same time, in front of those in which names
+--- are found: what the schema itself does not have is found there as ever.
+local function enter(db)
+  core.own(db)
+  local here = db:row [[
+    select 'tuff_scratch_' || pg_backend_pid() as name, current_setting('search_path') as path]]
+  local name = identifier.quote(here.name)
+  core.own(db)
+  db:exec("create schema " .. name)
+  core.own(db)
+  db:value("select set_config('search_path', ?, true)",
+    here.path == "" and name or name .. ", " .. here.path)
+end
+
+--- What is read of a schema that is made for that.
+local function made(db, schema)
+  local script = table.concat(ddl.statements(schema), ";\n")
+  local transaction <close> = db:begin()
+  enter(db)
+  core.own(db)
+  db:exec(script)
+  local found = reader.read(db)
+  transaction:rollback()
+  return found
+end
+
+--- The schema that would be read after it was made in an empty database.
+---@param db tuff.Database
+---@param schema tuff.Schema
+---@return tuff.Schema
+function M.materialise(db, schema)
+  limits.check(schema)
+  schema = kept.of(schema)
+  local part = to_make(schema)
+  if #part.tables + #part.views == 0 then return schema end
+  return put(schema, made(db, part))
+end
+
+return M
