@@ -367,6 +367,14 @@ function core.tokens(sql, dialect) end
 ---@return string digits 64 of them, hexadecimal, in small letters
 function core.sha256(bytes) end
 
+--- How many columns a terminal shows.
+---@param descriptor integer 1: standard output, 2: standard error
+---@return integer? columns nil: it is no terminal
+function core.terminal(descriptor) end
+
+--- From now on, a pipe that nobody reads any more fails the writing, and does not end the process.
+function core.keep_writing() end
+
 ---@class tuff.core.Copy
 --- A copy that is being made.
 local Copy = {}

@@ -60,17 +60,28 @@ end
 
 --- A context of the runner for one of those places.
 local function context_of(db, inside, progress)
-  return { db = db, wait = runner.WAIT, inside = inside, progress = progress or function() end }
+  return runner.context(db, { inside = inside, progress = progress })
 end
 
 -- ---- dry runs ----------------------------------------------------------------------------
+
+local catalogues = { "sqlite_schema", "pragma_", "pg_" }
+
+--- Statements of tuff: on its tables, about transactions, and those that look a table up.
+local function is_own(sql)
+  if sql:find("%f[%w_]tuff_") or sql:find("^%l[%l ]*$") then return true end
+  if not sql:find("^%s*select") then return false end
+  for _, word in ipairs(catalogues) do
+    if sql:find(word, 1, true) then return true end
+  end
+  return false
+end
 
 --- What a connection runs while fn does, tuff's own statements left out.
 local function traced(db, fn)
   local sql, rows, began = {}, 0, core.now()
   db:trace(function(run)
-    local own = run.sql:find("tuff_", 1, true) or run.sql:find("^%l[%l ]*$")
-    if own or run.failed then return end
+    if is_own(run.sql) or run.failed then return end
     sql[#sql + 1], rows = run.sql, rows + run.changes
   end)
   local good, err = pcall(fn)

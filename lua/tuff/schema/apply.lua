@@ -142,7 +142,8 @@ local ATTEMPTS = 5 -- where others change the schema between planning and doing
 -- ---- doing it ----------------------------------------------------------------------------
 
 --- Raises where something would be lost that nobody allowed.
-local function check_refusals(plan)
+---@param plan tuff.Plan
+function M.check_refusals(plan)
   if #plan.refused == 0 then return end
   local lines, hint = {}, nil
   for i, refusal in ipairs(plan.refused) do
@@ -219,7 +220,7 @@ end
 
 --- Carries out a plan; false: it is out of date, and nothing was done.
 local function carry_out(db, engine, plan)
-  check_refusals(plan)
+  M.check_refusals(plan)
   if #plan.changes == 0 then return true end
   local done = false
   local with_settings = engine.with_settings or function(_, fn) fn() end
