@@ -223,7 +223,8 @@ local function carry_out(db, engine, plan)
   M.check_refusals(plan)
   if #plan.changes == 0 then return true end
   local done = false
-  engine.with_settings(db, function()
+  local with_settings = engine.with_settings or function(_, fn) fn() end
+  with_settings(db, function()
     within(db, plan, function()
       if engine.state(db) ~= plan.state then return end
       local broken = engine.broken(db)
