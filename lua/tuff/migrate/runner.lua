@@ -66,8 +66,7 @@ local function turn(context, frame, fn)
     local function progress(name) context.progress { id = context.id, verifying = name } end
     return change.run(db, { wait = context.wait, progress = progress }, work)
   end
-  core.limit(db, nil, context.wait)
-  return transaction.transaction(db, work)
+  return transaction.patient(db, context.wait, work)
 end
 
 --- What a run lends to its step. `whole`: it is one transaction.
