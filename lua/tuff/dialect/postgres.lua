@@ -99,7 +99,7 @@ M.stored = "%s"
 ---@param column string
 ---@return boolean
 function M.has_column(db, table, column)
-  return db:exists([[
+  return ask(db, "exists", [[
     select 1 from pg_attribute where attrelid = to_regclass(?) and attname = ? and attnum > 0
       and not attisdropped]], identifier.quote(M.table_name(db, table)), column)
 end
@@ -108,7 +108,7 @@ end
 ---@param db tuff.Database
 ---@return string
 function M.fingerprint(db)
-  return core.sha256(db:value [[
+  return core.sha256(ask(db, "value", [[
     with own as (select oid, relname, relkind from pg_class
       where relnamespace = current_schema()::regnamespace and relname not like 'tuff\_%')
     select coalesce(string_agg(line, e'\n' order by line collate "C"), '') from (
@@ -128,7 +128,7 @@ function M.fingerprint(db)
       from own join pg_constraint c on conrelid = own.oid
       union all
       select 't ' || relname || ' ' || pg_get_triggerdef(t.oid)
-      from own join pg_trigger t on tgrelid = own.oid where not tgisinternal) lines]])
+      from own join pg_trigger t on tgrelid = own.oid where not tgisinternal) lines]]))
 end
 
 --- How the tables of tuff's own are declared.
@@ -141,21 +141,28 @@ M.integer, M.table_options = "bigint", ""
 ---@param wait number milliseconds
 ---@return boolean
 function M.take_turn(db, wait)
-  local deadline = core.now() + wait
+  local deadline, pause = core.now() + wait, 0.005
   while not db:value "select pg_try_advisory_xact_lock(hashtext('tuff ' || current_schema()))" do
     if core.now() > deadline then return false end
-    db:value "select pg_sleep(0.05)"
+    db:value("select pg_sleep(?)", pause)
+    pause = math.min(pause * 1.5, 0.1)
   end
   return true
 end
 
---- Runs fn(db, inside) on an empty database; inside: in a transaction that is open.
+--- Runs fn(db, inside) on an empty database; inside: in a transaction that is open. It is a schema
+--- of its own, from which extensions are to be found where they were installed.
 ---@param db tuff.Database
 ---@param undone fun(db: tuff.Database, fn: function) which runs a function and undoes all of it
 ---@param fn fun(db: tuff.Database, inside: boolean)
 function M.with_empty(db, undone, fn)
   undone(db, function()
-    db:exec "create schema tuff_trial; set local search_path = tuff_trial, public"
+    ask(db, "run", "create schema tuff_trial")
+    ask(db, "value", [[
+      select set_config('search_path',
+        concat_ws(', ', 'tuff_trial', string_agg(nspname, ', ')), true)
+      from (select distinct quote_ident(nspname) as nspname from pg_extension
+        join pg_namespace n on n.oid = extnamespace where nspname <> 'pg_catalog') of_extensions]])
     fn(db, true)
   end)
 end
