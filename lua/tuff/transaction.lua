@@ -234,15 +234,16 @@ function M.transaction(db, options, fn)
   return run(db, options.isolation, options, fn)
 end
 
---- Runs fn once in a transaction in which tables may be made anew: foreign keys are not enforced
+--- Runs fn in a transaction in which tables may be made anew: foreign keys are not enforced
 --- in it. An error of memory, of the disk, a deadline or Ctrl-C ends it even where fn goes on.
 ---@generic T
 ---@param db tuff.Database outside of any transaction
 ---@param wait number? milliseconds for the lock of whoever writes (as the connection)
 ---@param fn fun(db: tuff.Database): T...
+---@param retry integer? how often it is run again after a retryable error (0)
 ---@return T ... what fn returned
-function M.change(db, wait, fn)
-  return run(db, "change", { retry = 0, wait = wait }, fn)
+function M.change(db, wait, fn, retry)
+  return run(db, "change", { retry = retry or 0, wait = wait }, fn)
 end
 
 --- Runs fn in a transaction as M.transaction does.

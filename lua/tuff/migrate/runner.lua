@@ -12,6 +12,9 @@ local M = {}
 --- How long to wait for another runner, in milliseconds.
 M.WAIT = 600000
 
+--- How often a migration is run again by itself after a deadlock, and the like.
+local RETRY = 3
+
 ---@class tuff.migrate.Context
 ---@field db tuff.Database
 ---@field wait number milliseconds
@@ -51,6 +54,14 @@ function M.check_alone(db)
     { hint = "call it before the transaction begins; a migration that begins one has to end it" })
 end
 
+--- Calls fn while statements may take as long as they need: the timeout given at open is meant for
+--- the daily work of a program.
+local function unhurried(db, fn, ...)
+  local timeout = core.timeout(db, 0)
+  local _ <close> = setmetatable({}, { __close = function() pcall(core.timeout, db, timeout) end })
+  return fn(...)
+end
+
 --- Runs fn in a transaction that has its turn. Where tables may be made anew, `frame` is the
 --- frame of a change.
 local function turn(context, frame, fn)
@@ -64,7 +75,7 @@ local function turn(context, frame, fn)
   if context.inside then return db:transaction({ retry = 0 }, work) end
   if frame then
     local function progress(name) context.progress { id = context.id, verifying = name } end
-    return change.run(db, { wait = context.wait, progress = progress }, work)
+    return change.run(db, { wait = context.wait, retry = RETRY, progress = progress }, work)
   end
   return transaction.patient(db, context.wait, work)
 end
@@ -76,6 +87,15 @@ local function lend(context, source, whole)
     progress = context.progress,
     turn = function(fn) return turn(context, false, fn) end,
   }
+end
+
+--- Runs fn(db) in a transaction that has its turn.
+---@param context tuff.migrate.Context
+---@param frame boolean tables may be made anew in it
+---@param fn fun(db: tuff.Database): any...
+---@return any ... what fn returned
+function M.turn(context, frame, fn)
+  return unhurried(context.db, turn, context, frame, fn)
 end
 
 -- ---- one migration -----------------------------------------------------------------------
@@ -173,7 +193,7 @@ function M.apply(context, source)
   context.id = source.id
   context.progress { id = source.id, phase = source.phase }
   local work = source.transaction and run_script or run_batches
-  local good, ran = pcall(work, context, source, began)
+  local good, ran = pcall(unhurried, context.db, work, context, source, began)
   if good then return ran end
   if core.is_manual(context.db) then pcall(context.db.exec, context.db, "rollback") end
   if not context.inside and not is_outside(ran) then record_failure(context, source, ran) end
@@ -186,7 +206,7 @@ end
 function M.take_back(context, source)
   context.id = source.id
   context.progress { id = source.id, phase = source.phase, down = true }
-  local good, err = pcall(turn, context, true, function(db)
+  local good, err = pcall(M.turn, context, true, function(db)
     local entry = ledger.entry(db, source.id)
     if not entry or entry.state ~= "applied" then return end
     source.down(db, steps.new(lend(context, source, true)))
@@ -242,7 +262,5 @@ function M.adopt_in(db, sources, event)
     end
   end
 end
-
-M.turn = turn
 
 return M
