@@ -134,20 +134,22 @@ end
 --- How the tables of tuff's own are declared.
 M.integer, M.table_options = "bigint", ""
 
---- Waits until no other runner of migrations is in its transaction on this schema. It asks again
---- and again, and does not wait in the server: that would keep CREATE INDEX CONCURRENTLY from
+--- Whether no other runner of migrations is in its transaction on this schema: then it is this
+--- one's turn until the end of the transaction. Who waits asks again in a new one, which sees what
+--- the other has done; and never in the server: that would keep CREATE INDEX CONCURRENTLY from
 --- ending, which waits for every statement that runs.
----@param db tuff.Database in a transaction, at whose end the turn is over
----@param wait number milliseconds
+---@param db tuff.Database in a transaction
 ---@return boolean
-function M.take_turn(db, wait)
-  local deadline, pause = core.now() + wait, 0.005
-  while not db:value "select pg_try_advisory_xact_lock(hashtext('tuff ' || current_schema()))" do
-    if core.now() > deadline then return false end
-    db:value("select pg_sleep(?)", pause)
-    pause = math.min(pause * 1.5, 0.1)
-  end
-  return true
+function M.take_turn(db)
+  return ask(db, "value",
+    "select pg_try_advisory_xact_lock(hashtext('tuff ' || current_schema()))")
+end
+
+--- Waits, outside of any transaction.
+---@param db tuff.Database
+---@param ms number
+function M.rest(db, ms)
+  ask(db, "value", "select pg_sleep(cast(? as double precision))", ms / 1000)
 end
 
 --- Runs fn(db, inside) on an empty database; inside: in a transaction that is open. It is a schema

@@ -38,11 +38,27 @@ end
 
 -- ---- taking turns ------------------------------------------------------------------------
 
-local function take_turn(context)
-  local dialect = core.state(context.db).dialect
-  if dialect.take_turn and not dialect.take_turn(context.db, context.wait) then
-    errors.raise("busy", "another program migrates this database, and has not come to its end",
-      { hint = "try again later, or give more time by wait" })
+local NOT_YET = {} -- raised where another runner has its turn
+
+--- Runs work in transactions until it has been its turn.
+local function wait_for_turn(context, transact, work)
+  local take_turn = core.state(context.db).dialect.take_turn
+  if not take_turn then return transact(work) end
+  local deadline, pause = core.now() + context.wait, 5
+  local function attempt()
+    if not take_turn(context.db) then error(NOT_YET, 0) end
+    return work()
+  end
+  while true do
+    local results = table.pack(pcall(transact, attempt))
+    if results[1] then return table.unpack(results, 2, results.n) end
+    if results[2] ~= NOT_YET then error(results[2], 0) end
+    if core.now() > deadline then
+      errors.raise("busy", "another program migrates this database, and has not come to its end",
+        { hint = "try again later, or give more time by wait" })
+    end
+    core.state(context.db).dialect.rest(context.db, pause)
+    pause = math.min(pause * 1.5, 100)
   end
 end
 
@@ -68,25 +84,15 @@ local function turn(context, frame, fn)
   local db = context.db
   if not context.inside then M.check_alone(db) end
   local function work()
-    take_turn(context)
     ledger.create(db)
     return fn(db)
   end
   if context.inside then return db:transaction({ retry = 0 }, work) end
-  if frame then
+  return wait_for_turn(context, function(attempt)
+    if not frame then return transaction.patient(db, context.wait, attempt) end
     local function progress(name) context.progress { id = context.id, verifying = name } end
-    return change.run(db, { wait = context.wait, retry = RETRY, progress = progress }, work)
-  end
-  return transaction.patient(db, context.wait, work)
-end
-
---- What a run lends to its step. `whole`: it is one transaction.
-local function lend(context, source, whole)
-  return {
-    id = source.id, db = context.db, transaction = whole,
-    progress = context.progress,
-    turn = function(fn) return turn(context, false, fn) end,
-  }
+    return change.run(db, { wait = context.wait, retry = RETRY, progress = progress }, attempt)
+  end, work)
 end
 
 --- Runs fn(db) in a transaction that has its turn.
@@ -96,6 +102,15 @@ end
 ---@return any ... what fn returned
 function M.turn(context, frame, fn)
   return unhurried(context.db, turn, context, frame, fn)
+end
+
+--- What a run lends to its step. `whole`: it is one transaction.
+local function lend(context, source, whole)
+  return {
+    id = source.id, db = context.db, transaction = whole,
+    progress = context.progress,
+    turn = function(fn) return turn(context, false, fn) end,
+  }
 end
 
 -- ---- one migration -----------------------------------------------------------------------
