@@ -43,6 +43,7 @@ end
 ---@param fn fun(run: tuff.Run)?
 function M.trace(db, fn)
   check_hook(db, fn, "trace")
+  core.state(db).traced_by = fn
   core.trace(db, fn and function(run)
     local good, err = pcall(fn, run)
     if not good then pcall(M.warn, db, err) end
