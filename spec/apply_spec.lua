@@ -3,6 +3,8 @@ local s = require "tuff.schema"
 local change = require "tuff.migrate.change"
 local errors = require "spec.support.errors"
 local fixture = require "spec.support.fixture"
+local model = require "tuff.schema.model"
+local odd_schemas = require "spec.support.odd_schemas"
 
 local function images(...)
   return s.define { s.table("images", { s.id(), ... }) }
@@ -346,6 +348,20 @@ describe("a changed schema", function()
     assert.are.equal(2, #rows(db, query))
   end)
 
+  it("keeps what is known of the values of a table that gets another name", function()
+    local function schema(name)
+      return s.define { s.table(name, {
+        s.id(), s.text("a"):unique(), s.text("b"):index { name = "by_b" },
+      }) }
+    end
+    db:apply(schema "pictures")
+    for i = 1, 20 do db:insert("pictures", { a = tostring(i), b = "x" .. i % 3 }) end
+    db:exec "analyze"
+    db:apply(schema "images", { renames = { pictures = "images" } })
+    assert.are.same({ "images by_b 20 7", "images sqlite_autoindex_images_1 20 1" },
+      db:column "select tbl || ' ' || idx || ' ' || stat from sqlite_stat1 order by idx")
+  end)
+
   it("keeps full-text search, and reads it again where texts have changed", function()
     local function schema(type, ...)
       return images(s[type]("n"), s.text("path"), s.search { "path" }, ...)
@@ -380,6 +396,22 @@ describe("a changed schema", function()
     refused(images(s.text("a"):not_null(), s.text("c"):generated("a")),
       "images.c would be computed")
   end)
+
+  for number, script in ipairs(odd_schemas) do
+    it(("of odd script %d stays when all its tables are built anew"):format(number), function()
+      local odd <close> = tuff.open(":memory:", { legacy_quotes = true })
+      odd:exec(script)
+      local have = odd:schema()
+      if have:table "" then return errors.expect("misuse", odd.diff, odd, have) end
+      assert.are.same({}, odd:diff(have).changes)
+      local want = model.copy(have)
+      for _, of in ipairs(want.tables) do of.comment = "Anew" end
+      local plan = odd:apply(want)
+      assert.are.equal(#want.tables, #plan.rebuilt)
+      assert.is_true(odd:schema() == want)
+      assert.are.equal("ok", odd:value "pragma integrity_check")
+    end)
+  end
 
   -- ---- what is broken --------------------------------------------------------------------
 
@@ -476,6 +508,21 @@ describe("a changed schema", function()
       db:apply(images(s.integer("a")))
     end)
     assert.are.equal(5, db:value "select a from images")
+  end)
+
+  it("leaves everything as it was when it is interrupted", function()
+    db:apply(images(s.text("a")))
+    db:run [[insert into images(a) with recursive n(i) as (select 1 union all select i + 1 from n
+      where i < 300000) select i from n]]
+    db:progress(function() return false end, { every = 20 })
+    local err = errors.expect("interrupted", db.apply, db, images(s.integer("a"):index()))
+    db:progress(nil)
+    assert.is_false(db:in_transaction())
+    assert.are.equal("interrupted", err.code)
+    assert.is_true(db:schema() == images(s.text("a")))
+    assert.are.equal(1, db:value "pragma foreign_keys")
+    assert.are.equal(0, db:value "pragma legacy_alter_table")
+    assert.are.equal(300000, db:value "select count(*) from images")
   end)
 
   it("can be used at once by what was prepared before", function()

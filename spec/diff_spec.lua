@@ -1,6 +1,8 @@
 local s = require "tuff.schema"
+local diff = require "tuff.schema.diff"
 local errors = require "spec.support.errors"
 local fixture = require "spec.support.fixture"
+local model = require "tuff.schema.model"
 
 local function images(...)
   return s.define { s.table("images", { s.id(), ... }) }
@@ -129,6 +131,42 @@ leaves table other alone: not declared]], tostring(plan))
     assert.are.same({ "table other", "virtual table boxes", "view others", "trigger watch" }, names)
     assert.is_true(db:has_table "other")
     assert.are.equal(0, db:value "select count(*) from sqlite_schema where name = 'mine'")
+  end)
+
+  it("leaves alone what could not be understood, but where its name is wanted", function()
+    local have = model.copy(images(s.text("a")))
+    have.unmanaged = {
+      { kind = "table", name = "odd", sql = "create table odd(", reason = "expected a name" },
+      { kind = "index", name = "by_a", table = "images", sql = "create index", reason = "?" },
+    }
+    table.insert(have.views, { name = "odds", select = "select 1 from odd" })
+    local found = diff.of(have, images(s.text("a")))
+    assert.are.same({}, found.changes)
+    assert.are.same({ "odd", "by_a", "odds" },
+      { found.unmanaged[1].name, found.unmanaged[2].name, found.unmanaged[3].name })
+    found = diff.of(have, s.define { s.table("odd", { s.id() }) })
+    errors.mentions(found.refused[1].message, "table odd", "expected a name")
+  end)
+
+  it("asks before a virtual table is made anew", function()
+    local function schema(arguments)
+      return s.define { s.virtual_table("boxes", "rtree", arguments) }
+    end
+    local plan = from_to(schema "id, low, high", schema "id, lowest, highest")
+    assert.are.same({ "change_virtual_table - boxes" }, told(plan))
+    errors.mentions(errors.expect("migration", db.apply, db, plan), "virtual table boxes")
+    db:apply(schema "id, lowest, highest", { allow_drop = { "boxes" } })
+    assert.is_true(db:schema() == schema "id, lowest, highest")
+    db:apply(s.define {}, { allow_drop = { "boxes" } })
+    assert.are.same({}, db:tables())
+  end)
+
+  it("takes no notice of what is tuff's own", function()
+    db:apply(images(s.text("a")))
+    db:exec "create trigger tuff_watch after insert on images begin select 1; end"
+    assert.are.same({}, db:diff(images(s.text("a"))).changes)
+    db:apply(images(s.integer("a")))
+    assert.are.equal(1, db:value "select count(*) from sqlite_schema where name = 'tuff_watch'")
   end)
 
   it("refuses to drop what holds data, unless that is allowed by its name", function()

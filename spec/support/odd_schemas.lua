@@ -94,6 +94,8 @@ local odd_schemas = {
     varchar(150) NOT NULL UNIQUE, "n" integer unsigned NOT NULL CHECK ("n" >= 0), "g" integer NULL
     REFERENCES "auth_group" ("id") DEFERRABLE INITIALLY DEFERRED, "d" text NULL CHECK
     ((JSON_VALID("d") OR "d" IS NULL)))]],
+  [[CREATE TABLE "t"(a CHECK (t.a > 0 OR "t" . "a" IS NULL), b, CHECK (T.b < t.a)); CREATE VIEW v AS
+    SELECT t.a FROM t; CREATE INDEX i ON t(a) WHERE t.b > 0]],
   [[CREATE TABLE [Customer] ([CustomerId] INTEGER NOT NULL, [Name] NVARCHAR(40) COLLATE NOCASE,
     [Total] NUMERIC(10,2)  NOT NULL, CONSTRAINT [PK_Customer] PRIMARY KEY ([CustomerId] ASC),
     FOREIGN KEY ([CustomerId]) REFERENCES [Customer] ([CustomerId]) ON DELETE NO ACTION ON UPDATE

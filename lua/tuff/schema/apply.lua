@@ -242,7 +242,7 @@ function M.apply(db, given, options)
   local plan = is_plan and given or make_plan(db, engine, given, options)
   check_refusals(plan)
   if #plan.changes == 0 then return plan end
-  within(db, plan, function()
+  local function work()
     if engine.state(db) ~= plan.state then
       if is_plan then
         errors.raise("migration", "the schema of the database was changed since the plan was made",
@@ -253,7 +253,8 @@ function M.apply(db, given, options)
       if #plan.rebuilt > 0 and not change.is_open(db) then check_transaction(plan) end
     end
     carry_out(db, engine, plan)
-  end)
+  end
+  engine.with_settings(db, function() within(db, plan, work) end)
   return plan
 end
 

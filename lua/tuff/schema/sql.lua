@@ -184,6 +184,26 @@ function M.columns(text)
   return found
 end
 
+--- A text in which columns are not named together with this table, which is the only one there is.
+---@param text string
+---@param name string of the table
+---@return string
+function M.unqualified(text, name)
+  local kinds, texts, starts = core.tokens(text, either)
+  local pieces, from = {}, 1
+  for i, token in ipairs(texts) do
+    local kind = kinds:byte(i)
+    local is_name = kind == WORD or kind == QUOTED
+    local is_owner = is_name and texts[i + 1] == "." and texts[i - 1] ~= "." and starts[i + 2]
+    if is_owner and M.unquote(token):lower() == name:lower() then
+      pieces[#pieces + 1] = text:sub(from, starts[i] - 1)
+      from = starts[i + 2]
+    end
+  end
+  pieces[#pieces + 1] = text:sub(from)
+  return table.concat(pieces)
+end
+
 --- All names in a text, without their quotes and capitals: what it may speak of.
 ---@param text string
 ---@return table<string, boolean>

@@ -1,18 +1,19 @@
 --- How SQLite gets from one schema to another: by ALTER TABLE where that does all, else by building
 --- a table anew, once, whatever is changed of it.
 --
---   step { sql, table?, fills?, native? } | { scan } | { call }
+--   step { sql, table?, fills?, native?, whole? } | { scan } | { call }
 --
--- fills: the statement has to store as many rows as this table has. native: a broken view or
--- trigger anywhere would make it fail.
+-- table: the statement may fail because of the rows of this table. fills: it has to store as many
+-- rows as this table has. native: a broken view or trigger anywhere would make it fail. whole: it
+-- drops a table, which fires foreign keys where they are on.
 local core = require "tuff.core"
 local ddl = require "tuff.schema.sqlite.ddl"
 local errors = require "tuff.error"
+local identifier = require "tuff.identifier"
 local model = require "tuff.schema.model"
 local rebuild = require "tuff.schema.sqlite.rebuild"
 local rename = require "tuff.schema.sqlite.rename"
 local rows = require "tuff.schema.sqlite.rows"
-local identifier = require "tuff.identifier"
 local scan = require "tuff.schema.sqlite.scan"
 local search = require "tuff.schema.sqlite.search"
 local sql = require "tuff.schema.sql"
@@ -209,7 +210,7 @@ function Alteration:drop_rest()
       self:add("DROP INDEX " .. rows.main(change.name)) -- another table may have one of that name
     end)
     self:each(verb .. "virtual_table", function(change)
-      self:add("DROP TABLE " .. rows.main(change.name), { whole = true })
+      self:add("DROP TABLE " .. rows.main(change.name))
     end)
   end
   self:each("drop_table", function(change)
@@ -276,8 +277,13 @@ end
 
 --- Whether what is searched may have become something else.
 function Alteration:has_other_texts(new)
-  for _, change in ipairs(self.of_tables[new.name] or {}) do
-    if change.kind == "change_column" then return true end
+  local searched, computed = {}, false
+  for _, name in ipairs(new.search.columns) do
+    searched[name] = true
+    computed = computed or model.find(new.columns, name).generated ~= nil
+  end
+  for _, change in ipairs(self.of_tables[new.name]) do
+    if change.kind == "change_column" and (computed or searched[change.name]) then return true end
   end
   return false
 end
@@ -395,79 +401,6 @@ function M.steps(db, context)
   table.sort(rebuilt)
   if #rebuilt > 0 and #self.statistics > 0 then self:add("ANALYZE main.sqlite_schema") end
   return self.steps, rebuilt
-end
-
--- ---- running -----------------------------------------------------------------------------
-
-local unchanged = "change these rows first; nothing was changed"
-
-local function refuse(problems)
-  local single = #problems == 1
-  errors.raise("migration", single and problems[1]
-    or ("%d reasons not to change the schema:\n  %s"):format(#problems,
-      table.concat(problems, "\n  ")),
-    { hint = unchanged })
-end
-
---- Errors of a statement that its table is the reason of.
-local about_rows = {
-  constraint = true, type = true, not_found = true, syntax = true, misuse = true,
-}
-
---- What a statement failed with, as a failure of its table. Scans find what can be found before;
---- what is computed for every row shows only then.
-local function of_table(err, step)
-  if not step.table or not (errors.is_error(err) and about_rows[err.code]) then return err end
-  local message = err.message
-  if step.fills then
-    local from, to = message:find(rebuild.target(step.table), 1, true)
-    if from then message = message:sub(1, from - 1) .. step.table .. message:sub(to + 1) end
-  end
-  return errors.new("migration", ("table %s: %s"):format(step.table, message),
-    { cause = err, table = step.table, hint = err.code == "constraint" and unchanged or nil })
-end
-
---- Runs one statement.
-local function run_statement(db, step)
-  local count
-  if step.fills then
-    core.own(db)
-    count = db:value("SELECT count(*) FROM " .. rows.main(step.fills))
-  end
-  core.own(db)
-  local good, result = pcall(db.run, db, step.sql)
-  if not good then error(of_table(result, step), 0) end
-  if count and count ~= result then
-    errors.raise("migration", ("table %s has %d rows, and %d of them were copied"):format(
-      step.fills, count, result), { table = step.fills })
-  end
-end
-
-local function run_steps(db, steps)
-  local memory, problems = {}, {}
-  for _, step in ipairs(steps) do
-    if step.scan then
-      for _, problem in ipairs(scan.run(db, step.scan)) do problems[#problems + 1] = problem end
-    else
-      if #problems > 0 then refuse(problems) end
-      if step.call then step.call(db, memory) else run_statement(db, step) end
-    end
-  end
-  if #problems > 0 then refuse(problems) end
-end
-
---- Runs steps, in a transaction that is open. Where one fails, the others do not count either: the
---- transaction has to be rolled back.
----@param db tuff.Database
----@param steps table[]
-function M.run(db, steps)
-  core.own(db)
-  local legacy = db:value("PRAGMA legacy_alter_table")
-  db:exec("PRAGMA legacy_alter_table = OFF")
-  local good, err = pcall(run_steps, db, steps)
-  core.own(db)
-  db:exec("PRAGMA legacy_alter_table = " .. legacy)
-  if not good then error(err, 0) end
 end
 
 return M

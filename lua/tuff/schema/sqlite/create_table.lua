@@ -3,6 +3,7 @@
 local cursor = require "tuff.schema.sqlite.cursor"
 local model = require "tuff.schema.model"
 local parts = require "tuff.schema.sqlite.parts"
+local sql = require "tuff.schema.sql"
 
 local M = {}
 
@@ -138,7 +139,7 @@ end
 function column_constraints.CHECK(c, of, column, name)
   c:expect("CHECK")
   table.insert(of.checks, {
-    name = name, expression = c:expression(), column = column.name,
+    name = name, expression = sql.unqualified(c:expression(), of.name), column = column.name,
   })
 end
 
@@ -218,7 +219,9 @@ end
 
 function table_constraints.CHECK(c, of, name)
   c:expect("CHECK")
-  table.insert(of.checks, { name = name, expression = c:expression(), on_conflict = conflict(c) })
+  table.insert(of.checks, {
+    name = name, expression = sql.unqualified(c:expression(), of.name), on_conflict = conflict(c),
+  })
 end
 
 function table_constraints.FOREIGN(c, of, name)

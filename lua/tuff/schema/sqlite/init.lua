@@ -7,6 +7,7 @@ local kept = require "tuff.schema.sqlite.kept"
 local path = require "tuff.schema.sqlite.path"
 local reader = require "tuff.schema.sqlite.reader"
 local rename = require "tuff.schema.sqlite.rename"
+local run = require "tuff.schema.sqlite.run"
 local scratch = require "tuff.schema.sqlite.scratch"
 local search = require "tuff.schema.sqlite.search"
 
@@ -17,7 +18,8 @@ local M = {
   path = path.expression,
   search_name = search.name,
   broken = broken.list,
-  run = alter.run,
+  run = run.steps,
+  with_settings = run.with_settings,
 }
 
 --- Reads the schema of a database.
@@ -72,7 +74,7 @@ end
 function M.renamed(db, reading, renames)
   if #renames == 0 then return reading end
   local statements = rename.statements(reading.have, renames)
-  local have, told = scratch.after(db, reading.told, statements)
+  local have, told = scratch.after(db, reading.have, reading.told, statements)
   return { have = have, told = told, state = reading.state, renaming = statements }
 end
 

@@ -4,6 +4,7 @@ local default = require "tuff.schema.sqlite.default"
 local model = require "tuff.schema.model"
 local parts = require "tuff.schema.sqlite.parts"
 local path = require "tuff.schema.sqlite.path"
+local sql = require "tuff.schema.sql"
 local types = require "tuff.schema.sqlite.types"
 
 local M = {}
@@ -50,6 +51,9 @@ function M.of(schema)
   for _, of in ipairs(kept.tables) do
     for _, column in ipairs(of.columns) do settle_column(column) end
     settle_key(of)
+    for _, check in ipairs(of.checks) do
+      check.expression = sql.unqualified(check.expression, of.name)
+    end
     if of.search then of.search.language = nil end
     model.each_constraint(of, function(_, object)
       for _, part in ipairs(object.parts or {}) do settle_part(of, part) end

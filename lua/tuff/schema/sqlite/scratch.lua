@@ -48,13 +48,20 @@ local function lend(db, scratch)
 end
 
 --- An empty database beside this one.
----@param db tuff.Database
----@return tuff.Database
-function M.open(db)
+local function open(db)
   local options = core.state(db).options
   local scratch = require("tuff").open(":memory:", { legacy_quotes = options.legacy_quotes })
   lend(db, scratch)
   return scratch
+end
+
+--- Modules of virtual tables that only this connection has, in lower case: no library is lent.
+local function own_modules(db, scratch)
+  local own, others = {}, names_in(scratch, "module_list")
+  for name in pairs(names_in(db, "module_list")) do
+    own[name:lower()] = not others[name] or nil
+  end
+  return own
 end
 
 --- Runs a statement that makes an object; says of which one is not to be had.
@@ -159,7 +166,13 @@ function M.materialise(db, schema, have, objects)
   local same, todo = compare(schema, have, objects)
   local read = model.new()
   if next(todo) then
-    local scratch <close> = M.open(db)
+    local scratch <close> = open(db)
+    local own = own_modules(db, scratch)
+    for _, virtual in ipairs(schema.virtual_tables) do
+      if todo[virtual] and own[virtual.module:lower()] then
+        same[virtual], todo[virtual] = model.copy(virtual), nil
+      end
+    end
     scratch:transaction(function() make_all(scratch, schema, todo) end)
     read = reader.read(scratch)
   end
@@ -176,20 +189,29 @@ end
 
 --- What SQLite makes of the schema of a database by these statements.
 ---@param db tuff.Database
----@param told tuff.schema.Told
+---@param have tuff.Schema
+---@param told tuff.schema.Told what it was read from
 ---@param statements string[]
 ---@return tuff.Schema schema
 ---@return tuff.schema.Told told
-function M.after(db, told, statements)
-  local scratch <close> = M.open(db)
+function M.after(db, have, told, statements)
+  local scratch <close> = open(db)
+  local own, left = own_modules(db, scratch), {}
+  for _, virtual in ipairs(have.virtual_tables) do
+    left[virtual.name] = own[virtual.module:lower()] and virtual
+  end
   for _, row in ipairs(told.objects) do
-    if not told.shadows[row.name] then make(scratch, row.type .. " " .. row.name, row.sql) end
+    if not told.shadows[row.name] and not left[row.name] then
+      make(scratch, row.type .. " " .. row.name, row.sql)
+    end
   end
   for _, statement in ipairs(statements) do
     core.own(scratch)
     scratch:exec(statement)
   end
-  return reader.read(scratch)
+  local schema, told_then = reader.read(scratch)
+  for _, virtual in pairs(left) do table.insert(schema.virtual_tables, virtual) end
+  return schema, told_then
 end
 
 return M
