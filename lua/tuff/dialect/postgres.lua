@@ -1,5 +1,6 @@
 --- How PostgreSQL differs: where it tells about its tables, and the forms of its SQL.
 local core = require "tuff.core"
+local errors = require "tuff.error"
 local identifier = require "tuff.identifier"
 
 local M = {}
@@ -138,6 +139,28 @@ function M.take_turn(db, wait)
     db:value "select pg_sleep(0.05)"
   end
   return true
+end
+
+--- Keeps other runners of migrations off while one works in many transactions, until the scope of
+--- what it returns ends, or the session. Behind a pooler nothing is kept: there each transaction
+--- takes its turn, and that is all.
+---@param db tuff.Database
+---@param wait number milliseconds
+---@return table? scope with a __close
+function M.alone(db, wait)
+  if core.state(db).options.pooler then return nil end
+  local deadline = core.now() + wait
+  local key = "(hashtext('tuff'), hashtext('alone ' || current_schema()))"
+  while not db:value("select pg_try_advisory_lock" .. key) do
+    if core.now() > deadline then
+      errors.raise("busy", "another program migrates this database, and has not come to its end",
+        { hint = "try again later, or give more time by wait" })
+    end
+    db:value "select pg_sleep(0.05)"
+  end
+  return setmetatable({}, { __close = function()
+    pcall(db.value, db, "select pg_advisory_unlock" .. key)
+  end })
 end
 
 --- Runs fn(db, inside) on an empty database; inside: in a transaction that is open.

@@ -90,6 +90,9 @@ M.integer, M.table_options = "integer", " strict"
 
 --- One writes at a time, and has the lock since its transaction began.
 M.take_turn = nil
+
+--- Two that work in many transactions take turns, which is well.
+M.alone = nil
 --- The table or view that a name means, and what it is where a script may not drop it.
 ---@param db tuff.Database
 ---@param name string

@@ -1,8 +1,10 @@
 --- The migrations of a program, and what a database has seen of them: db:migrations(…).
 local backups = require "tuff.migrate.backup"
 local core = require "tuff.core"
+local draft = require "tuff.migrate.draft"
 local errors = require "tuff.error"
 local ledger = require "tuff.migrate.ledger"
+local model = require "tuff.schema.model"
 local options_of = require "tuff.options"
 local plans = require "tuff.migrate.plan"
 local runner = require "tuff.migrate.runner"
@@ -75,15 +77,6 @@ function Migrations:plan(options)
   return plans.pending(self.sources, ledger.read(self.db), options)
 end
 
---- Calls work between notify and complete, which hears of a failure, too.
-local function told(options, plan, work)
-  local handle = options.notify and options.notify(plan)
-  local good, result = pcall(work)
-  if options.complete then options.complete(handle, not good and result or nil) end
-  if not good then error(result, 0) end
-  return result
-end
-
 local function each(context, plan, work)
   local report = { applied = {} }
   local began = core.now()
@@ -107,7 +100,7 @@ function Migrations:up(options)
   end
   if #plan == 0 then return { applied = {}, ms = 0 } end
   local context = context_of(self, options)
-  return told(options, plan, function()
+  return runner.told(options, function() return plan end, function()
     local copy = options.backup and backups.make(self.db, options.backup, plan[1].id)
     local report = each(context, plan, runner.apply)
     report.backup = copy
@@ -180,8 +173,10 @@ function Migrations:verify()
         message = status.id .. " " .. problem[2] .. (status.error and ": " .. status.error or "") }
     end
   end
+  local now = core.state(self.db).dialect.fingerprint(self.db)
+  local upgraded = self.db.settings:get("tuff.schema")
   local left = M.fingerprint(read)
-  if left and left ~= core.state(self.db).dialect.fingerprint(self.db) then
+  if left and left ~= now and (upgraded or {}).found ~= now then
     found[#found + 1] = { what = "schema",
       message = "the tables were changed since the last migration, and not by one" }
   end
@@ -224,16 +219,31 @@ function Migrations:test()
   return require("tuff.migrate.rehearsal").test(self)
 end
 
+local new_options = {
+  from = function(value) return model.is_schema(value), "a schema, from s.define" end,
+  phase = checks.one_of("pre", "main", "post"),
+  allow_drop = function(value) return type(value) == "table", "a list of names" end,
+  renames = function(value) return type(value) == "table", "a table of names" end,
+}
+
+---@class tuff.NewOptions
+---@field from tuff.Schema? what the tables are to be: the migration makes them so
+---@field phase "pre"|"main"|"post"|nil (main)
+---@field allow_drop string[]? of db:apply, for `from`
+---@field renames table<string, string|false>? of db:apply, for `from`
+
 --- Writes the file of a new migration.
 ---@param title string "add score to images"
----@param options tuff.migrate.TemplateOptions?
+---@param options tuff.NewOptions?
 ---@return string path
 function Migrations:new(title, options)
-  given(self, nil, {}, "new")
+  options = given(self, options, new_options, "new")
   if not self.directory then
     errors.raise("misuse", "a new migration is a file, and these came from no directory")
   end
-  return template.write(self.directory, title, options)
+  local parts = options.from and draft.of(self.db, options.from, options) or {}
+  parts.phase = options.phase
+  return template.write(self.directory, title, parts)
 end
 
 ---@param db tuff.Database

@@ -12,6 +12,9 @@ local M = {}
 --- How long to wait for another runner, in milliseconds.
 M.WAIT = 600000
 
+--- How often a short transaction is run again that others stood in the way of.
+local RETRIES = 20
+
 ---@class tuff.migrate.Context
 ---@field db tuff.Database
 ---@field wait number milliseconds
@@ -28,6 +31,21 @@ local function take_turn(context)
   end
 end
 
+--- Runs fn in the frame of a change. On a server, a lock of somebody who uses a table is not waited
+--- for in the queue, where everybody else would wait behind: it is tried again and again.
+local function in_frame(context, fn)
+  local function progress(name) context.progress { id = context.id, verifying = name } end
+  local deadline = core.now() + context.wait
+  while true do
+    local results = table.pack(pcall(change.run, context.db,
+      { wait = context.wait, progress = progress }, fn))
+    if results[1] then return table.unpack(results, 2, results.n) end
+    local err = results[2]
+    local again = errors.is_error(err) and (err.code == "busy" or err.retryable) and not err.outcome
+    if not again or core.now() > deadline then error(err, 0) end
+  end
+end
+
 --- Runs fn in a transaction that has its turn. Where tables may be made anew, `frame` is the
 --- frame of a change.
 local function turn(context, frame, fn)
@@ -38,18 +56,15 @@ local function turn(context, frame, fn)
     return fn(db)
   end
   if context.inside then return db:transaction({ retry = 0 }, work) end
-  if frame then
-    local function progress(name) context.progress { id = context.id, verifying = name } end
-    return change.run(db, { wait = context.wait, progress = progress }, work)
-  end
+  if frame then return in_frame(context, work) end
   core.limit(db, nil, context.wait)
-  return transaction.transaction(db, work)
+  return transaction.transaction(db, { retry = RETRIES }, work)
 end
 
---- A function that gives fn's argument: what a run lends to its step.
-local function lend(context, source)
+--- What a run lends to its step.
+local function lend(context, source, transaction_is_open)
   return {
-    id = source.id, db = context.db, transaction = source.transaction,
+    id = source.id, db = context.db, transaction = transaction_is_open,
     progress = context.progress,
     turn = function(fn) return turn(context, false, fn) end,
   }
@@ -101,7 +116,7 @@ local function run_script(context, source, began)
   return turn(context, true, function(db)
     local entry = ledger.entry(db, source.id)
     if is_done(source, entry) then return false end
-    source.up(db, steps.new(lend(context, source)))
+    source.up(db, steps.new(lend(context, source, true)))
     record(context, source, entry, began)
     return true
   end)
@@ -109,6 +124,9 @@ end
 
 --- In batches, each in a transaction of its own.
 local function run_batches(context, source, began)
+  local dialect = core.state(context.db).dialect
+  local _ <close> = dialect.alone and not context.inside
+    and dialect.alone(context.db, context.wait) or nil
   local entry = turn(context, false, function(db)
     local found = ledger.entry(db, source.id)
     if is_done(source, found) then return nil end
@@ -119,7 +137,7 @@ local function run_batches(context, source, began)
     return ledger.entry(db, source.id)
   end)
   if not entry then return false end
-  source.up(context.db, steps.new(lend(context, source)))
+  source.up(context.db, steps.new(lend(context, source, false)))
   return turn(context, false, function(db)
     local now = ledger.entry(db, source.id)
     if is_done(source, now) then return false end
@@ -155,7 +173,7 @@ function M.take_back(context, source)
   local good, err = pcall(turn, context, true, function(db)
     local entry = ledger.entry(db, source.id)
     if not entry or entry.state ~= "applied" then return end
-    source.down(db, steps.new(lend(context, source)))
+    source.down(db, steps.new(lend(context, source, true)))
     ledger.remove(db, source.id)
     ledger.note(db, source.id, "rolled back")
   end)
@@ -200,5 +218,23 @@ function M.adopt_in(db, sources, event)
 end
 
 M.turn = turn
+
+--- Calls work between notify and complete, which hears of a failure, too. That failure is the
+--- error to be seen, whatever complete does.
+---@generic T
+---@param options { notify: function?, complete: function? }
+---@param announcement fun(): any what notify is told
+---@param work fun(): T
+---@return T
+function M.told(options, announcement, work)
+  local handle = options.notify and options.notify(announcement())
+  local good, result = pcall(work)
+  if not good then
+    if options.complete then pcall(options.complete, handle, result) end
+    error(result, 0)
+  end
+  if options.complete then options.complete(handle) end
+  return result
+end
 
 return M

@@ -34,12 +34,13 @@ local NO_DOWN = [[
   -- end,]]
 
 ---@class tuff.migrate.TemplateOptions
+---@field preface string? what stands before the table
 ---@field up string? the lines of the function, as they are to stand there
 ---@field down string?
 ---@field phase "pre"|"main"|"post"|nil (main)
 
 local allowed = {
-  up = options_of.checks.text, down = options_of.checks.text,
+  preface = options_of.checks.text, up = options_of.checks.text, down = options_of.checks.text,
   phase = options_of.checks.one_of("pre", "main", "post"),
 }
 
@@ -50,7 +51,9 @@ local allowed = {
 function M.text(title, options)
   check_title(title)
   options = options_of.given(options, allowed, "the template of a migration")
-  local parts = { "--- " .. title:gsub("%c+", " "), "return {" }
+  local parts = { "--- " .. title:gsub("%c+", " ") }
+  parts[#parts + 1] = options.preface
+  parts[#parts + 1] = "return {"
   if options.phase then parts[#parts + 1] = ('  phase = "%s",\n'):format(options.phase) end
   parts[#parts + 1] = "  up = function(db, step)"
   parts[#parts + 1] = options.up or NOT_WRITTEN

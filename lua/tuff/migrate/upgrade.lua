@@ -142,14 +142,13 @@ local function work(upgrade, plan, empty)
   remember(upgrade)
 end
 
---- Calls notify, with what there is to do. What is to be added may not be known before the
---- migrations of phase pre have made room for it.
-local function announce(upgrade, plan, empty)
-  local options, ids = upgrade.options, {}
-  if not options.notify then return end
+--- What notify is told. What is to be added may not be known before the migrations of phase pre
+--- have made room for it.
+local function announcement(upgrade, plan, empty)
+  local ids = {}
   for i, status in ipairs(plan) do ids[i] = status.id end
-  local known, changes = pcall(lacking, upgrade.db, not empty and options.schema or nil)
-  return options.notify { migrations = ids, changes = known and changes or {}, empty = empty }
+  local known, changes = pcall(lacking, upgrade.db, not empty and upgrade.options.schema or nil)
+  return { migrations = ids, changes = known and changes or {}, empty = empty }
 end
 
 --- Brings the database to what the program needs: the migrations of phase pre, the declared tables
@@ -186,10 +185,8 @@ function M.run(db, options)
     report.ms = core.now() - began
     return report
   end
-  local handle = announce(upgrade, plan, empty)
-  local good, err = pcall(work, upgrade, plan, empty)
-  if options.complete then options.complete(handle, not good and err or nil) end
-  if not good then error(err, 0) end
+  runner.told(options, function() return announcement(upgrade, plan, empty) end,
+    function() work(upgrade, plan, empty) end)
   report.changed, report.ms = true, core.now() - began
   return report
 end
