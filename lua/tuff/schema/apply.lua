@@ -35,12 +35,13 @@ end
 local allowed = {
   allow_drop = names,
   renames = function(value) return type(value) == "table", "a table of names" end,
-  add_only = options_of.checks.boolean,
+  add_only = options_of.checks.boolean, concurrently = options_of.checks.boolean,
 }
 
 ---@class tuff.DiffOptions
 ---@field allow_drop string[]? columns ("images.score") and tables that may go, with what they hold
 ---@field add_only boolean? only what the database has not: tables, columns, indexes and the like
+---@field concurrently boolean? indexes are made behind the rest, while others write (PostgreSQL)
 ---@field renames table<string, string|false>? ["images.name"] = "images.path"; false: not renamed
 
 -- ---- the plan ----------------------------------------------------------------------------
@@ -114,12 +115,12 @@ local function make_plan(db, engine, schema, options)
   add_renames(difference.changes, renames)
   local steps, rebuilt = {}, {}
   if #difference.changes > 0 then
-    steps, rebuilt = engine.alter(db, reading, want, difference.changes, allow)
+    steps, rebuilt = engine.alter(db, reading, want, difference.changes, allow, options)
   end
   return plans.new {
     changes = difference.changes, unmanaged = difference.unmanaged, refused = difference.refused,
     steps = steps, rebuilt = rebuilt, touched = touched_tables(difference.changes), want = want,
-    state = reading.state,
+    state = reading.state, concurrently = options.concurrently,
   }
 end
 
@@ -176,6 +177,16 @@ local function check_broken(plan, broken)
   refuse_broken(found, "this change")
 end
 
+--- The changes that are not those of steps that run later.
+local function not_later(plan, changes)
+  local later, left = {}, {}
+  for _, step in ipairs(plan.steps) do later[step.makes or ""] = true end
+  for _, each in ipairs(changes) do
+    if not later[each.kind .. " " .. (each.name or each.table)] then left[#left + 1] = each end
+  end
+  return left
+end
+
 --- Raises where the change has broken something, or has made another schema than was planned.
 local function verify(db, engine, plan, broken)
   local before = by_name(broken)
@@ -184,7 +195,7 @@ local function verify(db, engine, plan, broken)
       errors.raise("migration", ("%s would be broken: %s"):format(name, each.reason))
     end
   end
-  local left = diff.of(engine.inspect(db).have, plan.want).changes
+  local left = not_later(plan, diff.of(engine.inspect(db).have, plan.want).changes)
   if #left > 0 then
     errors.raise("migration", "the schema did not become what was planned: "
       .. tostring(plans.new { changes = left, unmanaged = {}, refused = {} }))
@@ -242,7 +253,12 @@ function M.apply(db, given, options)
   local plan = is_plan and given or make_plan(db, engine, given, options)
   check_refusals(plan)
   if #plan.changes == 0 then return plan end
+  if plan.concurrently and db:in_transaction() then
+    errors.raise("misuse", "no index is made concurrently in a transaction",
+      { hint = "call db:apply outside of the transaction" })
+  end
   local function work()
+    if engine.lock then engine.lock(db, plan.changes) end
     if engine.state(db) ~= plan.state then
       if is_plan then
         errors.raise("migration", "the schema of the database was changed since the plan was made",
@@ -255,6 +271,7 @@ function M.apply(db, given, options)
     carry_out(db, engine, plan)
   end
   engine.with_settings(db, function() within(db, plan, work) end)
+  if engine.run_later then engine.run_later(db, plan.steps) end
   return plan
 end
 

@@ -1,8 +1,9 @@
 --- Carries out the steps of a change, in a transaction that is open.
 --
---   step { sql, table? } | { scan } | { call }
+--   step { sql, table?, later? } | { scan } | { call }
 --
--- What scans find is told together, before anything is changed.
+-- later: it is not of the transaction, and runs behind it. What scans find is told together, before
+-- anything is changed.
 local core = require "tuff.core"
 local errors = require "tuff.error"
 local scan = require "tuff.schema.scan"
@@ -52,7 +53,7 @@ function M.run(db, steps, run)
   for _, step in ipairs(steps) do
     if step.scan then
       for _, problem in ipairs(scan.run(db, step.scan)) do problems[#problems + 1] = problem end
-    else
+    elseif not step.later then
       if #problems > 0 then refuse(problems) end
       if step.call then step.call(db, memory) else (run or run_statement)(db, step) end
     end
