@@ -1,6 +1,7 @@
 local tuff = require "tuff"
 local s = require "tuff.schema"
 local change = require "tuff.migrate.change"
+local core = require "tuff.core"
 local errors = require "spec.support.errors"
 local fixture = require "spec.support.fixture"
 local model = require "tuff.schema.model"
@@ -164,6 +165,66 @@ describe("a changed schema", function()
     db:apply(images(s.text("a"), s.text("b")))
     db:run "insert into images(a, b) values (null, 'x')"
     refused(images(s.text("a"):not_null(), s.integer("b")), "2 reasons", "column a", "column b")
+  end)
+
+  it("takes over values into any type that they are values of, and no others", function()
+    local decimal = { precision = 10, scale = 2 }
+    local function integer() return s.integer("v") end
+    local function real() return s.real("v") end
+    local function text() return s.text("v") end
+    local function price() return s.decimal("v", decimal) end
+    local function boolean() return s.boolean("v") end
+    local function blob() return s.blob("v") end
+    local function other(declared) return function() return s.column("v", declared) end end
+    for _, case in ipairs {
+      { integer, real, { 1, 1.0, -5, -5.0 }, bad = { (1 << 53) + 1, math.mininteger } },
+      { integer, text, { 12, "12" } },
+      { integer, boolean, { 1, true, 0, false }, bad = { 2 } },
+      { integer, price, { 12, "12.00" }, bad = { math.maxinteger } },
+      { integer, blob, {}, bad = { 1 } },
+      { integer, other "VARCHAR(30)", { 12, "12" } },
+      { real, integer, { 2.0, 2 }, bad = { 2.5, 1e300 } },
+      { real, text, { 2.5, "2.5" }, bad = { 0.1 + 0.2 } },
+      { real, price, { 1.1, "1.10", -0.05, "-0.05" }, bad = { 1.234, 1e17 } },
+      { real, other "TEXT", { 2.5, "2.5" }, bad = { 0.1 + 0.2 } },
+      { text, integer, { "12", 12, "-3", -3 }, bad = { "007", "1.0", "x", "", "1 " } },
+      { text, real, { "1.5", 1.5, "2", 2.0 }, bad = { "1.50", "x", "9007199254740993" } },
+      { text, price, { "1.50", "1.50", "-0.05", "-0.05" }, bad = { "1.5", "x", "1e3" } },
+      { text, blob, { "ab", "ab" } },
+      { text, boolean, {}, bad = { "1" } },
+      { text, other "NUMERIC", { "12", 12, "ab", "ab" }, bad = { "007", " 1", "1e3" } },
+      { text, other "DOUBLE", { "1.5", 1.5, "ab", "ab" }, bad = { "007" } },
+      { text, other "", { "007", "007" } },
+      { price, integer, { "3.00", 3 }, bad = { "3.01" } },
+      { price, other "NUMERIC(10, 2)", { "3.25", 3.25 } },
+      { price, blob, {}, bad = { "3.25" } },
+      { boolean, integer, { true, 1, false, 0 } },
+      { boolean, text, {}, bad = { true } },
+      { blob, text, {}, bad = { tuff.blob "ab" } },
+      { other "", text, { "ab", "ab", 5, "5" }, bad = { tuff.blob "ab" } },
+      { other "", blob, { "ab", "ab" }, bad = { 5 } },
+      { other "NUMERIC", price, { 5, "5.00", 2.5, "2.50" }, bad = { "ab" } },
+    } do
+      local good = case[3]
+      for i = 1, #good, 2 do
+        local one <close> = tuff.open(":memory:")
+        one:apply(images(case[1]()))
+        one:insert("images", { v = good[i] })
+        one:insert("images", { v = tuff.null })
+        one:apply(images(case[2]()))
+        local value = one:value "select v from images where id = 1"
+        assert.are.equal(good[i + 1], value)
+        assert.are.equal(math.type(good[i + 1]), math.type(value))
+        assert.are.equal(0, one:value "select count(v) from images where id = 2")
+      end
+      for _, bad in ipairs(case.bad or {}) do
+        local one <close> = tuff.open(":memory:")
+        one:apply(images(case[1]()))
+        one:insert("images", { v = bad })
+        local err = errors.expect("migration", one.apply, one, images(case[2]()))
+        errors.mentions(err, "column v", "rowid 1")
+      end
+    end
   end)
 
   it("converts decimals exactly, or not at all", function()
@@ -332,6 +393,15 @@ describe("a changed schema", function()
     assert.are.same({ "x", "y" }, db:column "select a from t order by a")
   end)
 
+  it("makes full-text search anew where what is searched gets another name", function()
+    db:apply(images(s.text("name"), s.search { "name" }))
+    db:run "insert into images(name) values ('sunset')"
+    local new = images(s.text("path"), s.search { "path" })
+    db:apply(new, { renames = { ["images.name"] = "images.path" } })
+    assert.is_true(db:schema() == new)
+    assert.are.equal(1, db:value "select rowid from images_search('path : sunset')")
+  end)
+
   it("keeps what is known of the values, or learns it again", function()
     local function schema(type, ...)
       return images(s[type]("a"), s.text("b"):index(), ...)
@@ -400,6 +470,7 @@ describe("a changed schema", function()
   for number, script in ipairs(odd_schemas) do
     it(("of odd script %d stays when all its tables are built anew"):format(number), function()
       local odd <close> = tuff.open(":memory:", { legacy_quotes = true })
+      core.own(odd) -- a script may make tables as tuff's own
       odd:exec(script)
       local have = odd:schema()
       if have:table "" then return errors.expect("misuse", odd.diff, odd, have) end
@@ -471,6 +542,20 @@ describe("a changed schema", function()
     local err = errors.expect("migration", db.apply, db, plan)
     errors.mentions(err, "was changed since", "db:diff")
     assert.are.same({ "id", "a", "b" }, db:column "select name from pragma_table_info('images')")
+  end)
+
+  it("plans again where somebody was quicker", function()
+    local path, one = fixture.database "create table t(a)"
+    local other, done = fixture.open(path), false
+    one:trace(function()
+      if not done then other:exec "create table images(id integer primary key autoincrement)" end
+      done = true
+    end)
+    local plan = one:apply(images(s.text("a")))
+    one:trace(nil)
+    assert.is_true(done)
+    assert.is_truthy(tostring(plan):find("adds column a of images", 1, true))
+    assert.are.same({ "images", "t" }, one:tables())
   end)
 
   it("is whole or not at all", function()

@@ -1,3 +1,4 @@
+local core = require "tuff.core"
 local s = require "tuff.schema"
 local diff = require "tuff.schema.diff"
 local errors = require "spec.support.errors"
@@ -163,6 +164,7 @@ leaves table other alone: not declared]], tostring(plan))
 
   it("takes no notice of what is tuff's own", function()
     db:apply(images(s.text("a")))
+    core.own(db)
     db:exec "create trigger tuff_watch after insert on images begin select 1; end"
     assert.are.same({}, db:diff(images(s.text("a"))).changes)
     db:apply(images(s.integer("a")))

@@ -3,10 +3,41 @@ local core = require "tuff.core"
 local engines = require "spec.support.engine"
 local errors = require "spec.support.errors"
 local fixture = require "spec.support.fixture"
+local model = require "tuff.schema.model"
+local odd_schemas = require "spec.support.odd_schemas"
 local postgres = require "tuff.schema.postgres"
+local property = require "spec.support.property"
+local reader = require "tuff.schema.postgres.reader"
 local schemas = require "spec.support.schemas"
+local told_of = require "tuff.schema.postgres.told"
+
+local soak = os.getenv("TUFF_SOAK") == "1"
 
 local engine = engines[2]
+
+--- What a declaration has no words for.
+local foreign = [[
+  create schema if not exists other; create table if not exists other.far(id int primary key);
+  create type mood as enum ('sad', 'it''s'); create domain small as int check (value < 10);
+  create table t(a int, b int, m mood, s small, f int references other.far,
+    unique (a) deferrable, unique (a, b) include (m), check (a > 0) no inherit,
+    exclude (a with =), constraint always check (true));
+  alter table t add constraint late check (b > 0) not valid;
+  create index hash on t using hash (a); create index pattern on t((a::text) text_pattern_ops);
+  create index first on t(a nulls first); create index wide on t(a) include (b);
+  create index stored on t(a) with (fillfactor = 50);
+  create table part(a int) partition by range (a);
+  create table part1 partition of part for values from (0) to (10); create index pi on part1(a);
+  create table parent(a int); create table child(b int) inherits (parent);
+  create unlogged table quick(a int);
+  create materialized view kept as select 1 as one;
+  create view barred with (security_barrier) as select 1 as one;
+  create sequence free start 5; create function f(int) returns int language sql as 'select 1';
+  create rule r as on insert to t do instead nothing; create policy p on t using (a > 0);
+  create statistics st on a, b from t; comment on index hash is 'fast';
+  alter table t enable row level security; alter table t set (fillfactor = 70);
+  create function g() returns trigger language plpgsql as 'begin return new; end';
+  create trigger own before insert or update on t for each row execute function g()]]
 
 describe("a schema in PostgreSQL", function()
   if engine.missing then return pending("is left out: " .. engine.missing) end
@@ -245,7 +276,7 @@ $body$]],
       { name = "i", type = "other", declared = "bigserial", not_null = true },
       { name = "j", type = "other", not_null = true, declared = "integer generated always as "
         .. "identity (start with 7 increment by 1 minvalue 1 maxvalue 2147483647 cache 1)" },
-      { name = "k", type = "text", collate = "C" },
+      { name = "k", type = "text", collate = "binary" },
       { name = "l", type = "other", declared = "json" },
     }, of.columns)
     assert.are.same({}, of.checks)
@@ -334,16 +365,18 @@ $body$]],
       create unique index "i 1" on t(a desc, "B" collate "C", lower("B") collate "POSIX" desc)
         where a > 0 and "B" like '(%';
       create index i2 on t((a + 1), (j #>> '{x,0,"y z"}'), (j #> '{x}'), (k #>> '{x}'),
-        (j #>> '{"a\"b"}'))]]
+        (j #>> '{"a\"b"}'), (j #>> '{null}'), ((j #>> '{a}')::int), (j #>> '{"null"}'))]]
     assert.are.same({
       { name = "i 1", unique = true, where = [[a > 0 AND "B" ~~ '(%'::text]], parts = {
-        { column = "a", descending = true }, { column = "B", collate = "C" },
+        { column = "a", descending = true }, { column = "B", collate = "binary" },
         { expression = 'lower("B")', collate = "POSIX", descending = true },
       } },
       { name = "i2", parts = {
         { expression = "a + 1" }, { column = "j", path = { "x", 0, "y z" } },
         { expression = "j #> '{x}'::text[]" }, { expression = "k #>> '{x}'::text[]" },
         { expression = "j #>> '{\"a\\\"b\"}'::text[]" },
+        { expression = "j #>> '{NULL}'::text[]" },
+        { expression = "(j #>> '{a}'::text[])::integer" }, { column = "j", path = { "null" } },
       } },
     }, of.indexes)
   end)
@@ -387,28 +420,7 @@ $body$]],
   end)
 
   it("leaves alone what the model has no words for, and says why", function()
-    local schema = read [[
-      create schema if not exists other; create table if not exists other.far(id int primary key);
-      create type mood as enum ('sad', 'it''s'); create domain small as int check (value < 10);
-      create table t(a int, b int, m mood, s small, f int references other.far,
-        unique (a) deferrable, unique (a, b) include (m), check (a > 0) no inherit,
-        exclude (a with =));
-      alter table t add constraint late check (b > 0) not valid;
-      create index hash on t using hash (a); create index pattern on t((a::text) text_pattern_ops);
-      create index first on t(a nulls first); create index wide on t(a) include (b);
-      create index stored on t(a) with (fillfactor = 50);
-      create table part(a int) partition by range (a);
-      create table part1 partition of part for values from (0) to (10); create index pi on part1(a);
-      create table parent(a int); create table child(b int) inherits (parent);
-      create unlogged table quick(a int);
-      create materialized view kept as select 1 as one;
-      create view barred with (security_barrier) as select 1 as one;
-      create sequence free start 5; create function f(int) returns int language sql as 'select 1';
-      create rule r as on insert to t do instead nothing; create policy p on t using (a > 0);
-      create statistics st on a, b from t; comment on index hash is 'fast';
-      alter table t enable row level security; alter table t set (fillfactor = 70);
-      create function g() returns trigger language plpgsql as 'begin return new; end';
-      create trigger own before insert or update on t for each row execute function g()]]
+    local schema = read(foreign)
     local found = {}
     for _, each in ipairs(schema.unmanaged) do
       found[#found + 1] = ("%s %s: %s"):format(each.kind, each.name, each.reason)
@@ -502,6 +514,56 @@ $body$]],
     assert.is_nil(schemas.first_difference(again, found))
   end)
 
+  it("raises nothing, whatever definitions are told", function()
+    schemas.usual_pace(finally)
+    postgres.create(db, s.define {
+      s.table("made", {
+        s.id(), s.text("a", { max_length = 5 }):default("x"):check("a <> ''"), s.json("j"),
+        s.enum("e", { "x", "y" }), s.decimal("d", { precision = 5 }):default("5"),
+        s.timestamp("at"):default(s.now), s.text("g"):generated("lower(a)"),
+        s.json_index("j.a[0]"), s.index { s.collate("a", "binary"), where = "a > 'x'" },
+        s.search { "a", "e" },
+      }),
+      s.view("v", "select a from made"),
+      s.trigger("touch", { after = "insert", on = "made", when = "new.a = ''", run = "select 1" }),
+    })
+    db:exec(foreign)
+    local told, random = told_of.of(db), property.random(1)
+    local fields = {
+      "name", "declared", "expression", "definition", "condition", "query", "source", "comment",
+      "collate", "sql",
+    }
+    local function changed(text) -- no name is empty, and no text has a NUL byte there
+      text = odd_schemas.changed(text, random):gsub("%z", "")
+      return text == "" and "x" or text
+    end
+    for _ = 1, soak and 5000 or 200 do
+      local copy = model.copy(told)
+      local rows = {}
+      local function collect(list)
+        for _, each in pairs(list) do
+          if each.name then rows[#rows + 1] = each else collect(each) end
+        end
+      end
+      for _, kind in ipairs { "relations", "columns", "constraints", "indexes", "triggers" } do
+        collect(copy[kind])
+      end
+      for _ = 1, random(10) do
+        local row, field = rows[random(#rows)], fields[random(#fields)]
+        if row[field] then row[field] = changed(row[field]) end
+        for i, text in ipairs(row.texts or {}) do row.texts[i] = changed(text) end
+      end
+      local good, reason = pcall(function()
+        local schema = reader.schema_of(copy)
+        schema:fingerprint()
+        schema:to_mermaid()
+        schemas.loaded((schema:to_lua()))
+      end)
+      assert(good, tostring(reason))
+    end
+    db:exec "drop schema other cascade"
+  end)
+
   -- ---- what the engine would read ----------------------------------------------------------
 
   describe("can be had as it would be read", function()
@@ -513,6 +575,23 @@ $body$]],
       s.view("v", "select * from t"),
       s.trigger("g", { after = "insert", on = "t", run = "select 1" }),
     }
+
+    it("with checks that are rules by chance", function()
+      local given = s.define { s.table("t", {
+        s.id(), s.text("a"):check("length(a) <= 5", { name = "t_a_length" }),
+        s.column("b", "numeric"):check("min_scale(b) <= 1 and abs(b) < '100'::numeric", {
+          name = "t_b_range",
+        }),
+        s.enum("c", { "x", "y" }):default(s.expr "'z'"):check("c <> 'z'"),
+        s.decimal("d", { precision = 5 }):default(s.expr "1 + 1"),
+        s.text("e", { max_length = 9 }):generated("a || 'x'"):comment("of a"),
+      }) }
+      postgres.create(db, given)
+      local found = db:schema()
+      assert.is_nil(schemas.first_difference(postgres.materialise(db, given), found))
+      assert.are.equal(5, found.tables[1].columns[2].max_length)
+      assert.are.equal("decimal", found.tables[1].columns[3].type)
+    end)
 
     it("and nothing is left of that, in a transaction or not", function()
       local found = postgres.materialise(db, schema)

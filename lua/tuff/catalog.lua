@@ -32,11 +32,7 @@ end
 ---@param db tuff.Database
 ---@return tuff.Schema
 function M.schema(db)
-  local dialect = dialect_of(db, "schema")
-  if not dialect.schema then
-    errors.raise("unsupported", ("the schema of a %s database cannot be read"):format(db.engine))
-  end
-  return dialect.schema().read(db)
+  return dialect_of(db, "schema").schema().read(db)
 end
 
 -- ---- one table ---------------------------------------------------------------------------

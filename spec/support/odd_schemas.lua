@@ -134,16 +134,23 @@ local change = {
   end,
 }
 
---- One of the statements, changed in a few places.
+--- A text, changed in a few places.
+---@param text string
 ---@param random fun(limit: integer): integer
 ---@return string
-function odd_schemas.mutated(random)
-  local text = statements[random(#statements)]
+function odd_schemas.changed(text, random)
   for _ = 1, random(4) do
     local from, to = random(#text + 1), random(#text + 1)
     text = change[random(#change)](text, math.min(from, to), math.max(from, to), random)
   end
   return text
+end
+
+--- One of the statements, changed in a few places.
+---@param random fun(limit: integer): integer
+---@return string
+function odd_schemas.mutated(random)
+  return odd_schemas.changed(statements[random(#statements)], random)
 end
 
 return odd_schemas

@@ -122,9 +122,9 @@ apply["two checks"] = function(column, context)
 end
 function apply.collate(column, context)
   if not context.portable then
-    column:collate(context.seed % 2 == 0 and "nocase" or "RTRIM")
+    column:collate(({ "nocase", "RTRIM", "Binary" })[context.seed % 3 + 1])
   elseif is_text(context.type) then
-    column:collate(context.seed % 2 == 0 and "C" or "POSIX")
+    column:collate(context.seed % 2 == 0 and "binary" or "POSIX")
   end
 end
 function apply.comment(column, context)
@@ -246,7 +246,8 @@ end
 local function part_of(state, of, kind, number)
   local column = column_at(of, number)
   if state.portable and kind == "collate" then
-    return is_text(column.type) and s.collate(column.name, "POSIX") or column.name
+    local name = number % 2 == 0 and "binary" or "POSIX"
+    return is_text(column.type) and s.collate(column.name, name) or column.name
   elseif state.portable and kind == "expression" then
     return s.expr("case when " .. quoted(column.name) .. " is null then 'x,)' else '' end")
   end

@@ -1,5 +1,5 @@
 --- The copy of a database that is made before its first migration.
-local lfs = require "lfs"
+local lfs = require "tuff.filesystem"
 
 local M = {}
 

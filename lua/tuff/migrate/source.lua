@@ -1,6 +1,6 @@
 --- The migrations that a program brings: files of a directory, or tables of Lua. They are found,
 --- loaded and checked here, all mistakes at once; what they do is not done.
-local lfs = require "lfs"
+local lfs = require "tuff.filesystem"
 local core = require "tuff.core"
 local errors = require "tuff.error"
 local lexer = require "tuff.migrate.lexer"

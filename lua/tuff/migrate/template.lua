@@ -1,6 +1,6 @@
 --- New migrations: a file whose name says when it was begun and what it is about, with what it
 --- takes to write the rest.
-local lfs = require "lfs"
+local lfs = require "tuff.filesystem"
 local errors = require "tuff.error"
 local name_of = require "tuff.migrate.name"
 local options_of = require "tuff.options"

@@ -138,6 +138,8 @@ function M.diff(db, schema, options)
   return make_plan(db, engine, schema, options)
 end
 
+local ATTEMPTS = 5 -- where others change the schema between planning and doing
+
 -- ---- doing it ----------------------------------------------------------------------------
 
 --- Raises where something would be lost that nobody allowed.
@@ -148,9 +150,12 @@ local function check_refusals(plan)
     lines[i] = refusal.message
     hint = hint or refusal.hint
   end
-  local drop = ('allow_drop = { "%s" } allows it'):format(plan.refused[1].name)
-  errors.raise("migration", table.concat(lines, "\n  "),
-    { hint = hint and hint .. "; or else " .. drop or drop })
+  local first = plan.refused[1]
+  if not first.final then
+    local drop = ('allow_drop = { "%s" } allows it'):format(first.name)
+    hint = hint and hint .. "; or else " .. drop or drop
+  end
+  errors.raise("migration", table.concat(lines, "\n  "), { hint = hint })
 end
 
 local function by_name(broken)
@@ -213,12 +218,12 @@ local function check_transaction(plan)
     { hint = "call db:apply outside of the transaction; it has one of its own" })
 end
 
-local function carry_out(db, engine, plan)
-  local broken = engine.broken(db)
-  check_broken(plan, broken)
-  engine.run(db, plan.steps)
-  core.state(db).schema_version = nil
-  verify(db, engine, plan, broken)
+--- Refuses what is never done in a transaction.
+local function check_concurrently(db, plan)
+  if plan.concurrently and db:in_transaction() then
+    errors.raise("misuse", "no index is made concurrently in a transaction",
+      { hint = "call db:apply outside of the transaction" })
+  end
 end
 
 --- Runs fn in the transaction that it needs.
@@ -228,8 +233,30 @@ local function within(db, plan, fn)
     check_transaction(plan)
     return db:transaction(fn)
   end
-  check_broken(plan, core.state(db).dialect.schema().broken(db))
   return change.run(db, { touched = plan.touched }, fn)
+end
+
+--- Carries out a plan; false: it is out of date, and nothing was done.
+local function carry_out(db, engine, plan)
+  check_refusals(plan)
+  if #plan.changes == 0 then return true end
+  check_concurrently(db, plan)
+  local done = false
+  local with_settings = engine.with_settings or function(_, fn) fn() end
+  with_settings(db, function()
+    within(db, plan, function()
+      if engine.lock then engine.lock(db, plan.changes) end
+      if engine.state(db) ~= plan.state then return end
+      local broken = engine.broken(db)
+      check_broken(plan, broken)
+      engine.run(db, plan.steps)
+      core.state(db).schema_version = nil
+      verify(db, engine, plan, broken)
+      done = true
+    end)
+  end)
+  if done and engine.run_later then engine.run_later(db, plan.steps) end
+  return done
 end
 
 --- Gives the database a schema, or carries out a plan: whole, or not at all. Outside of a
@@ -250,29 +277,12 @@ function M.apply(db, given, options)
     errors.raise("misuse", "the options of a plan are given to db:diff")
   end
   options = options_of.given(options, allowed, "db:apply")
-  local plan = is_plan and given or make_plan(db, engine, given, options)
-  check_refusals(plan)
-  if #plan.changes == 0 then return plan end
-  if plan.concurrently and db:in_transaction() then
-    errors.raise("misuse", "no index is made concurrently in a transaction",
-      { hint = "call db:apply outside of the transaction" })
+  for _ = 1, is_plan and 1 or ATTEMPTS do
+    local plan = is_plan and given or make_plan(db, engine, given, options)
+    if carry_out(db, engine, plan) then return plan end
   end
-  local function work()
-    if engine.lock then engine.lock(db, plan.changes) end
-    if engine.state(db) ~= plan.state then
-      if is_plan then
-        errors.raise("migration", "the schema of the database was changed since the plan was made",
-          { hint = "make a new plan by db:diff" })
-      end
-      plan = make_plan(db, engine, given, options)
-      check_refusals(plan)
-      if #plan.rebuilt > 0 and not change.is_open(db) then check_transaction(plan) end
-    end
-    carry_out(db, engine, plan)
-  end
-  engine.with_settings(db, function() within(db, plan, work) end)
-  if engine.run_later then engine.run_later(db, plan.steps) end
-  return plan
+  errors.raise("migration", "the schema of the database was changed since the plan was made",
+    { hint = "make a new plan by db:diff" })
 end
 
 return M

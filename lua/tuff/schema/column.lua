@@ -140,12 +140,13 @@ function Column:generated(expression, options)
   return self
 end
 
---- How its texts are compared: "nocase", or what the engine or db:define_collation knows.
+--- How its texts are compared: "binary", by their bytes, on every engine; "nocase" on SQLite, or
+--- what the engine or db:define_collation knows.
 ---@param name string
 ---@return tuff.schema.Column self
 function Column:collate(name)
   if declaration.name(self, name, "the name of a collation") then
-    self.model.collate = name:lower() ~= "binary" and name or nil
+    self.model.collate = name
   end
   return self
 end

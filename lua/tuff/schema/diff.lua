@@ -12,8 +12,6 @@ local sql = require "tuff.schema.sql"
 
 local M = {}
 
-local unordered = { order = false }
-
 ---@class tuff.schema.Change
 ---@field kind string
 ---@field table string? the table or view that it is about
@@ -39,8 +37,8 @@ function Diff:allows(name)
   return self.allow[name] ~= nil
 end
 
-function Diff:refuse(name, message, hint)
-  table.insert(self.refused, { name = name, message = message, hint = hint })
+function Diff:refuse(name, message, hint, final)
+  table.insert(self.refused, { name = name, message = message, hint = hint, final = final })
 end
 
 -- ---- columns -----------------------------------------------------------------------------
@@ -55,15 +53,16 @@ local column_fields = {
   "not_null_conflict", "default", "generated", "collate", "comment",
 }
 
---- A field as it is compared: one that holds SQL, or a word, is compared as such.
-local function canonical(field, value)
-  return value ~= nil and model.canonical { [field] = value } or nil
+--- Whether a field means the same: one that holds SQL, or a word, is compared as such.
+local function is_same(field, a, b)
+  if a == b and math.type(a) == math.type(b) then return true end
+  return a ~= nil and b ~= nil and model.equal({ [field] = a }, { [field] = b })
 end
 
 local function differing(old, new)
   local what = {}
   for _, field in ipairs(column_fields) do
-    if canonical(field, old[field]) ~= canonical(field, new[field]) then what[#what + 1] = field end
+    if not is_same(field, old[field], new[field]) then what[#what + 1] = field end
   end
   return what
 end
@@ -193,7 +192,7 @@ end
 local table_fields = { "comment", "strict", "without_rowid" }
 
 local function change_table(self, old, new)
-  if rawequal(old, new) or model.equal(old, new, unordered) then return end
+  if rawequal(old, new) then return end
   local what = {}
   for _, field in ipairs(table_fields) do
     if old[field] ~= new[field] then what[#what + 1] = field end
@@ -320,17 +319,23 @@ local function not_understood(self)
     local list = object.kind .. "s"
     if self.want[list] and model.find(self.want[list], object.name) then
       self:refuse(object.name, ("%s %s is there, and could not be understood: %s"):format(
-        object.kind, object.name, object.reason))
+        object.kind, object.name, object.reason), nil, true)
     end
   end
 end
 
 -- ---- the whole ---------------------------------------------------------------------------
 
+---@class tuff.schema.Refusal
+---@field name string what allow_drop would name
+---@field message string
+---@field hint string?
+---@field final boolean? nothing allows it
+
 ---@class tuff.schema.Difference
 ---@field changes tuff.schema.Change[]
 ---@field unmanaged table[] what is left alone: { kind, name, table?, reason, sql? }
----@field refused { name: string, message: string, hint: string? }[] what was not allowed
+---@field refused tuff.schema.Refusal[] what was not allowed
 
 --- What makes `want` of `have`.
 ---@param have tuff.Schema

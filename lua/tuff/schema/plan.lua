@@ -6,7 +6,7 @@ local M = {}
 ---@field changes tuff.schema.Change[]
 ---@field destructive boolean whether data would be lost
 ---@field unmanaged table[] what is left alone: { kind, name, table?, reason, sql? }
----@field refused { name: string, message: string, hint: string? }[] why it cannot be applied
+---@field refused tuff.schema.Refusal[] why it cannot be applied
 ---@field rebuilt string[] tables that are built anew, sorted
 ---@field touched string[] tables that are changed in any way, sorted
 ---@field steps table[] what the engine does

@@ -14,7 +14,8 @@ local quote = identifier.quote
 ---  is made of, of the row `"t"`; nil: its default, or it is computed. With the condition under
 ---  which nothing is lost, and whether that is about the form of values
 ---@field constant fun(column: table): string? what a new column begins with; nil: it is computed
----@field collation fun(column: table): string what gives an expression the collation of a column
+---@field collation fun(column: table): string what gives an expression the collation of a column,
+---  or of a part of an index
 ---@field key fun(of: table): string[], string what rows are told apart by, and how that is called
 ---@field equal fun(other: table, other_row: string, column: table, row: string): string
 ---@field rules fun(owner: string, column: table): table[] the checks that belong to its type
@@ -45,18 +46,18 @@ local function is_known(known, expression)
 end
 
 ---@class tuff.schema.Rows
----@field query string in parentheses: the rows as they are going to be
----@field known table<string, boolean> the columns that it has, in lower case: not those that cannot
----  be told before they are there, such as defaults that are computed
+---@field known table<string, boolean> the columns that the rows have, in lower case: not those that
+---  cannot be told before they are there, such as defaults that are computed
+local Rows = {}
+Rows.__index = Rows
 
---- The rows as they are going to be, with their keys as tuff_key1 and so on.
+--- The rows of a table as they are going to be.
 ---@param engine tuff.schema.EngineRows
 ---@param old table
 ---@param new table
----@param extra string[]? more columns of the query, of the rows that there are
 ---@return tuff.schema.Rows
-function M.of(engine, old, new, extra)
-  local inner, outer, known = { table.unpack(extra or {}) }, { "*" }, {}
+function M.of(engine, old, new)
+  local inner, outer, known = {}, {}, {}
   for i, expression in ipairs((engine.key(old))) do
     inner[#inner + 1] = ("%s AS tuff_key%d"):format(expression, i)
   end
@@ -70,21 +71,29 @@ function M.of(engine, old, new, extra)
     known[column.name:lower()] = value and true
     inner[#inner + 1] = value and named(engine, old, column, value)
   end
-  local computed = {}
   for _, column in ipairs(new.columns) do
     local expression = column.generated and column.generated.expression
     if expression and not known[column.name:lower()] and is_known(known, expression) then
-      outer[#outer + 1] = named(engine, old, column, "(" .. expression .. ")")
-      computed[#computed + 1] = column.name:lower()
+      outer[#outer + 1] = column
     end
   end
-  for _, name in ipairs(computed) do known[name] = true end
-  local query = ('(SELECT %s FROM %s AS "t")'):format(table.concat(inner, ", "),
-    engine.main(new.name))
-  if #outer > 1 then
-    query = ("(SELECT %s FROM %s AS tuff_kept)"):format(table.concat(outer, ", "), query)
+  for i, column in ipairs(outer) do
+    known[column.name:lower()] = true
+    outer[i] = named(engine, old, column, "(" .. column.generated.expression .. ")")
   end
-  return { query = query, known = known }
+  return setmetatable({
+    name = engine.main(new.name), inner = inner, outer = outer, known = known,
+  }, Rows)
+end
+
+--- A query of the rows, in parentheses. Their keys are tuff_key1 and so on.
+---@param extra string[] more columns, of the rows that there are
+---@return string
+function Rows:query(extra)
+  local inner = table.move(self.inner, 1, #self.inner, #extra + 1, { table.unpack(extra) })
+  local query = ('(SELECT %s FROM %s AS "t")'):format(table.concat(inner, ", "), self.name)
+  if #self.outer == 0 then return query end
+  return ("(SELECT *, %s FROM %s AS tuff_kept)"):format(table.concat(self.outer, ", "), query)
 end
 
 return M

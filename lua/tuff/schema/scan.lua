@@ -101,7 +101,7 @@ function Scan:texts_of(parts)
     local text = part.path and self.rows.path(part.column, part.path)
       or part.column and quote(part.column) or "(" .. part.expression .. ")"
     plain[i] = text
-    list[i] = text .. (part.collate and " COLLATE " .. quote(part.collate) or "")
+    list[i] = text .. (part.collate and self.rows.collation(part) or "")
   end
   return list, plain
 end
@@ -148,7 +148,8 @@ local function moved_columns(old, new)
     local before = model.find(old.columns, column.name)
     if not before or before.type ~= column.type or before.declared ~= column.declared
       or before.scale ~= column.scale or before.collate ~= column.collate
-      or not model.equal(before.generated or {}, column.generated or {}) then
+      or (before.generated or column.generated)
+      and not model.equal(before.generated or {}, column.generated or {}) then
       moved[column.name:lower()] = true
     end
   end
@@ -231,16 +232,18 @@ end
 function M.of(rows, have, old, new, allow)
   local keys, key = rows.key(old)
   local self = setmetatable({
-    rows = rows, table = new.name, known = rows_of.of(rows, old, new).known, extra = {},
-    conditions = {}, twins = {}, key = key, key_parts = #keys,
+    rows = rows, table = new.name, extra = {}, conditions = {}, twins = {}, key = key,
+    key_parts = #keys,
   }, Scan)
+  local future = rows_of.of(rows, old, new)
+  self.known = future.known
   local moved = moved_columns(old, new)
   self:columns(old, new, allow)
   self:keys(old, new, moved)
   self:constraints(have, old, new, moved)
   for _, index in ipairs(new.indexes) do self:index(old, index, moved) end
   if #self.conditions == 0 and #self.twins == 0 then return nil end
-  self.query = rows_of.of(rows, old, new, self.extra).query
+  self.query = future:query(self.extra)
   return self
 end
 

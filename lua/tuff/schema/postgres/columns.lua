@@ -1,10 +1,10 @@
 --- Changes of columns as ALTER TABLE: what goes, in a statement of its own, and then everything
 --- else of a table in one, so that its rows are written once.
+local collation = require "tuff.schema.postgres.collation"
 local conversion = require "tuff.schema.postgres.conversion"
 local ddl = require "tuff.schema.postgres.ddl"
 local default = require "tuff.schema.postgres.default"
 local identifier = require "tuff.identifier"
-local limits = require "tuff.schema.postgres.limits"
 local model = require "tuff.schema.model"
 local sql = require "tuff.schema.sql"
 local storage = require "tuff.schema.postgres.storage"
@@ -206,7 +206,7 @@ function Columns:changes(list, of, change)
   local retyped = self.retyped[of][name]
   if retyped then
     list[#list + 1] = column_action(name, "TYPE", storage.of(new).type,
-      new.collate and "COLLATE " .. quote(limits.collation(new.collate)),
+      new.collate and "COLLATE " .. quote(collation.written(new.collate)),
       "USING " .. self:using(change))
   end
   local text = set_default(old, new, retyped)

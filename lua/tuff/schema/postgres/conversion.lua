@@ -1,7 +1,8 @@
 --- What becomes of a value whose column gets another type, and which values it would not be the
 --- same for: those that SQLite refuses, too, such as a text that would read otherwise when it is
---- written again. PostgreSQL ends a statement where a cast fails: what a cast is not certain to take
---- stands behind a condition, and is NULL where that does not hold.
+--- written again. PostgreSQL ends a statement where a cast fails: so what a cast may not take stands
+--- behind a condition, and is NULL where that does not hold.
+local model = require "tuff.schema.model"
 local sql = require "tuff.schema.sql"
 local storage = require "tuff.schema.postgres.storage"
 

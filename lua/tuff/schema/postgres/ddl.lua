@@ -1,6 +1,7 @@
 --- The statements of PostgreSQL that make what a model says. All constraints have names, and stand
 --- beside the columns; foreign keys are added when all tables are there, since tables may refer to
 --- each other.
+local collation = require "tuff.schema.postgres.collation"
 local default = require "tuff.schema.postgres.default"
 local identifier = require "tuff.identifier"
 local kept = require "tuff.schema.postgres.kept"
@@ -19,7 +20,7 @@ local quote, quote_all, words = identifier.quote, identifier.quote_all, sql.word
 -- ---- columns -----------------------------------------------------------------------------
 
 local function collate(name)
-  return name and "COLLATE " .. quote(limits.collation(name))
+  return name and "COLLATE " .. quote(collation.written(name))
 end
 
 --- The definition of a column, as in CREATE TABLE and ADD COLUMN, without its constraints.

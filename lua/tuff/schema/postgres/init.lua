@@ -98,11 +98,6 @@ end
 ---@return table[]
 function M.broken() return {} end
 
---- Runs fn, in which steps are run: no settings stand in their way.
----@param _ tuff.Database
----@param fn fun()
-function M.with_settings(_, fn) fn() end
-
 --- Makes a schema in an empty database, whole or not at all.
 ---@param db tuff.Database
 ---@param schema tuff.Schema

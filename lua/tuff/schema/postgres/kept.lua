@@ -1,8 +1,8 @@
 --- What PostgreSQL keeps of a schema: what is for SQLite only is gone. Expressions are spelled anew
 --- by the server, which no one else can do; see scratch.lua.
+local collation = require "tuff.schema.postgres.collation"
 local default = require "tuff.schema.postgres.default"
 local json = require "tuff.json"
-local limits = require "tuff.schema.postgres.limits"
 local model = require "tuff.schema.model"
 local path = require "tuff.schema.postgres.path"
 local search = require "tuff.schema.postgres.search"
@@ -29,7 +29,7 @@ end
 
 --- A generated column is always stored.
 local function settle_column(column)
-  column.checked = nil
+  column.checked, column.collate = nil, collation.read(column.collate)
   if column.type == "other" then settle_type(column) end
   if column.default then settle_default(column) end
   if column.generated then column.generated.stored = true end
@@ -68,7 +68,7 @@ end
 local function settle_part(of, part)
   local column = part.column and model.find(of.columns, part.column)
   for i, step in ipairs(part.path or {}) do part.path[i] = path.step(step) end
-  part.collate = part.collate and limits.collation(part.collate)
+  part.collate = collation.read(part.collate)
   if column and column.collate == part.collate then part.collate = nil end
 end
 
@@ -85,6 +85,7 @@ function M.of(schema)
   for _, of in ipairs(kept.tables) do
     of.strict, of.without_rowid = nil, nil
     for _, column in ipairs(of.columns) do settle_column(column) end
+    types.read(of) -- a check may be a rule by chance
     if of.search then settle_search(of) end
     model.each_constraint(of, function(kind, object)
       if kind == "primary_key" or kind == "unique" then settle_key(of, kind, object) end

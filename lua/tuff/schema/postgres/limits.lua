@@ -7,18 +7,8 @@ local M = {}
 
 local LONGEST = 63 -- bytes of a name: the server would cut it
 
--- ---- collations --------------------------------------------------------------------------
-
+--- Collations that only SQLite has.
 local only_sqlite = { nocase = true, rtrim = true }
-
---- A collation by its name here: "binary" is that of bytes.
----@param name string
----@return string
-function M.collation(name)
-  return name:lower() == "binary" and "C" or name
-end
-
--- ---- looking -----------------------------------------------------------------------------
 
 local Look = {}
 Look.__index = Look

@@ -1,7 +1,7 @@
 --- Values in columns of JSON, as PostgreSQL finds them: as text, NULL where there is none. An index
 --- serves a query only where both write the same expression: this one.
+local core = require "tuff.core"
 local identifier = require "tuff.identifier"
-local spelled = require "tuff.schema.postgres.spelled"
 local sql = require "tuff.schema.sql"
 
 local M = {}
@@ -53,6 +53,7 @@ local function read_steps(text)
       step, behind = quoted(text, at)
     else
       step, behind = text:match("^([^,{}]+)()", at)
+      if step and step:lower() == "null" then return nil end -- no key has that name
     end
     if not step or not step:find("%S") or step:find('"', 1, true) then return nil end
     path[#path + 1], at = M.step(step), behind + 1
@@ -60,17 +61,16 @@ local function read_steps(text)
   return path
 end
 
---- The column and the path of an expression; nil: it is none of these.
+--- The column and the path of an expression that PostgreSQL has spelled; nil: it is none of these.
 ---@param expression string
 ---@return string? column
 ---@return (string|integer)[]? path
 function M.read(expression)
-  local columns, strings = spelled.columns(expression), sql.strings(expression)
-  if #columns ~= 1 or #strings ~= 1 or not strings[1]:find("^{.*}$") then return nil end
-  local column, path = columns[1], read_steps(strings[1])
-  if not path or #path == 0 or column == "" then return nil end
-  local shape = ("%s #>> %s"):format(identifier.quote(column), sql.literal(strings[1]))
-  if spelled.same(shape, expression) then return column, path end
+  local kinds, texts = core.tokens(expression, { dollar_quotes = true })
+  local is_path = kinds:find("^[wq]pppspwpp$") and table.concat(texts, "", 2, 4) == "#>>"
+    and table.concat(texts, "", 6) == "::text[]"
+  local path = is_path and read_steps(sql.unquote(texts[5]))
+  if path and #path > 0 then return sql.unquote(texts[1]), path end
 end
 
 return M

@@ -1,6 +1,7 @@
 --- Reads the schema of a database of PostgreSQL, whoever made it. A constraint, an index or a
 --- trigger is understood where the definition that tuff would write for what was read is the one
 --- that PostgreSQL tells. All else is in `unmanaged`, as text.
+local collation = require "tuff.schema.postgres.collation"
 local ddl = require "tuff.schema.postgres.ddl"
 local default = require "tuff.schema.postgres.default"
 local model = require "tuff.schema.model"
@@ -49,7 +50,7 @@ end
 
 local function read_column(row, sequence)
   local column = { name = row.name, not_null = row.not_null }
-  column.collate, column.comment = row.collate, comment_of(row.comment)
+  column.collate, column.comment = collation.read(row.collate), comment_of(row.comment)
   types.settle(column, row.declared)
   local is_serial = sequence and settle_sequence(column, row, sequence)
   if row.generated and row.expression then
@@ -86,9 +87,10 @@ local actions = { c = "cascade", r = "restrict", n = "set null", d = "set defaul
 --- Names of columns by their numbers; nil: one of them is none.
 local function named(columns, numbers)
   local list = {}
-  for i, number in ipairs(numbers or {}) do
-    if not columns[number] then return nil end
-    list[i] = columns[number]
+  for number in (numbers or ""):gmatch("%S+") do
+    local name = columns[tonumber(number)]
+    if not name then return nil end
+    list[#list + 1] = name
   end
   return list
 end
@@ -169,10 +171,12 @@ local function read_index(row, of, columns)
     name = row.name, parts = {}, unique = row.is_unique or nil, where = row.condition,
   }
   local collations = collations_of(row)
+  local numbers, orders = row.columns:gmatch("%d+"), row.orders:gmatch("%d+")
   for i = 1, row.count do
-    local part = row.columns[i] == 0 and part_of(of, row.texts[i])
-      or { column = columns[row.columns[i]] }
-    part.collate, part.descending = collations[i], row.orders[i] & 1 == 1 or nil
+    local number = tonumber(numbers())
+    local part = number == 0 and part_of(of, row.texts[i]) or { column = columns[number] }
+    part.collate = collation.read(collations[i])
+    part.descending = tonumber(orders()) & 1 == 1 or nil
     index.parts[i] = part
   end
   return index
@@ -195,7 +199,7 @@ local function read_trigger(row, columns)
   for _, event in ipairs(events) do
     if row.bits & event[1] ~= 0 then of.event = event[2] end
   end
-  of.columns = #row.columns > 0 and named(columns, row.columns) or nil
+  of.columns = row.columns ~= "" and named(columns, row.columns) or nil
   local condition = trigger.condition_of(row.definition)
   of.condition = condition and spelled.bare(condition)
   of.body = of.event and trigger.body_of(of, row.source)
@@ -241,14 +245,11 @@ function Reading:constraint(row, of, columns)
 end
 
 function Reading:table(row)
-  local told, columns, sequences = self.told, self.others[row.oid].columns, {}
-  for _, sequence in ipairs(told.sequences[row.oid] or {}) do
-    sequences[sequence.number] = sequence
-  end
+  local told, columns = self.told, self.others[row.oid].columns
   local of = model.new_table(row.name)
   of.comment = comment_of(row.comment)
   for i, each in ipairs(told.columns[row.oid] or {}) do
-    of.columns[i] = read_column(each, sequences[each.number])
+    of.columns[i] = read_column(each, self.sequences[row.oid .. "." .. each.number])
   end
   for _, each in ipairs(told.constraints[row.oid] or {}) do self:constraint(each, of, columns) end
   settle_id(of)
@@ -277,13 +278,14 @@ function Reading:view(row)
     self:unmanaged("view", row.name, nil, text, "it has options: " .. row.options)
   else
     table.insert(self.schema.views, { name = row.name, select = text })
+    self.views[row.oid] = true
   end
 end
 
 function Reading:indexes(oid, owner)
   local of = self.tables[oid]
   for _, row in ipairs(self.told.indexes[oid] or {}) do
-    local found = of and row.texts and #row.texts == 1
+    local found = of and row.valid and row.texts and #row.texts == 1
       and search.read(of, row.name, row.definition, row.texts[1])
     local index = of and row.valid and read_index(row, of, self.others[oid].columns)
     if found then
@@ -300,13 +302,15 @@ end
 function Reading:triggers()
   local functions = {}
   for _, row in ipairs(self.told.triggers) do
-    local found = read_trigger(row, (self.others[row.object] or {}).columns)
+    local is_managed = self.tables[row.object] or self.views[row.object]
+    local found = is_managed and read_trigger(row, self.others[row.object].columns)
     if found then
       table.insert(self.schema.triggers, found)
       functions[row["function"]] = true
     else
-      self:unmanaged("trigger", row.name, row.owner, row.definition,
-        "its function, or a part of it, is nothing that tuff writes")
+      self:unmanaged("trigger", row.name, row.owner, row.definition, is_managed
+        and "its function, or a part of it, is nothing that tuff writes"
+        or "what it is on is not managed")
     end
   end
   return functions
@@ -321,6 +325,15 @@ local function others_of(told)
     others[row.oid] = { name = row.name, columns = columns }
   end
   return others
+end
+
+--- The sequences by the columns whose they are.
+local function sequences_of(told)
+  local sequences = {}
+  for _, row in ipairs(told.sequences) do
+    if row.object then sequences[row.object .. "." .. row.number] = row end
+  end
+  return sequences
 end
 
 -- ---- what a model does not have ---------------------------------------------------------
@@ -366,12 +379,10 @@ end
 ---@return fun(owner: string, column: string): string?
 function M.sequence_names(told)
   return function(owner, name)
-    local oid, number = oid_of(told, owner), nil
+    local oid = oid_of(told, owner)
     for _, column in ipairs(told.columns[oid] or {}) do
-      if column.name == name then number = column.number end
-    end
-    for _, sequence in ipairs(told.sequences[oid] or {}) do
-      if sequence.number == number then return sequence.name end
+      local sequence = column.name == name and sequences_of(told)[oid .. "." .. column.number]
+      if sequence then return sequence.name end
     end
   end
 end
@@ -381,7 +392,8 @@ end
 ---@return tuff.Schema
 function M.schema_of(told)
   local self = setmetatable({
-    told = told, schema = model.new(), tables = {}, others = others_of(told),
+    told = told, schema = model.new(), tables = {}, views = {}, others = others_of(told),
+    sequences = sequences_of(told),
   }, Reading)
   for _, row in ipairs(told.relations) do
     if row.kind == "v" or row.kind == "m" then self:view(row) else self:table(row) end
@@ -393,12 +405,10 @@ function M.schema_of(told)
       self:unmanaged(row.kind, row.name, row.owner, row.sql, "the model has no words for it")
     end
   end
-  for _, list in pairs(told.sequences) do
-    for _, row in ipairs(list) do
-      if not row.used then
-        self:unmanaged("sequence", row.name, nil, ("CREATE SEQUENCE %s %s"):format(row.quoted,
-          row.options), "it is no column's alone")
-      end
+  for _, row in ipairs(told.sequences) do
+    if not row.used then
+      self:unmanaged("sequence", row.name, nil, ("CREATE SEQUENCE %s %s"):format(row.quoted,
+        row.options), "it is no column's alone")
     end
   end
   return model.complete(self.schema)

@@ -1,4 +1,5 @@
 --- Rows in PostgreSQL: what each new column is made of, as expressions on the row that there is.
+local collation = require "tuff.schema.postgres.collation"
 local conversion = require "tuff.schema.postgres.conversion"
 local default = require "tuff.schema.postgres.default"
 local identifier = require "tuff.identifier"
@@ -36,7 +37,7 @@ end
 ---@param column table
 ---@return string
 function M.collation(column)
-  return ' COLLATE ' .. quote(column.collate or "default")
+  return ' COLLATE ' .. quote(column.collate and collation.written(column.collate) or "default")
 end
 
 --- A constant that a new column begins with, or NULL; nil: it is computed.

@@ -56,23 +56,36 @@ local function named_by_others(schema)
   return names
 end
 
---- A table without what PostgreSQL spells as it was declared.
-local function reduced(of)
+--- Types without what else belongs to them, such as rules and sequences.
+local plain = {
+  id = { type = "integer" }, enum = { type = "text" },
+  decimal = { type = "other", declared = "numeric" },
+}
+
+--- A column, of which only the type counts unless it has a text.
+local function reduced_column(column)
+  local copy = model.copy(is_spelled_column(column) and column or plain[column.type]
+    or { type = column.type })
+  copy.name, copy.comment = column.name, nil
+  return copy
+end
+
+--- A table without what PostgreSQL spells as it was declared. A query may need to know the key.
+local function reduced(of, has_views)
   local copy = model.new_table(of.name)
-  copy.primary_key, copy.checks = of.primary_key, of.checks
+  copy.primary_key, copy.checks = has_views and of.primary_key or nil, of.checks
   copy.indexes = those(of.indexes, is_spelled_index, true)
-  for i, column in ipairs(of.columns) do
-    copy.columns[i] = model.copy(column)
-    copy.columns[i].comment = nil
-  end
+  for i, column in ipairs(of.columns) do copy.columns[i] = reduced_column(column) end
   return copy
 end
 
 --- What has to be made of a schema.
 local function to_make(schema)
-  local part, names = model.new(), named_by_others(schema)
+  local part, names, has_views = model.new(), named_by_others(schema), #schema.views > 0
   for _, of in ipairs(schema.tables) do
-    if names[of.name:lower()] or is_spelled(of) then table.insert(part.tables, reduced(of)) end
+    if names[of.name:lower()] or is_spelled(of) then
+      table.insert(part.tables, reduced(of, has_views))
+    end
   end
   part.views = schema.views
   part.triggers = those(schema.triggers, has_condition, true)
@@ -84,8 +97,13 @@ local function put(schema, found)
   for _, of in ipairs(schema.tables) do
     local made = model.find(found.tables, of.name)
     if made then
-      for i, column in ipairs(made.columns) do column.comment = of.columns[i].comment end
-      of.columns, of.checks = made.columns, made.checks
+      for i, column in ipairs(of.columns) do
+        if is_spelled_column(column) then
+          of.columns[i] = made.columns[i]
+          of.columns[i].comment = column.comment
+        end
+      end
+      of.checks = made.checks
       of.indexes = those(of.indexes, is_spelled_index, false)
       table.move(made.indexes, 1, #made.indexes, #of.indexes + 1, of.indexes)
     end

@@ -30,14 +30,17 @@ function M.bare(text)
   return text:sub(starts[first], starts[last] + #texts[last] - 1)
 end
 
---- What remains of a text where PostgreSQL's spelling does not count: no parentheses, no casts to
---- types of one word, no quotes and no capitals of names.
+--- Types to which PostgreSQL casts constants where tuff writes none.
+local implied = { text = true, numeric = true, regconfig = true }
+
+--- What remains of a text where PostgreSQL's spelling does not count: no parentheses, no casts that
+--- are implied, no quotes and no capitals of names.
 local function loose(text)
   local kinds, texts = core.tokens(text, dialect)
   local list, i = {}, 1
   while i <= #texts do
     local kind, token = kinds:byte(i), texts[i]
-    if token == "::" then
+    if token == "::" and implied[texts[i + 1]] then
       i = i + 1
       while texts[i + 1] == "[" and texts[i + 2] == "]" do i = i + 2 end
     elseif kind == STRING then

@@ -65,8 +65,9 @@ queries.sequences = [[
 
 queries.constraints = [[
   select k.conrelid::bigint as object, k.conname::text as name, k.contype::text as kind,
-    pg_get_constraintdef(k.oid, true) as definition, to_json(k.conkey) as columns,
-    case when k.contype = 'f' then k.confrelid::bigint end as other, to_json(k.confkey) as others,
+    pg_get_constraintdef(k.oid, true) as definition, array_to_string(k.conkey, ' ') as columns,
+    case when k.contype = 'f' then k.confrelid::bigint end as other,
+    array_to_string(k.confkey, ' ') as others,
     nullif(k.confupdtype::text, 'a') as on_update, nullif(k.confdeltype::text, 'a') as on_delete,
     nullif(k.confmatchtype::text, 's') as match, nullif(k.condeferrable, false) as deferrable,
     nullif(k.condeferred, false) as deferred
@@ -76,8 +77,8 @@ queries.constraints = [[
 --- The indexes that no constraint has made.
 queries.indexes = [[
   select i.indrelid::bigint as object, n.relname::text as name, i.indisunique as is_unique,
-    i.indisvalid as valid, t.definition, to_json(i.indkey::int2[]) as columns,
-    to_json(i.indoption::int2[]) as orders, i.indnkeyatts as count,
+    i.indisvalid as valid, t.definition, i.indkey::text as columns,
+    i.indoption::text as orders, i.indnkeyatts as count,
     pg_get_expr(i.indpred, i.indrelid, true) as condition,
     case when i.indexprs is not null or strpos(t.definition, ' COLLATE ') > 0 then to_json(array(
       select pg_get_indexdef(i.indexrelid, part, true) from generate_series(1, i.indnkeyatts) part))
@@ -90,7 +91,7 @@ queries.indexes = [[
 queries.triggers = [[
   select t.tgname::text as name, c.relname::text as owner, t.tgrelid::bigint as object,
     pg_get_triggerdef(t.oid, true) as definition, t.tgtype::bigint as bits,
-    to_json(t.tgattr::int2[]) as columns, t.tgenabled = 'O' as enabled,
+    t.tgattr::text as columns, t.tgenabled = 'O' as enabled,
     f.oid::bigint as function, f.proname::text as function_name, f.prosrc as source,
     l.lanname = 'plpgsql' and not f.prosecdef and f.proconfig is null as plain
   from pg_class c join pg_trigger t on t.tgrelid = c.oid join pg_proc f on f.oid = t.tgfoid
@@ -119,7 +120,8 @@ queries.others = [[
   select case f.prokind when 'a' then 'aggregate' when 'p' then 'procedure' else 'function' end,
     f.proname::text, null, f.oid::bigint,
     case when f.prokind <> 'a' then pg_get_functiondef(f.oid) end
-  from pg_proc f where ]] .. own("pg_proc", "f", "pronamespace") .. [[
+  from pg_proc f
+  where f.proname not like 'tuff\_%' and ]] .. own("pg_proc", "f", "pronamespace") .. [[
 
   union all
   select 'rule', r.rulename::text, c.relname::text, null, pg_get_ruledef(r.oid, true)
@@ -157,7 +159,8 @@ queries.others = [[
     select t.oid, 'pg_trigger'::regclass, t.tgname::text, c.relname::text
     from pg_trigger t join pg_class c on c.oid = t.tgrelid
     where c.relnamespace = ]] .. namespace .. [[
-  ) as o join pg_description d on d.objoid = o.oid and d.classoid = o.class and d.objsubid = 0]]
+  ) as o join pg_description d on d.objoid = o.oid and d.classoid = o.class and d.objsubid = 0
+  order by kind, name, owner, function]]
 
 --- The rows of what is still there: of what another session has just dropped, PostgreSQL tells no
 --- definition.
@@ -181,8 +184,8 @@ end
 
 ---@class tuff.schema.postgres.Told
 ---@field relations table[]
+---@field sequences table[]
 ---@field columns table<integer, table[]> by the relation, as the next ones
----@field sequences table<integer, table[]> those of nobody are under false
 ---@field constraints table<integer, table[]>
 ---@field indexes table<integer, table[]>
 ---@field triggers table[]
@@ -200,8 +203,7 @@ function M.of(db)
   for _, name in ipairs { "constraints", "indexes", "triggers" } do
     told[name] = defined(told[name])
   end
-  for _, sequence in ipairs(told.sequences) do sequence.object = sequence.object or false end
-  for _, name in ipairs { "columns", "sequences", "constraints", "indexes" } do
+  for _, name in ipairs { "columns", "constraints", "indexes" } do
     told[name] = grouped(told[name])
   end
   return told

@@ -125,6 +125,12 @@ local function is_native(changes, old, new)
   return true
 end
 
+--- Changes after which indexes hold other values, or are others.
+local reindexes = { change_column = true, change_table = true }
+for _, kind in ipairs { "unique", "primary_key", "index" } do
+  for _, verb in ipairs { "add_", "drop_", "change_" } do reindexes[verb .. kind] = true end
+end
+
 -- ---- putting it together -----------------------------------------------------------------
 
 local Alteration = {}
@@ -141,17 +147,19 @@ function Alteration:add_all(list)
 end
 
 --- Sorts the changes: those of a table itself by table, in `of_tables`, the others by their kind.
+--- Finds out which tables have to be built anew.
 function Alteration:sort()
   for _, change in ipairs(self.changes) do
-    local inner = not apart[change.kind] and not change.kind:find("_table$")
-      or change.kind == "change_table"
-    if change.kind:find("^rename") then inner = false end
-    if inner then
+    local kind = change.kind
+    if change.table and reindexes[kind] then self.reindexed[change.table] = true end
+    local is_inner = kind == "change_table" or not apart[kind] and not kind:find("_table$")
+      and not kind:find("^rename")
+    if is_inner then
       self.of_tables[change.table] = self.of_tables[change.table] or {}
       table.insert(self.of_tables[change.table], change)
     else
-      self.by_kind[change.kind] = self.by_kind[change.kind] or {}
-      table.insert(self.by_kind[change.kind], change)
+      self.by_kind[kind] = self.by_kind[kind] or {}
+      table.insert(self.by_kind[kind], change)
     end
   end
   for name, changes in pairs(self.of_tables) do
@@ -175,7 +183,8 @@ function Alteration:each_common(fn)
   end
 end
 
---- Whether the full-text search of a table has to be made anew, although nobody changed it.
+--- Whether a table keeps its full-text search. It may have to be made anew although nobody changed
+--- it, because the key of the table is another one.
 local function same_search(old, new)
   if not old.search or not new.search then return false end
   local virtual, triggers = search.objects(old)
@@ -237,42 +246,54 @@ function Alteration:native_steps()
   end
 end
 
---- The stored statements of what goes with a table, or a view, and nobody changes.
-function Alteration:belongings(name, old, new)
-  local gone, list = {}, {}
+--- The objects that SQLite has stored for a table or a view, beside itself.
+function Alteration:objects_of(name)
+  if not self.by_owner then
+    self.by_owner = {}
+    for _, row in ipairs(self.objects) do
+      local owner = row.tbl_name:lower()
+      self.by_owner[owner] = self.by_owner[owner] or {}
+      table.insert(self.by_owner[owner], row)
+    end
+  end
+  return self.by_owner[name:lower()] or {}
+end
+
+--- Whether an index could not be understood: it goes with its table as it is.
+function Alteration:is_unmanaged_index(row)
+  local object = row.type == "index" and model.find(self.have.unmanaged, row.name)
+  return object and object.kind == "index"
+end
+
+--- The triggers that go, or are made anew, whatever becomes of their tables.
+function Alteration:changed_triggers(old, new)
+  local changed = {}
   for _, verb in ipairs { "drop_", "change_" } do
-    self:each(verb .. "trigger", function(change) gone[change.name] = true end)
+    self:each(verb .. "trigger", function(change) changed[change.name] = true end)
   end
   if old and old.search and not same_search(old, new) then
     local _, triggers = search.objects(old)
-    for _, trigger in ipairs(triggers) do gone[trigger.name] = true end
+    for _, trigger in ipairs(triggers) do changed[trigger.name] = true end
   end
-  for _, row in ipairs(self.objects) do
-    local is_ours = row.type == "trigger" and not gone[row.name]
-    for _, object in ipairs(self.have.unmanaged) do
-      is_ours = is_ours or row.type == "index" and object.kind == "index"
-        and object.name == row.name
+  return changed
+end
+
+--- The stored statements of what goes with a table, or a view, and nobody changes.
+function Alteration:belongings(name, old, new)
+  local changed, list = self:changed_triggers(old, new), {}
+  for _, row in ipairs(self:objects_of(name)) do
+    if row.type == "trigger" and not changed[row.name] or self:is_unmanaged_index(row) then
+      list[#list + 1] = row.sql
     end
-    if is_ours and row.tbl_name:lower() == name:lower() then list[#list + 1] = row.sql end
   end
   return list
 end
 
-local keys = { unique = true, primary_key = true, index = true }
-
 --- Whether the indexes of a table are others than before. Several of one kind may change places.
-function Alteration:has_other_indexes(old, new)
+function Alteration:has_other_indexes(new)
   local count = #new.uniques
   if new.primary_key and not rows.alias(new) then count = count + 1 end
-  if count > 1 then return true end
-  for _, change in ipairs(self.changes) do
-    local kind = change.kind:match("^%l+_(.*)$")
-    if change.table == new.name and (keys[kind] or change.kind == "change_column"
-      or change.kind == "change_table") then
-      return true
-    end
-  end
-  return old == nil
+  return count > 1 or self.reindexed[new.name] == true
 end
 
 --- Whether what is searched may have become something else.
@@ -295,7 +316,7 @@ function Alteration:rebuilds()
     if not self.rebuilt[new.name] then return end
     local steps = rebuild.steps {
       old = old, new = new, statistics = self.statistics,
-      analyze = self:has_other_indexes(old, new), again = self:belongings(new.name, old, new),
+      analyze = self:has_other_indexes(new), again = self:belongings(new.name, old, new),
     }
     table.move(steps, 1, #steps, #self.steps + 1, self.steps)
     if same_search(old, new) and self:has_other_texts(new) then self:add(search.rebuild(new)) end
@@ -384,6 +405,7 @@ function M.steps(db, context)
     have = context.have, want = context.want, objects = context.objects, allow = context.allow,
     changes = context.changes, statistics = statistics_of(db), steps = {}, of_tables = {},
     by_kind = {}, rebuilt = {},
+    reindexed = {},
   }, Alteration)
   self:sort()
   self:refuse_hidden()

@@ -6,7 +6,10 @@ local types = require "tuff.schema.sqlite.types"
 
 local M = {}
 
-local EXACT = "9007199254740992" -- 2^53: integers up to here are exact as floats
+--- Whether an integer is exact as a float. abs() knows no smallest integer.
+local function is_exact(v)
+  return ("%s BETWEEN -9007199254740992 AND 9007199254740992"):format(v) -- 2^53
+end
 
 --- How a type keeps its values.
 local storage = {
@@ -37,7 +40,7 @@ end
 
 --- Texts that are no number, so that SQLite leaves them alone.
 local function no_number(v)
-  return v .. " GLOB '*[^-+0-9.eE " .. "\t\n\r" .. "]*'"
+  return v .. " GLOB '*[^-+0-9.eE \t\n\r]*'"
 end
 
 local function same_text(v, kind)
@@ -64,9 +67,9 @@ local fits = {
   end,
   real = function(v)
     return case(v, {
-      integer = ("abs(%s) <= %s"):format(v, EXACT), real = "1",
-      text = ("%s OR (%s AND abs(CAST(%s AS INTEGER)) <= %s)"):format(same_text(v, "REAL"),
-        same_text(v, "INTEGER"), v, EXACT),
+      integer = is_exact(v), real = "1",
+      text = ("%s OR (%s AND %s)"):format(same_text(v, "REAL"), same_text(v, "INTEGER"),
+        is_exact(("CAST(%s AS INTEGER)"):format(v))),
     })
   end,
   text = function(v)
@@ -89,7 +92,7 @@ local function fits_other(kind, v)
   if kind == "integer" then kind = "numeric" end
   if kind == "real" then
     return case(v, {
-      integer = ("abs(%s) <= %s"):format(v, EXACT), real = "1", blob = "1",
+      integer = is_exact(v), real = "1", blob = "1",
       text = ("%s OR %s"):format(no_number(v), fits.real(v)),
     })
   end
@@ -135,8 +138,9 @@ end
 local function real_to_decimal(scale, v)
   local factor = power(scale)
   return ("CAST(round(%s * %s) AS INTEGER)"):format(v, factor),
-    ("%s IS NULL OR (typeof(%s) IN ('real', 'integer') AND abs(%s * %s) < %s AND "
-      .. "round(%s * %s) / %s = %s)"):format(v, v, v, factor, EXACT, v, factor, factor, v)
+    ("%s IS NULL OR (typeof(%s) IN ('real', 'integer') AND (%s) AND "
+      .. "round(%s * %s) / %s = %s)"):format(v, v, is_exact(v .. " * " .. factor), v, factor,
+      factor, v)
 end
 
 local function text_to_decimal(scale, v)
@@ -165,8 +169,7 @@ local function from_decimal(scale, new, v)
   if kind == "integer" then return rescaled(scale, 0, v) end
   if kind == "text" then return decimal_to_text(scale, v) end
   if kind == "real" or kind == "numeric" then
-    return ("%s / %s.0"):format(v, power(scale)),
-      ("%s IS NULL OR abs(%s) <= %s"):format(v, v, EXACT)
+    return ("%s / %s.0"):format(v, power(scale)), ("%s IS NULL OR %s"):format(v, is_exact(v))
   end
 end
 

@@ -21,12 +21,19 @@ local function children(db, touched)
       and (lower(l.name) in ? or lower(f."table") in ?)]], touched, touched)
 end
 
---- The rows of a child whose parents are not there, counted for each reference.
+--- The rows of a child whose parents are not there, counted for each reference. A reference to
+--- what is no key is none: SQLite refuses every row of such a table, and to look at it.
 local function dangling(db, child)
   local found = {}
-  for _, row in ipairs(ask(db, [[
+  local good, rows = pcall(ask, db, [[
     select fkid, parent, count(*) as count, min(rowid) as first
-    from pragma_foreign_key_check(?) group by fkid, parent]], child)) do
+    from pragma_foreign_key_check(?) group by fkid, parent]], child)
+  if not good then
+    local mismatch = errors.is_error(rows) and rows.message:find("^foreign key mismatch")
+    if mismatch then return found end
+    error(rows, 0)
+  end
+  for _, row in ipairs(rows) do
     found[row.parent:lower()] = { parent = row.parent, count = row.count }
   end
   return found
