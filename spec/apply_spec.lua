@@ -470,7 +470,7 @@ describe("a changed schema", function()
   for number, script in ipairs(odd_schemas) do
     it(("of odd script %d stays when all its tables are built anew"):format(number), function()
       local odd <close> = tuff.open(":memory:", { legacy_quotes = true })
-      core.own(odd) -- a script may make tables as tuff's own
+      core.own(odd)
       odd:exec(script)
       local have = odd:schema()
       if have:table "" then return errors.expect("misuse", odd.diff, odd, have) end

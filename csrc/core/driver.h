@@ -478,8 +478,8 @@ typedef struct tuff_changing {
   bool (*prepare)(void *db, tuff_error *err);
   /* After its end, however it ended; cannot fail. */
   void (*restore)(void *db);
-  /* The next table that was written, made or dropped since then, or since `forget`; NULL
-   * behind the last one. *at is 0 at first. False: that is not known. */
+  /* The next table that was written, made or dropped since then, or since `forget`;
+   * NULL behind the last one. *at is 0 at first. False: that is not known. */
   bool (*touched)(void *db, size_t *at, const char **table);
   void (*forget)(void *db);
 } tuff_changing;

@@ -31,8 +31,10 @@ size_t tuff_real_write(char *out, double real, int digits) {
     snprintf(out, TUFF_REAL_ROOM, "%.*g", digits, real);
   } while (++digits <= MOST_DIGITS && strtod(out, NULL) != real);
   leave(before);
-  if (!strpbrk(out, ".e")) strcat(out, ".0");
-  return strlen(out);
+  size_t size = strlen(out);
+  if (strpbrk(out, ".e")) return size;
+  memcpy(out + size, ".0", 3);
+  return size + 2;
 }
 
 double tuff_real_read(const char *text, const char **end, bool single) {

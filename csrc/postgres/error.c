@@ -188,6 +188,14 @@ bool tuff_postgres_fail_unheard(const tuff_postgres_database *database,
   return false;
 }
 
+/* What cannot be dropped because of what: names of objects, never values. */
+static void name_dependants(const PGresult *result, tuff_error *err) {
+  const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+  if (detail && strcmp(state, "2BP01") == 0)
+    tuff_postgres_host->hint(err, "%s", detail);
+}
+
 bool tuff_postgres_fail(tuff_postgres_database *database, const PGresult *result,
                         tuff_error *err) {
   const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
@@ -206,6 +214,7 @@ bool tuff_postgres_fail(tuff_postgres_database *database, const PGresult *result
   if (err->constraint && !err->columns[0])
     name_columns(PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL), err);
   hint(state, err);
+  name_dependants(result, err);
   return false;
 }
 

@@ -19,9 +19,9 @@ static char *write_hex(char *out, const char *bytes, size_t size) {
 }
 
 char *tuff_postgres_print_bytes(char *out, const char *bytes, size_t size) {
-  char *end = write_hex(out + 2, bytes, size);
-  memcpy(out, "\\x", 2);
-  return end;
+  *out++ = '\\';
+  *out++ = 'x';
+  return write_hex(out, bytes, size);
 }
 
 static int value_of(char digit) {

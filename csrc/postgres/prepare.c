@@ -124,7 +124,7 @@ static bool describe(tuff_postgres_statement *statement, how how, const Oid *typ
   *failed = bad >= (int)first;
   if (bad >= 0) {
     done = tuff_postgres_fail(database, trip.result[bad], err);
-    if (err) err->offset = tuff_postgres_offset(statement->sql.text, trip.result[bad]);
+    err->offset = tuff_postgres_offset(statement->sql.text, trip.result[bad]);
   } else if (done) {
     PQclear(statement->description);
     statement->description = trip.result[described];
@@ -186,7 +186,7 @@ bool tuff_postgres_adapt(tuff_postgres_statement *statement, const PGresult *res
   if (readable) return true;
   tuff_postgres_host->fail(err, TUFF_SERIALIZATION,
                            "a table was changed since the statement was prepared");
-  if (err) err->retryable = statement->shape.readonly || statement->database->inside;
+  err->retryable = statement->shape.readonly || statement->database->inside;
   return false;
 }
 

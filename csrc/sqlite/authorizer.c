@@ -112,6 +112,11 @@ static int authorize(void *context, int action, const char *a, const char *b,
     case SQLITE_CREATE_INDEX:
     case SQLITE_ALTER_TABLE: tuff_sqlite_change_note(database, b); return SQLITE_OK;
     case SQLITE_PRAGMA:
+      if (b && database->change.open && sqlite3_stricmp(a, "foreign_keys") == 0)
+        return deny(database,
+                    "PRAGMA foreign_keys does nothing inside a migration: foreign keys "
+                    "are not enforced, but checked at its end",
+                    "", "");
       if (is_allowed(a, b)) return SQLITE_OK;
       return deny(database,
                   b ? "PRAGMA %.40s = %.40s is not allowed"

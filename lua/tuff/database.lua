@@ -1,7 +1,5 @@
 --- The methods of a connection that are choices rather than mechanism. The C core brings
 --- the rest: see meta/core.lua.
-local apply = require "tuff.schema.apply"
-local copy = require "tuff.backup.copy"
 local core = require "tuff.core"
 local catalog = require "tuff.catalog"
 local errors = require "tuff.error"
@@ -10,11 +8,9 @@ local hooks = require "tuff.hooks"
 local identifier = require "tuff.identifier"
 local insert = require "tuff.insert"
 local messages = require "tuff.messages"
-local migrations = require "tuff.migrate"
 local options_of = require "tuff.options"
 local settings = require "tuff.settings"
 local transaction = require "tuff.transaction"
-local upgrade = require "tuff.migrate.upgrade"
 
 ---@class tuff.Database
 ---@field engine "sqlite"|"postgres"
@@ -132,18 +128,23 @@ end
 
 -- ---- methods of other modules -------------------------------------------------------------
 
+--- A method whose module is loaded by its first call: most programs call few of these, once.
+local function later(module, name)
+  return function(...) return require(module)[name](...) end
+end
+
 Database.schema = catalog.schema
-Database.diff = apply.diff
-Database.apply = apply.apply
+Database.diff = later("tuff.schema.apply", "diff")
+Database.apply = later("tuff.schema.apply", "apply")
 Database.tables = catalog.tables
 Database.has_table = catalog.has_table
 Database.drop_table = catalog.drop_table
 Database.next_id = catalog.next_id
 Database.insert = insert.one
 Database.insert_many = insert.many
-Database.backup = copy.backup
-Database.migrations = migrations.new
-Database.upgrade = upgrade.run
+Database.backup = later("tuff.backup.copy", "backup")
+Database.migrations = later("tuff.migrate", "new")
+Database.upgrade = later("tuff.migrate.upgrade", "run")
 Database.define = functions.define
 Database.define_aggregate = functions.define_aggregate
 Database.define_collation = functions.define_collation

@@ -33,6 +33,9 @@ local function describe(db, name)
   if known then return known, true end
   known = { name = dialect.table_name(db, name), columns = {}, names = {}, key = {},
     elements = {}, sql = {}, dialect = dialect }
+  if known.name:lower():find("^tuff_") then
+    errors.raise("auth", "tables whose name begins with tuff_ are tuff's own", { table = name })
+  end
   for i, column in ipairs(dialect.columns(db, known.name)) do
     known.columns[column.name] = i
     known.names[i] = column.name

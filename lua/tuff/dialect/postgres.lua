@@ -83,7 +83,16 @@ end
 M.conflict_needs_key = true
 
 --- A row without a primary key has no name.
-M.row_id = nil
+M.row_id, M.row_ids = nil, {}
+
+--- In a primary key there is no NULL.
+M.null_keys = false
+
+--- Whether a value is a blob, as SQL: one reads as a string.
+M.is_blob = "pg_typeof(%s) = 'bytea'::regtype"
+
+--- A value as it is stored, and compared.
+M.stored = "%s"
 
 --- Whether a table or view has a column.
 ---@param db tuff.Database

@@ -38,6 +38,19 @@ end
 --- The column that stands for the primary key where a table declares none.
 M.row_id = "rowid"
 
+--- Its names, of which a column may have taken some.
+M.row_ids = { "rowid", "_rowid_", "oid" }
+
+--- In a primary key there may be NULL.
+M.null_keys = true
+
+--- Whether a value is a blob, as SQL: one reads as a string, and is equal to no text.
+M.is_blob = "typeof(%s) = 'blob'"
+
+--- A value as it is stored, and compared, whatever its column is declared as: a decimal is a scaled
+--- integer.
+M.stored = "+%s"
+
 --- Nobody is there to pass a text on.
 M.notify = nil
 

@@ -34,12 +34,15 @@ local allowed = {
 --- The columns that name a row, in their order.
 local function key_of(db, dialect, options)
   if options.key then return options.key end
-  local key = {}
+  local key, taken = {}, {}
   for _, column in ipairs(dialect.columns(db, options.table)) do
     if column.key > 0 then key[column.key] = column.name end
+    taken[column.name:lower()] = true
   end
   if #key > 0 then return key end
-  if dialect.row_id then return { dialect.row_id } end
+  for _, name in ipairs(dialect.row_ids) do
+    if not taken[name] then return { name } end
+  end
   errors.raise("migration", ("the table %s has no primary key"):format(options.table),
     { hint = "name columns that no two rows have in common: key = { … }" })
 end
@@ -49,16 +52,25 @@ end
 ---@field name string the table, quoted
 ---@field key string[] the columns that name a row
 ---@field keys string the same, quoted
+---@field select string the same, named "key 1", and whether it is a blob, "blob 1"
+---@field nulls string? what is true where one of them is NULL, if that may be
 ---@field backwards string the same, for an order from the last to the first
 ---@field where string "", or " and (…)"
 ---@field size integer rows of the next piece
 ---@field most integer
 
 local function new(db, number, options)
-  local dialect, backwards = core.state(db).dialect, {}
+  local dialect, backwards, select, nulls = core.state(db).dialect, {}, {}, {}
   local key = key_of(db, dialect, options)
-  for i, name in ipairs(key) do backwards[i] = quote(name) .. " desc" end
+  for i, name in ipairs(key) do
+    backwards[i] = quote(name) .. " desc"
+    select[i] = ('%s as "key %d", %s as "blob %d"'):format(dialect.stored:format(quote(name)), i,
+      dialect.is_blob:format(quote(name)), i)
+    nulls[i] = quote(name) .. " is null"
+  end
   return {
+    select = table.concat(select, ", "),
+    nulls = (options.key or dialect.null_keys) and table.concat(nulls, " or ") or nil,
     number = number, name = quote(dialect.table_name(db, options.table)),
     key = key, keys = quote_all(key), backwards = table.concat(backwards, ", "),
     where = options.where and (" and (%s)"):format(options.where) or "",
@@ -74,27 +86,60 @@ local function compared(batch, how, key)
   return ("(%s) %s (%s)"):format(batch.keys, how, marks)
 end
 
+-- Blobs in a key are { hex = "00ff" }, as JSON can say it.
+
+local function hex_of(bytes)
+  return (bytes:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
+end
+
+local function blob_of(hex)
+  local bytes = hex:gsub("%x%x", function(digits) return string.char(tonumber(digits, 16)) end)
+  return core.blob(bytes)
+end
+
+--- The values of keys, and of what follows.
 local function values_of(from, ...)
   local values = table.move(from or {}, 1, from and #from or 0, 1, {})
   for _, value in ipairs { ... } do values[#values + 1] = value end
+  for i, value in ipairs(values) do
+    if type(value) == "table" then values[i] = blob_of(value.hex) end
+  end
   return table.unpack(values)
+end
+
+--- A row without a key would be behind none, and be left out.
+local function check_nulls(db, batch)
+  if not batch.nulls then return end
+  core.own(db)
+  if not db:exists(("select 1 from %s where (%s)%s"):format(batch.name, batch.nulls,
+    batch.where)) then return end
+  errors.raise("migration", ("the key of %s is NULL in some rows: %s"):format(batch.name,
+    batch.keys), { hint = "name other columns by key = { … }, or leave these rows out by where" })
+end
+
+--- The key of the first row of a query, nil where there is none.
+local function key_by(db, batch, sql, ...)
+  core.own(db)
+  local row = db:row(sql, ...)
+  if not row then return nil end
+  local key = {}
+  for i = 1, #batch.key do
+    local value = row["key " .. i]
+    local is_blob = row["blob " .. i]
+    key[i] = (is_blob == 1 or is_blob == true) and { hex = hex_of(value) } or value
+  end
+  return key
 end
 
 --- The key with which the piece ends that begins behind `from`, nil where there is no row; and
 --- whether it is the last one.
 local function end_of(db, batch, from)
-  local sql = ("select %s from %s where %s%s order by "):format(batch.keys, batch.name,
+  local sql = ("select %s from %s where %s%s order by "):format(batch.select, batch.name,
     compared(batch, ">", from), batch.where)
-  core.own(db)
-  local row = db:row(sql .. batch.keys .. " limit 1 offset ?", values_of(from, batch.size - 1))
-  local last = row == nil
-  if last then
-    core.own(db)
-    row = db:row(sql .. batch.backwards .. " limit 1", values_of(from))
-  end
-  local key = {}
-  for i, name in ipairs(row and batch.key or {}) do key[i] = row[name] end
-  return row and key, last
+  local key = key_by(db, batch, sql .. batch.keys .. " limit 1 offset ?",
+    values_of(from, batch.size - 1))
+  if key then return key, false end
+  return key_by(db, batch, sql .. batch.backwards .. " limit 1", values_of(from)), true
 end
 
 --- Works on the rows behind `from` up to `to`; how many there were.
@@ -106,8 +151,7 @@ local function work(db, batch, from, to)
       values_of(from, table.unpack(to)))
   end
   local sql = ("select * from %s where %s order by %s"):format(batch.name, where, batch.keys)
-  local rows = db:all(sql,
-    values_of(from, table.unpack(to)))
+  local rows = db:all(sql, values_of(from, table.unpack(to)))
   batch.each(db, rows)
   return #rows
 end
@@ -119,10 +163,11 @@ local function read_cursor(entry, batch)
   return cursor.key, cursor.batch > batch.number or cursor.over == true
 end
 
+
 local function estimate(db, batch, from)
   core.own(db)
   return db:value(("select count(*) from %s where %s%s"):format(batch.name,
-    compared(batch, ">", from), batch.where), table.unpack(from or {}))
+    compared(batch, ">", from), batch.where), values_of(from))
 end
 
 --- Does one piece, in a transaction that has its turn.
@@ -134,7 +179,10 @@ local function step(db, id, batch)
   local from, over = read_cursor(entry, batch)
   if over then return false end
   local done, total = from and entry.done or 0, from and entry.total
-  if not from then total = estimate(db, batch) end
+  if not from then
+    check_nulls(db, batch)
+    total = estimate(db, batch)
+  end
   local to, last = end_of(db, batch, from)
   local count = to and work(db, batch, from, to) or 0
   ledger.write(db, id, {

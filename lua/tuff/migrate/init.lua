@@ -36,9 +36,11 @@ local up_options = {
 ---@field allow_changed boolean? go on though migrations were changed after they had been applied
 ---@field backup string? a directory for a copy of the database, made and checked before the first
 ---@field notify (fun(plan: tuff.MigrationStatus[]): any)? told before the first, if there is one
----@field complete (fun(handle: any, err: any))? told in the end: what notify returned; the error
+---@field complete (fun(handle: any, err: any))? given what notify returned, at the end, and the
+---  error
 ---@field progress (fun(event: table))? { id, phase }, then { id, table, done, total, left_ms } of
----  batches, and { id, verifying } of a table that is looked at
+---  batches, and { id, verifying } of a table that is looked at; returning false ends the run with
+---  `interrupted`: what was committed stays
 ---@field wait number? milliseconds for another program that migrates (600000)
 
 ---@class tuff.MigrationReport
@@ -47,16 +49,16 @@ local up_options = {
 ---@field backup string? the path of the copy
 ---@field tried tuff.Rehearsed[]? what dry_run has seen
 
-local function context_of(self, options)
-  return {
-    db = self.db, wait = options.wait or runner.WAIT,
-    progress = options.progress or function() end,
-  }
-end
-
 local function given(self, options, allowed, method)
   errors.check_self(self, "tuff.migrations", method)
   return options_of.given(options, allowed, "migrations:" .. method)
+end
+
+--- The same for what writes: it commits, one migration after the other.
+local function given_alone(self, options, allowed, method)
+  options = given(self, options, allowed, method)
+  runner.check_alone(self.db)
+  return options
 end
 
 --- Each migration and where it stands, in the order of their names; those that the database has
@@ -93,13 +95,13 @@ end
 ---@param options tuff.UpOptions?
 ---@return tuff.MigrationReport
 function Migrations:up(options)
-  options = given(self, options, up_options, "up")
+  options = given_alone(self, options, up_options, "up")
   local plan = plans.pending(self.sources, ledger.read(self.db), options)
   if options.dry_run then
     return require("tuff.migrate.rehearsal").up(self, plan, options)
   end
   if #plan == 0 then return { applied = {}, ms = 0 } end
-  local context = context_of(self, options)
+  local context = runner.context(self.db, options)
   return runner.told(options, function() return plan end, function()
     local copy = options.backup and backups.make(self.db, options.backup, plan[1].id)
     local report = each(context, plan, runner.apply)
@@ -123,11 +125,11 @@ local down_options = {
 ---@param options tuff.DownOptions?
 ---@return tuff.MigrationReport report `applied` are those that were taken back
 function Migrations:down(options)
-  options = given(self, options, down_options, "down")
+  options = given_alone(self, options, down_options, "down")
   local plan = plans.applied(self.sources, ledger.read(self.db), options)
   if #plan == 0 then return { applied = {}, ms = 0 } end
   local copy = options.backup and backups.make(self.db, options.backup, plan[1].id)
-  local report = each(context_of(self, options), plan, runner.take_back)
+  local report = each(runner.context(self.db, options), plan, runner.take_back)
   report.backup = copy
   return report
 end
@@ -136,9 +138,9 @@ end
 ---@param options tuff.DownOptions?
 ---@return tuff.MigrationReport
 function Migrations:redo(options)
-  options = given(self, options, down_options, "redo")
+  options = given_alone(self, options, down_options, "redo")
   local plan = plans.applied(self.sources, ledger.read(self.db), options)
-  local context = context_of(self, options)
+  local context = runner.context(self.db, options)
   each(context, plan, runner.take_back)
   local again = table.move(plan, 1, #plan, 1, {})
   for i, status in ipairs(plan) do again[#plan + 1 - i] = status end
@@ -200,12 +202,13 @@ end
 ---@param to string?
 ---@return string[] ids those that were recorded
 function Migrations:baseline(to)
-  given(self, nil, {}, "baseline")
+  given_alone(self, nil, {}, "baseline")
   local read, list = ledger.read(self.db), {}
   for i = 1, to and plans.find(self.sources, to) or #self.sources do
-    if not read.by_id[self.sources[i].id] then list[#list + 1] = self.sources[i] end
+    local entry = read.by_id[self.sources[i].id]
+    if not entry or entry.state ~= "applied" then list[#list + 1] = self.sources[i] end
   end
-  if #list > 0 then runner.adopt(context_of(self, {}), list, "baseline") end
+  if #list > 0 then runner.adopt(runner.context(self.db, {}), list, "baseline") end
   local ids = {}
   for i, each_source in ipairs(list) do ids[i] = each_source.id end
   return ids

@@ -48,11 +48,19 @@ local function dialect_of(db)
   return core.state(db).dialect
 end
 
+local function check_format(db)
+  local format = db.settings:get("tuff.ledger")
+  if math.type(format) == "integer" and format <= M.FORMAT then return end
+  errors.raise("migration", ("the ledger of migrations has the format %s, and this version of "
+    .. "tuff knows %d"):format(tostring(format), M.FORMAT),
+    { hint = "a newer version of tuff has written it: update this one" })
+end
+
 --- Makes its tables. To be called in a transaction that has its turn.
 ---@param db tuff.Database
 function M.create(db)
   local dialect = dialect_of(db)
-  if dialect.has_own_table(db, "tuff_migrations") then return end
+  if dialect.has_own_table(db, "tuff_migrations") then return check_format(db) end
   local list = {}
   for i, name in ipairs(columns) do
     list[i] = name .. " " .. (numbers[name] and dialect.integer or "text")
@@ -76,11 +84,7 @@ end
 function M.read(db)
   local ledger = { entries = {}, by_id = {} }
   if not dialect_of(db).has_own_table(db, "tuff_migrations") then return ledger end
-  local format = db.settings:get("tuff.ledger")
-  if math.type(format) ~= "integer" or format > M.FORMAT then
-    errors.raise("migration", ("the ledger of migrations has the format %s, and this version of "
-      .. "tuff knows %d"):format(tostring(format), M.FORMAT), { hint = "update tuff" })
-  end
+  check_format(db)
   ledger.entries = own(db, "all", "select * from tuff_migrations order by sequence")
   for _, entry in ipairs(ledger.entries) do ledger.by_id[entry.id] = entry end
   return ledger
@@ -120,6 +124,16 @@ end
 ---@param id string
 function M.remove(db, id)
   own(db, "run", "delete from tuff_migrations where id = ?", id)
+end
+
+--- The schema is another one since the last migration, by one that was taken back.
+---@param db tuff.Database
+---@param fingerprint string
+function M.left(db, fingerprint)
+  own(db, "run", [[
+    update tuff_migrations set fingerprint = ? where sequence = (
+      select sequence from tuff_migrations where state = 'applied'
+      order by finished desc, sequence desc limit 1)]], fingerprint)
 end
 
 --- Notes that something has happened.

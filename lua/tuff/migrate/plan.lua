@@ -41,7 +41,7 @@ local function status_of(source, entry)
   local applied = entry and entry.state == "applied"
   return {
     id = source and source.id or entry.id, phase = source and source.phase or entry.phase,
-    kind = source and source.kind or entry.kind,
+    kind = (not source or applied and entry.kind == "baseline") and entry.kind or source.kind,
     state = source and state_of(source, entry) or "missing",
     applied = applied and entry.finished or nil, ms = applied and entry.ms or nil,
     done = entry and entry.done, total = entry and entry.total, error = entry and entry.error,
@@ -49,11 +49,16 @@ local function status_of(source, entry)
   }
 end
 
+--- Those that a database had before count as what they are.
+local function is_repeatable(status)
+  return (status.source or status).kind == "repeatable"
+end
+
 --- The names of migrations that were applied and stand behind this one in its phase.
 local function newer_applied(list, at)
   for i = #list, at + 1, -1 do
     local other = list[i]
-    if other.phase == list[at].phase and other.kind ~= "repeatable" and other.applied then
+    if other.phase == list[at].phase and not is_repeatable(other) and other.applied then
       return other.id
     end
   end
@@ -70,7 +75,8 @@ function M.status(sources, ledger)
     known[source.id] = true
   end
   for i, status in ipairs(list) do
-    if status.state == "pending" and status.kind ~= "repeatable" then
+    local never = status.state == "pending" or status.state == "failed"
+    if never and not is_repeatable(status) then
       status.behind = newer_applied(list, i)
       status.out_of_order = status.behind and true or nil
     end
@@ -104,6 +110,7 @@ local refusals = {
       "give its file a newer name; or allow it by allow_out_of_order = true"
   end,
 }
+refusals.failed = refusals.pending
 
 local function check(list, options)
   local newest
@@ -133,8 +140,13 @@ function M.find(sources, id)
   if #found == 1 then return found[1] end
   local names = {}
   for i, source in ipairs(sources) do names[i] = source.id end
-  local what = #found == 0 and "there is no migration " or "more than one migration begins with "
-  errors.raise("migration", what .. errors.shown(id), { hint = errors.did_you_mean(id, names) })
+  if #found == 0 then
+    errors.raise("migration", "there is no migration " .. errors.shown(id),
+      { hint = errors.did_you_mean(id, names) })
+  end
+  for i, place in ipairs(found) do found[i] = names[place] end
+  errors.raise("migration", ("%d migrations begin with %s: %s"):format(#found, errors.shown(id),
+    table.concat(found, ", ", 1, math.min(#found, 5)) .. (#found > 5 and ", …" or "")))
   return 0
 end
 
@@ -178,7 +190,7 @@ function M.applied(sources, ledger, options)
   for i = #ledger.entries, 1, -1 do
     local entry = ledger.entries[i]
     if entry.id == last or not last and #plan == (options.steps or 1) then break end
-    if entry.kind ~= "repeatable" and entry.state == "applied" then
+    if not is_repeatable(of[entry.id]) and entry.state == "applied" then
       plan[#plan + 1] = of[entry.id]
     end
   end

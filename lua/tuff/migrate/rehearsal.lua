@@ -60,7 +60,7 @@ end
 
 --- A context of the runner for one of those places.
 local function context_of(db, inside, progress)
-  return { db = db, wait = runner.WAIT, inside = inside, progress = progress or function() end }
+  return runner.context(db, { inside = inside, progress = progress })
 end
 
 -- ---- dry runs ----------------------------------------------------------------------------
@@ -69,7 +69,7 @@ end
 local function traced(db, fn)
   local sql, rows, began = {}, 0, core.now()
   db:trace(function(run)
-    local own = run.sql:find("tuff_", 1, true) or run.sql:find("^%l[%l ]*$")
+    local own = run.sql:find("%f[%w_]tuff_") or run.sql:find("^%l[%l ]*$")
     if own or run.failed then return end
     sql[#sql + 1], rows = run.sql, rows + run.changes
   end)

@@ -21,6 +21,21 @@ local RETRIES = 20
 ---@field inside boolean? in a transaction that is rolled back in the end, where all is tried
 ---@field progress fun(event: table)
 
+--- The context of a run. A progress that returns false ends it.
+---@param db tuff.Database
+---@param options { wait: number?, progress: (fun(event: table): boolean?)?, inside: boolean? }
+---@return tuff.migrate.Context
+function M.context(db, options)
+  local progress = options.progress
+  return {
+    db = db, wait = options.wait or M.WAIT, inside = options.inside,
+    progress = function(event)
+      if not progress or progress(event) ~= false then return end
+      errors.raise("interrupted", "the migration was stopped by its progress function")
+    end,
+  }
+end
+
 -- ---- taking turns ------------------------------------------------------------------------
 
 local function take_turn(context)
@@ -32,24 +47,35 @@ local function take_turn(context)
 end
 
 --- Runs fn in the frame of a change. On a server, a lock of somebody who uses a table is not waited
---- for in the queue, where everybody else would wait behind: it is tried again and again.
+--- for in the queue, where everybody else would wait behind: it is tried again and again (where
+--- one writes at a time the lock has been waited for, once, when the transaction began).
 local function in_frame(context, fn)
   local function progress(name) context.progress { id = context.id, verifying = name } end
   local deadline = core.now() + context.wait
+  local queues = core.state(context.db).dialect.take_turn ~= nil
   while true do
     local results = table.pack(pcall(change.run, context.db,
       { wait = context.wait, progress = progress }, fn))
     if results[1] then return table.unpack(results, 2, results.n) end
     local err = results[2]
-    local again = errors.is_error(err) and (err.code == "busy" or err.retryable) and not err.outcome
-    if not again or core.now() > deadline then error(err, 0) end
+    local again = queues and errors.is_error(err) and (err.code == "busy" or err.retryable)
+    if not again or err.outcome or core.now() > deadline then error(err, 0) end
   end
+end
+
+--- Raises `misuse` where a transaction is open: in it nothing could be committed.
+---@param db tuff.Database
+function M.check_alone(db)
+  if not db:in_transaction() then return end
+  errors.raise("misuse", "migrations run in transactions of their own, and one is open already",
+    { hint = "call it before the transaction begins; a migration that begins one has to end it" })
 end
 
 --- Runs fn in a transaction that has its turn. Where tables may be made anew, `frame` is the
 --- frame of a change.
 local function turn(context, frame, fn)
   local db = context.db
+  if not context.inside then M.check_alone(db) end
   local function work()
     take_turn(context)
     ledger.create(db)
@@ -61,10 +87,10 @@ local function turn(context, frame, fn)
   return transaction.transaction(db, { retry = RETRIES }, work)
 end
 
---- What a run lends to its step.
-local function lend(context, source, transaction_is_open)
+--- What a run lends to its step. `whole`: it is one transaction.
+local function lend(context, source, whole)
   return {
-    id = source.id, db = context.db, transaction = transaction_is_open,
+    id = source.id, db = context.db, transaction = whole,
     progress = context.progress,
     turn = function(fn) return turn(context, false, fn) end,
   }
@@ -97,6 +123,11 @@ local function record(context, source, entry, began)
   ledger.note(db, source.id, "applied", { ms = ms })
 end
 
+--- What is no fault of the migration: somebody stopped it, or another one has its turn.
+local function is_outside(err)
+  return errors.is_error(err) and (err.code == "interrupted" or err.code == "busy")
+end
+
 --- A failure is kept, in a transaction of its own, for whoever looks for it.
 local function record_failure(context, source, err)
   pcall(turn, context, false, function(db)
@@ -122,14 +153,17 @@ local function run_script(context, source, began)
   end)
 end
 
---- In batches, each in a transaction of its own.
+--- In batches, each in a transaction of its own. Where it was begun before, it may have come to its
+--- end without its line of the ledger.
 local function run_batches(context, source, began)
   local dialect = core.state(context.db).dialect
   local _ <close> = dialect.alone and not context.inside
     and dialect.alone(context.db, context.wait) or nil
+  local begun = false
   local entry = turn(context, false, function(db)
     local found = ledger.entry(db, source.id)
     if is_done(source, found) then return nil end
+    begun = found ~= nil
     ledger.write(db, source.id, {
       phase = source.phase, kind = source.kind, state = "running",
       attempt = found and found.attempt or 0, started = found and found.started or ledger.now(),
@@ -137,7 +171,9 @@ local function run_batches(context, source, began)
     return ledger.entry(db, source.id)
   end)
   if not entry then return false end
-  source.up(context.db, steps.new(lend(context, source, false)))
+  if not (begun and source.done and source.done(context.db)) then
+    source.up(context.db, steps.new(lend(context, source, false)))
+  end
   return turn(context, false, function(db)
     local now = ledger.entry(db, source.id)
     if is_done(source, now) then return false end
@@ -160,7 +196,8 @@ function M.apply(context, source)
   local work = source.transaction and run_script or run_batches
   local good, ran = pcall(work, context, source, began)
   if good then return ran end
-  if not context.inside then record_failure(context, source, ran) end
+  if core.is_manual(context.db) then pcall(context.db.exec, context.db, "rollback") end
+  if not context.inside and not is_outside(ran) then record_failure(context, source, ran) end
   return M.fail(source, "failed", ran)
 end
 
@@ -175,9 +212,16 @@ function M.take_back(context, source)
     if not entry or entry.state ~= "applied" then return end
     source.down(db, steps.new(lend(context, source, true)))
     ledger.remove(db, source.id)
+    ledger.left(db, core.state(db).dialect.fingerprint(db))
     ledger.note(db, source.id, "rolled back")
   end)
-  if not good then M.fail(source, "could not be taken back", err) end
+  if good then return end
+  if not context.inside and not is_outside(err) then
+    pcall(turn, context, false, function(db)
+      ledger.note(db, source.id, "not rolled back", { error = text_of(err) })
+    end)
+  end
+  M.fail(source, "could not be taken back", err)
 end
 
 --- Raises what went wrong in a migration.
@@ -185,7 +229,7 @@ end
 ---@param how string
 ---@param err any
 function M.fail(source, how, err)
-  if errors.is_error(err) and err.code == "interrupted" then error(err, 0) end
+  if is_outside(err) then error(err, 0) end
   errors.raise("migration", ("the migration %s %s: %s"):format(source.id, how, text_of(err)), {
     cause = err, migration = source.id,
   })
@@ -206,11 +250,13 @@ end
 function M.adopt_in(db, sources, event)
   local now, fingerprint = ledger.now(), core.state(db).dialect.fingerprint(db)
   for _, source in ipairs(sources) do
-    if not ledger.entry(db, source.id) then
+    local entry = ledger.entry(db, source.id)
+    if not entry or entry.state ~= "applied" then
       ledger.write(db, source.id, {
         phase = source.phase, kind = event == "baseline" and event or source.kind,
-        state = "applied", checksum = source.checksum, tokens = source.tokens,
-        fingerprint = fingerprint, attempt = 0, started = now, finished = now, ms = 0,
+        state = "applied", checksum = source.checksum or core.null,
+        tokens = source.tokens or core.null, fingerprint = fingerprint, error = core.null,
+        attempt = entry and entry.attempt or 0, started = now, finished = now, ms = 0,
       })
       ledger.note(db, source.id, event)
     end

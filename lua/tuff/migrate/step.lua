@@ -49,7 +49,7 @@ function M.new(run)
   function step.batch(options)
     if run.transaction then
       errors.raise("misuse", "step.batch cannot work in the transaction of its migration",
-        { hint = "give the migration transaction = false" })
+        { hint = "give the migration transaction = false; its down is always one transaction" })
     end
     return batch.run(run, options)
   end

@@ -32,7 +32,8 @@ local allowed = {
 ---  change
 ---@field notify (fun(plan: { migrations: string[], changes: string[], empty: boolean }): any)? told
 ---  before the first change, and not if there is nothing to do
----@field complete (fun(handle: any, err: any))? told in the end: what notify returned; the error
+---@field complete (fun(handle: any, err: any))? given what notify returned, at the end, and the
+---  error
 ---@field progress (fun(event: table))? as of migrations:up
 ---@field wait number? milliseconds for another program that does the same (600000)
 ---@field allow_out_of_order boolean?
@@ -174,10 +175,10 @@ function M.run(db, options)
     report.ms = core.now() - began
     return report
   end
+  runner.check_alone(db)
   local upgrade = {
     db = db, options = options, sources = sources, report = report,
-    context = { db = db, wait = options.wait or runner.WAIT,
-      progress = options.progress or function() end },
+    context = runner.context(db, options),
   }
   local empty = is_empty(db, read)
   if #plan == 0 and not empty and #lacking(db, options.schema) == 0 then

@@ -21,17 +21,15 @@ local function children(db, touched)
       and (lower(l.name) in ? or lower(f."table") in ?)]], touched, touched)
 end
 
---- The rows of a child whose parents are not there, counted for each reference. A reference to
---- what is no key is none: SQLite refuses every row of such a table, and to look at it.
+--- The rows of a child whose parents are not there, counted for each reference.
 local function dangling(db, child)
   local found = {}
   local good, rows = pcall(ask, db, [[
-    select fkid, parent, count(*) as count, min(rowid) as first
-    from pragma_foreign_key_check(?) group by fkid, parent]], child)
+    select parent, count(*) as count from pragma_foreign_key_check(?) group by parent]], child)
   if not good then
-    local mismatch = errors.is_error(rows) and rows.message:find("^foreign key mismatch")
-    if mismatch then return found end
-    error(rows, 0)
+    local mismatch = errors.is_error(rows) and rows.message:find("foreign key mismatch", 1, true)
+    if not mismatch then error(rows, 0) end
+    return { [""] = { mismatch = rows.message, count = 1 } }
   end
   for _, row in ipairs(rows) do
     found[row.parent:lower()] = { parent = row.parent, count = row.count }
@@ -60,18 +58,25 @@ local function count_before(db, before, child, parent)
   return known and known.count or 0
 end
 
+local function refuse(db, child, now)
+  if now.mismatch then
+    errors.raise("migration", now.mismatch, { table = child,
+      hint = "the columns that it refers to must be a primary key, or unique" })
+  end
+  errors.raise("migration", ("%d row%s of %s would refer to rows of %s that are not there")
+    :format(now.count, now.count == 1 and "" or "s", child, now.parent), {
+      table = child,
+      hint = ("the rows are %s; delete them or give them a parent in the same migration, "
+        .. "where foreign keys are not enforced and nothing cascades")
+        :format(examples(db, child, now.parent)),
+    })
+end
+
 local function check_references(db, before, touched)
   for _, row in ipairs(children(db, touched)) do
-    local child = row.child
-    for parent, now in pairs(dangling(db, child)) do
-      if now.count > count_before(db, before, child, parent) then
-        errors.raise("migration", ("%d row%s of %s would refer to rows of %s that are not there")
-          :format(now.count, now.count == 1 and "" or "s", child, now.parent), {
-            table = child,
-            hint = ("the rows are %s; delete them or give them a parent in the same migration, "
-              .. "where foreign keys are not enforced and nothing cascades")
-              :format(examples(db, child, now.parent)),
-          })
+    for parent, now in pairs(dangling(db, row.child)) do
+      if now.count > count_before(db, before, row.child, parent) then
+        refuse(db, row.child, now)
       end
     end
   end

@@ -1,0 +1,14 @@
+CREATE TABLE tuff_migrations(sequence integer primary key, id text not null unique, phase text, kind text, state text, checksum text, tokens text, fingerprint text, cursor text, done integer, total integer, attempt integer, started text, finished text, ms integer, error text) strict;
+INSERT INTO tuff_migrations VALUES(1,'20260301090000_make_images','main','script','applied',NULL,NULL,'5ec5252e244b4570db75d3257f40641ad32fa070336db606720f6eb8be609535',NULL,NULL,NULL,1,'2026-03-04T12:34:03Z','2026-03-04T12:34:03Z',1,NULL);
+INSERT INTO tuff_migrations VALUES(2,'20260302090000_names','main','batch','applied',NULL,NULL,'5ec5252e244b4570db75d3257f40641ad32fa070336db606720f6eb8be609535','{"over":true,"batch":1,"key":[3]}',3,3,1,'2026-03-04T12:34:03Z','2026-03-04T12:34:03Z',1,NULL);
+INSERT INTO tuff_migrations VALUES(3,'20260303090000_broken','main','script','failed',NULL,NULL,NULL,NULL,NULL,NULL,1,'2026-03-04T12:34:03Z',NULL,NULL,'on purpose');
+CREATE TABLE tuff_migration_events(sequence integer primary key, id text not null, event text not null, time text not null, ms integer, error text) strict;
+INSERT INTO tuff_migration_events VALUES(1,'20260301090000_make_images','applied','2026-03-04T12:34:03Z',1,NULL);
+INSERT INTO tuff_migration_events VALUES(2,'20260302090000_names','applied','2026-03-04T12:34:03Z',1,NULL);
+INSERT INTO tuff_migration_events VALUES(3,'20260303090000_broken','failed','2026-03-04T12:34:03Z',NULL,'on purpose');
+CREATE TABLE tuff_settings(key text not null primary key, value json text not null);
+INSERT INTO tuff_settings VALUES('tuff.ledger','1');
+CREATE TABLE images(id integer primary key, path text, name text);
+INSERT INTO images VALUES(1,'/1','/1');
+INSERT INTO images VALUES(2,'/2','/2');
+INSERT INTO images VALUES(3,'/3','/3');
