@@ -1,7 +1,7 @@
 --- What becomes of a value whose column gets another type, and which values it would not be the
---- same for: those that SQLite refuses, too, such as a text that would read otherwise when it is
---- written again. PostgreSQL ends a statement where a cast fails: so what a cast may not take stands
---- behind a condition, and is NULL where that does not hold.
+--- same for: those that SQLite refuses, too, such as a text that would be another one when it is
+--- written again. A cast that fails ends a statement: so what a cast may not take stands behind a
+--- condition, and is NULL where that does not hold.
 local model = require "tuff.schema.model"
 local sql = require "tuff.schema.sql"
 local storage = require "tuff.schema.postgres.storage"
@@ -221,7 +221,7 @@ function M.of(old, new, v)
     or to == "blob" and from ~= "text"
   if foreign then return cast_null(v, new) end
   if to == "text" then return text_of(from, v) end
-  return from_text[to](from == "text" and v .. "::text" or text_of(from, v))
+  return from_text[to](storage.of(old).type == "text" and v or text_of(from, v))
 end
 
 --- Whether the type of a column is another one, for PostgreSQL.

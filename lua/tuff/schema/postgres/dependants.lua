@@ -207,10 +207,9 @@ function Found:views()
       self.replaced[change.name] = change.old ~= nil and not falls[change.name]
     end
   end
-  for i = #views, 1, -1 do
-    local view = views[i]
+  for _, view in ipairs(views) do
     if falls[view.name] then
-      table.insert(self.down.view, view)
+      table.insert(self.down.view, 1, view)
       if not changed[view.name] then
         table.insert(self.up.view, view)
         table.insert(self.changes,
