@@ -68,7 +68,7 @@ function Scan:columns(old, new, allow)
     if fresh and before then
       self:look(quote(column.name) .. " IS NULL", "{has} no value in column " .. column.name)
     elseif fresh and not column.default and not value then
-      self:look("1", ("would have no value in the new column %s, which has no default"):format(
+      self:look("TRUE", ("would have no value in the new column %s, which has no default"):format(
         column.name))
     end
     if before or column.default or column.generated then self:rules(old, new, column, before) end
