@@ -397,12 +397,13 @@ end
 
 --- Two schemas that have much in common.
 ---@param operations table[]
+---@param portable boolean? see random_schema.of
 ---@return tuff.Schema
 ---@return tuff.Schema
-function random_schema.two_of(operations)
+function random_schema.two_of(operations, portable)
   local first, second = {}, {}
   for i, operation in ipairs(operations) do first[i], second[i] = operation[1], operation[2] end
-  return random_schema.of(first), random_schema.of(second)
+  return random_schema.of(first, portable), random_schema.of(second, portable)
 end
 
 -- ---- rows --------------------------------------------------------------------------------

@@ -69,10 +69,11 @@ end
 -- ---- up ----------------------------------------------------------------------------------
 
 --- Says the SQL of a migration, its lines moved to the right.
-local function say_sql(out, list)
-  for _, sql in ipairs(list) do
+local function say_sql(out, tried)
+  for i, sql in ipairs(tried.sql) do
     local text = output.plain(sql):gsub("^%s+", ""):gsub("%s+$", ""):gsub("\n", "\n    ")
-    out:line("    " .. text .. ";")
+    local times = tried.times[i] > 1 and ("  -- %d times"):format(tried.times[i]) or ""
+    out:line("    " .. text .. ";" .. times)
   end
 end
 
@@ -85,7 +86,7 @@ local function rehearse(session, given, facts)
   for _, tried in ipairs(facts.tried) do
     out:line(("%s  %s, %s changed"):format(out:colour("bold", tried.id),
       output.duration(tried.ms), output.count(tried.rows, "row")))
-    say_sql(out, tried.sql)
+    say_sql(out, tried)
     out:line()
   end
   if #facts.tried == 0 then return out:line("nothing is pending") end

@@ -215,6 +215,12 @@ function core.schema(db) end
 ---@param busy_timeout number?
 function core.limit(db, timeout, busy_timeout) end
 
+--- Sets how long each statement may take from now on, and gives what it was, in milliseconds.
+---@param db tuff.Database
+---@param timeout number 0: as long as it needs
+---@return number
+function core.timeout(db, timeout) end
+
 --- The next call on this connection runs a text that tuff has written, for which the limits of
 --- a script's texts and results do not count.
 ---@param db tuff.Database

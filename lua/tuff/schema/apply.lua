@@ -35,14 +35,14 @@ end
 local allowed = {
   allow_drop = names,
   renames = function(value) return type(value) == "table", "a table of names" end,
-  add_only = options_of.checks.boolean,
-  only = names,
+  add_only = options_of.checks.boolean, concurrently = options_of.checks.boolean, only = names,
 }
 
 ---@class tuff.DiffOptions
 ---@field allow_drop string[]? columns ("images.score") and tables that may go, with what they hold
 ---@field add_only boolean? only what the database has not: tables, columns, indexes and the like
 ---@field only string[]? tables: all else stays as it is
+---@field concurrently boolean? indexes are made behind the rest, while others write (PostgreSQL)
 ---@field renames table<string, string|false>? ["images.name"] = "images.path"; false: not renamed
 
 -- ---- the plan ----------------------------------------------------------------------------
@@ -117,12 +117,12 @@ local function make_plan(db, engine, schema, options)
   add_renames(difference.changes, renames)
   local steps, rebuilt = {}, {}
   if #difference.changes > 0 then
-    steps, rebuilt = engine.alter(db, reading, want, difference.changes, allow)
+    steps, rebuilt = engine.alter(db, reading, want, difference.changes, allow, options)
   end
   return plans.new {
     changes = difference.changes, unmanaged = difference.unmanaged, refused = difference.refused,
     steps = steps, rebuilt = rebuilt, touched = touched_tables(difference.changes), want = want,
-    state = reading.state,
+    state = reading.state, concurrently = options.concurrently,
   }
 end
 
@@ -185,6 +185,16 @@ local function check_broken(plan, broken)
   refuse_broken(found, "this change")
 end
 
+--- The changes that are not those of steps that run later.
+local function not_later(plan, changes)
+  local later, left = {}, {}
+  for _, step in ipairs(plan.steps) do later[step.makes or ""] = true end
+  for _, each in ipairs(changes) do
+    if not later[each.kind .. " " .. (each.name or each.table)] then left[#left + 1] = each end
+  end
+  return left
+end
+
 --- Raises where the change has broken something, or has made another schema than was planned.
 local function verify(db, engine, plan, broken)
   local before = by_name(broken)
@@ -193,7 +203,7 @@ local function verify(db, engine, plan, broken)
       errors.raise("migration", ("%s would be broken: %s"):format(name, each.reason))
     end
   end
-  local left = diff.of(engine.inspect(db).have, plan.want).changes
+  local left = not_later(plan, diff.of(engine.inspect(db).have, plan.want).changes)
   if #left > 0 then
     errors.raise("migration", "the schema did not become what was planned: "
       .. tostring(plans.new { changes = left, unmanaged = {}, refused = {} }))
@@ -211,6 +221,14 @@ local function check_transaction(plan)
     { hint = "call db:apply outside of the transaction; it has one of its own" })
 end
 
+--- Refuses what is never done in a transaction.
+local function check_concurrently(db, plan)
+  if plan.concurrently and db:in_transaction() then
+    errors.raise("misuse", "no index is made concurrently in a transaction",
+      { hint = "call db:apply outside of the transaction" })
+  end
+end
+
 --- Runs fn in the transaction that it needs.
 local function within(db, plan, fn)
   if change.is_open(db) then return db:transaction(fn) end
@@ -225,9 +243,12 @@ end
 local function carry_out(db, engine, plan)
   M.check_refusals(plan)
   if #plan.changes == 0 then return true end
+  check_concurrently(db, plan)
   local done = false
-  engine.with_settings(db, function()
+  local with_settings = engine.with_settings or function(_, fn) fn() end
+  with_settings(db, function()
     within(db, plan, function()
+      if engine.lock then engine.lock(db, plan.changes) end
       if engine.state(db) ~= plan.state then return end
       local broken = engine.broken(db)
       check_broken(plan, broken)
@@ -237,6 +258,7 @@ local function carry_out(db, engine, plan)
       done = true
     end)
   end)
+  if done and engine.run_later then engine.run_later(db, plan.steps) end
   return done
 end
 

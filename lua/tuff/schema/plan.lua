@@ -39,7 +39,8 @@ local function words_of(what)
   return table.concat(list, " and ")
 end
 
-local verbs = { add = "adds", drop = "drops", change = "changes", rename = "renames" }
+local verbs = { add = "adds", drop = "drops", change = "changes", rename = "renames",
+  remake = "remakes" }
 
 --- What a constraint is told apart by: the columns it is about, or its name.
 local function about(kind, object)

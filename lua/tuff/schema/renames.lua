@@ -169,6 +169,38 @@ local function check(hints)
   end
 end
 
+--- Puts renames into an order in which no name is taken yet. Names that are swapped go through a
+--- third one.
+---@param list { from: string, to: string }[]
+---@param names string[] all that there are
+---@param fold (fun(name: string): string)? gives names that are one the same form
+---@return { from: string, to: string, of: any }[] of: as it was given
+function M.in_order(list, names, fold)
+  fold = fold or function(name) return name end
+  local taken, done, left = {}, {}, {}
+  for _, name in ipairs(names) do taken[fold(name)] = true end
+  for i, each in ipairs(list) do left[i] = { from = each.from, to = each.to, of = each.of } end
+  local function take(each, to)
+    taken[fold(each.from)], taken[fold(to)] = nil, true
+    done[#done + 1] = { from = each.from, to = to, of = each.of }
+  end
+  while #left > 0 do
+    local free
+    for i, each in ipairs(left) do
+      if not taken[fold(each.to)] then free = i break end
+    end
+    if free then
+      local each = table.remove(left, free)
+      take(each, each.to)
+    else
+      local third = "tuff_rename_" .. #done
+      take(left[1], third)
+      left[1].from = third
+    end
+  end
+  return done
+end
+
 --- What is renamed: tables first, then columns, of tables that have their new names.
 ---@param have tuff.Schema
 ---@param want tuff.Schema

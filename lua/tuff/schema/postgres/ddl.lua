@@ -136,9 +136,10 @@ end
 
 --- CREATE VIEW.
 ---@param view table
+---@param replaces boolean? whether it takes the place of another one
 ---@return string
-function M.view(view)
-  return words("CREATE VIEW", quote(view.name),
+function M.view(view, replaces)
+  return words(replaces and "CREATE OR REPLACE VIEW" or "CREATE VIEW", quote(view.name),
     view.columns and "(" .. quote_all(view.columns) .. ")", "AS " .. view.select)
 end
 

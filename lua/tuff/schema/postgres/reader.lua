@@ -18,6 +18,9 @@ local M = {}
 
 local same = spelled.same
 
+--- Why an index is left alone that somebody has begun to make, and not ended.
+M.INVALID = "it is not valid"
+
 -- ---- columns -----------------------------------------------------------------------------
 
 local serials = { bigint = "bigserial", integer = "serial", smallint = "smallserial" }
@@ -291,7 +294,7 @@ function Reading:indexes(oid, owner)
       table.insert(of.indexes, index)
     else
       self:unmanaged("index", row.name, owner, row.definition, not of and "its table is not managed"
-        or row.valid and "the model has no words for a part of it" or "it is not valid")
+        or row.valid and "the model has no words for a part of it" or M.INVALID)
     end
   end
 end
@@ -333,6 +336,57 @@ local function sequences_of(told)
   return sequences
 end
 
+-- ---- what a model does not have ---------------------------------------------------------
+
+--- The columns of views, each as one text.
+---@param told tuff.schema.postgres.Told
+---@return table<string, string[]>
+function M.shapes(told)
+  local shapes = {}
+  for _, row in ipairs(told.relations) do
+    if row.kind == "v" then
+      local list = {}
+      for i, column in ipairs(told.columns[row.oid] or {}) do
+        list[i] = ("%s %s %s"):format(column.name, column.declared, column.collate)
+      end
+      shapes[row.name] = list
+    end
+  end
+  return shapes
+end
+
+local function oid_of(told, name)
+  for _, row in ipairs(told.relations) do
+    if row.name == name then return row.oid end
+  end
+end
+
+--- A function that gives the names of the checks that enforce types: the table may have had another
+--- name when one was made.
+---@param told tuff.schema.postgres.Told
+---@return fun(owner: string, column: string, suffix: string): string
+function M.rule_names(told)
+  return function(owner, column, suffix)
+    for _, row in ipairs(told.constraints[oid_of(told, owner)] or {}) do
+      if names.is_rule(row.name, owner, column, suffix) then return row.name end
+    end
+    return types.rule_name(owner, column, suffix)
+  end
+end
+
+--- A function that gives the name of the sequence of a column.
+---@param told tuff.schema.postgres.Told
+---@return fun(owner: string, column: string): string?
+function M.sequence_names(told)
+  return function(owner, name)
+    local oid = oid_of(told, owner)
+    for _, column in ipairs(told.columns[oid] or {}) do
+      local sequence = column.name == name and sequences_of(told)[oid .. "." .. column.number]
+      if sequence then return sequence.name end
+    end
+  end
+end
+
 --- The schema of what PostgreSQL has told.
 ---@param told tuff.schema.postgres.Told
 ---@return tuff.Schema
@@ -363,8 +417,10 @@ end
 --- Reads the schema of a database, which must not change meanwhile.
 ---@param db tuff.Database
 ---@return tuff.Schema
+---@return tuff.schema.postgres.Told told what it was read from
 function M.read(db)
-  return M.schema_of(told_of.of(db))
+  local told = told_of.of(db)
+  return M.schema_of(told), told
 end
 
 return M

@@ -3,6 +3,7 @@
 --- ever sees. Of the rest is known what it keeps; a key or a plain index would only take time.
 local core = require "tuff.core"
 local ddl = require "tuff.schema.postgres.ddl"
+local errors = require "tuff.error"
 local identifier = require "tuff.identifier"
 local kept = require "tuff.schema.postgres.kept"
 local limits = require "tuff.schema.postgres.limits"
@@ -129,28 +130,70 @@ local function enter(db)
     here.path == "" and name or name .. ", " .. here.path)
 end
 
---- What is read of a schema that is made for that.
-local function made(db, schema)
-  local script = table.concat(ddl.statements(schema), ";\n")
+--- What a statement makes: "table images".
+local function made_by(statement)
+  local kind, name = statement:match('^%u+ [%u ]-(%u+) (%b"")')
+  return kind and kind:lower() .. " " .. name:sub(2, -2) or statement
+end
+
+--- Raises which of the statements it is that cannot be run.
+local function blame(db, statements, err)
+  if not errors.is_error(err) or err.code == "interrupted" then error(err, 0) end
+  for _, statement in ipairs(statements) do
+    core.own(db)
+    local good, reason = pcall(db.exec, db, statement)
+    if not good then
+      errors.raise("migration", ("%s cannot be made: %s"):format(made_by(statement),
+        errors.is_error(reason) and reason.message or tostring(reason)), { cause = reason })
+    end
+  end
+  error(err, 0)
+end
+
+--- What is read of a schema that is made for that, and then changed by statements.
+local function made(db, schema, changes)
+  local statements = ddl.statements(schema)
+  if changes then table.move(changes, 1, #changes, #statements + 1, statements) end
   local transaction <close> = db:begin()
   enter(db)
-  core.own(db)
-  db:exec(script)
-  local found = reader.read(db)
+  local good, err = pcall(db.transaction, db, function()
+    core.own(db)
+    db:exec(table.concat(statements, ";\n"))
+  end)
+  if not good then blame(db, statements, err) end
+  local found, told = reader.read(db)
   transaction:rollback()
-  return found
+  return found, told
 end
 
 --- The schema that would be read after it was made in an empty database.
 ---@param db tuff.Database
 ---@param schema tuff.Schema
 ---@return tuff.Schema
+---@return tuff.schema.postgres.Told? told of what had to be made for that
 function M.materialise(db, schema)
   limits.check(schema)
   schema = kept.of(schema)
   local part = to_make(schema)
   if #part.tables + #part.views == 0 then return schema end
-  return put(schema, made(db, part))
+  local found, told = made(db, part)
+  return put(schema, found), told
+end
+
+--- What PostgreSQL makes of the texts of a schema where names change.
+---@param db tuff.Database
+---@param have tuff.Schema as it was read
+---@param renamed tuff.Schema the same, with new names in all but its texts
+---@param steps tuff.schema.postgres.RenameStep[]
+---@return tuff.Schema renamed
+function M.renamed(db, have, renamed, steps)
+  local part, statements = to_make(have), {}
+  if #part.tables + #part.views == 0 then return renamed end
+  for _, step in ipairs(steps) do
+    local of = step.trigger and part.triggers or part.tables
+    if model.find(of, step.trigger or step.table) then statements[#statements + 1] = step.sql end
+  end
+  return put(renamed, (made(db, part, statements)))
 end
 
 return M

@@ -45,7 +45,7 @@ queries.columns = [[
   from pg_class c join pg_attribute a on a.attrelid = c.oid join pg_type t on t.oid = a.atttypid
     left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
     left join pg_collation o on o.oid = a.attcollation
-  where c.relkind in ('r', 'p', 'f') and a.attnum > 0 and not a.attisdropped and ]] .. relation
+  where c.relkind in ('r', 'p', 'f', 'v') and a.attnum > 0 and not a.attisdropped and ]] .. relation
   .. " order by c.oid, a.attnum"
 
 --- The sequences, with the columns whose they are.

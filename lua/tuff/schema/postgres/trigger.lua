@@ -62,10 +62,11 @@ end
 
 --- CREATE FUNCTION. A query whose rows nobody takes is PERFORM there, not SELECT.
 ---@param trigger table
+---@param replaces boolean? whether there may be one already
 ---@return string
-function M.create_function(trigger)
-  return ("CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql AS %s"):format(
-    quote(M.function_name(trigger)), in_dollars(source(trigger)))
+function M.create_function(trigger, replaces)
+  return ("CREATE %sFUNCTION %s() RETURNS trigger LANGUAGE plpgsql AS %s"):format(
+    replaces and "OR REPLACE " or "", quote(M.function_name(trigger)), in_dollars(source(trigger)))
 end
 
 --- CREATE TRIGGER.

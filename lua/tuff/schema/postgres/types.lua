@@ -54,17 +54,24 @@ end
 
 local order = { "length", "values", "range" }
 
+--- The name of a rule.
+---@param owner string the table
+---@param column string
+---@param suffix string what rule it is
+---@return string
+function M.rule_name(owner, column, suffix) return names.join(owner, column, suffix) end
+
 --- The rules of a column, as checks.
 ---@param owner string the table
 ---@param column table
----@return table[] checks
+---@return table[] checks with `suffix`, which says what rule it is
 function M.rules(owner, column)
   local checks = {}
   for _, suffix in ipairs(order) do
     local expression = rule[suffix](column)
     if expression then
       checks[#checks + 1] = {
-        name = names.join(owner, column.name, suffix), expression = expression,
+        name = M.rule_name(owner, column.name, suffix), expression = expression, suffix = suffix,
       }
     end
   end

@@ -14,7 +14,7 @@ local model = require "tuff.schema.model"
 local rebuild = require "tuff.schema.sqlite.rebuild"
 local rename = require "tuff.schema.sqlite.rename"
 local rows = require "tuff.schema.sqlite.rows"
-local scan = require "tuff.schema.sqlite.scan"
+local scan = require "tuff.schema.scan"
 local search = require "tuff.schema.sqlite.search"
 local sql = require "tuff.schema.sql"
 
@@ -194,7 +194,7 @@ end
 
 function Alteration:scans()
   self:each_common(function(old, new)
-    local found = scan.of(self.have, old, new, self.allow)
+    local found = scan.of(rows, self.have, old, new, self.allow)
     if found then table.insert(self.steps, { scan = found }) end
   end)
 end

@@ -1,6 +1,7 @@
 --- Renames in SQLite, which takes the new names into views, triggers and references by itself; but
 --- not into the full-text search of a table, which is made anew.
 local identifier = require "tuff.identifier"
+local renames_of = require "tuff.schema.renames"
 local rows = require "tuff.schema.sqlite.rows"
 local search = require "tuff.schema.sqlite.search"
 
@@ -8,35 +9,8 @@ local M = {}
 
 local quote = identifier.quote
 
---- Puts renames into an order in which no name is taken yet. Names that are swapped, and those that
---- differ in their capitals only, go through a third one.
----@param list { from: string, to: string }[]
----@param names string[] all that there are
----@return { from: string, to: string }[]
-local function in_order(list, names)
-  local taken, done, left = {}, {}, {}
-  for _, name in ipairs(names) do taken[name:lower()] = true end
-  for i, each in ipairs(list) do left[i] = { from = each.from, to = each.to } end
-  local function take(from, to)
-    taken[from:lower()], taken[to:lower()] = nil, true
-    done[#done + 1] = { from = from, to = to }
-  end
-  while #left > 0 do
-    local free
-    for i, each in ipairs(left) do
-      if not taken[each.to:lower()] then free = i break end
-    end
-    if free then
-      local each = table.remove(left, free)
-      take(each.from, each.to)
-    else
-      local third = "tuff_rename_" .. #done
-      take(left[1].from, third)
-      left[1].from = third
-    end
-  end
-  return done
-end
+--- Names that differ in their capitals only are one name.
+local function in_order(list, names) return renames_of.in_order(list, names, string.lower) end
 
 local function names_of(list)
   local names = {}

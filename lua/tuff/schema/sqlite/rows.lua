@@ -1,11 +1,11 @@
---- The rows of a table as they are going to be: what each new column is made of, as expressions on
---- the row that there is.
+--- Rows in SQLite: what each new column is made of, as expressions on the row that there is.
 local conversion = require "tuff.schema.sqlite.conversion"
 local ddl = require "tuff.schema.sqlite.ddl"
 local default = require "tuff.schema.sqlite.default"
 local identifier = require "tuff.identifier"
 local model = require "tuff.schema.model"
-local sql = require "tuff.schema.sql"
+local path = require "tuff.schema.sqlite.path"
+local types = require "tuff.schema.sqlite.types"
 
 local M = {}
 
@@ -78,76 +78,29 @@ function M.key(of)
   return list, "key"
 end
 
---- Whether a column is computed as it was, so that the row that there is has its value.
-local function is_computed_as_before(old, column)
-  local before = model.find(old.columns, column.name)
-  return before ~= nil and before.generated ~= nil and model.equal(before, column)
-end
-
---- A column whose value is not that of the row: with the collation that it is going to have.
-local function named(old, column, expression)
-  local before = model.find(old.columns, column.name)
-  if column.collate ~= (before and before.collate) then
-    expression = expression .. " COLLATE " .. quote(column.collate or "BINARY")
-  end
-  return expression .. " AS " .. quote(column.name)
-end
-
---- Whether an expression needs only columns of this set.
-local function is_known(known, expression)
-  for _, each in ipairs(sql.columns(expression)) do
-    if not known[each.name:lower()] then return false end
-  end
-  return true
-end
-
----@class tuff.schema.Rows
----@field known table<string, boolean> the columns that the rows have, in lower case: not those that
----  cannot be told before they are there, such as defaults that are computed
-local Rows = {}
-Rows.__index = Rows
-
---- The rows of a table as they are going to be.
----@param old table
----@param new table
----@return tuff.schema.Rows
-function M.of(old, new)
-  local inner, outer, known = {}, {}, {}
-  for i, expression in ipairs((M.key(old))) do
-    inner[#inner + 1] = ("%s AS tuff_key%d"):format(expression, i)
-  end
-  for _, column in ipairs(new.columns) do
-    local value = M.value(old, new, column)
-    if is_computed_as_before(old, column) then
-      value = own(column.name)
-    elseif not value and not column.generated then
-      local literal = column.default and column.default.kind == "literal"
-      value = literal and default.write(column) or not column.default and "NULL" or nil
-    end
-    known[column.name:lower()] = value and true
-    inner[#inner + 1] = value and named(old, column, value)
-  end
-  for _, column in ipairs(new.columns) do
-    local expression = column.generated and column.generated.expression
-    if expression and not known[column.name:lower()] and is_known(known, expression) then
-      outer[#outer + 1] = column
-    end
-  end
-  for i, column in ipairs(outer) do
-    known[column.name:lower()] = true
-    outer[i] = named(old, column, "(" .. column.generated.expression .. ")")
-  end
-  return setmetatable({ name = new.name, inner = inner, outer = outer, known = known }, Rows)
-end
-
---- A query of the rows, in parentheses. Their keys are tuff_key1 and so on.
----@param extra string[] more columns, of the rows that there are
+--- What makes a column's own collation an expression's.
+---@param column table
 ---@return string
-function Rows:query(extra)
-  local inner = table.move(self.inner, 1, #self.inner, #extra + 1, { table.unpack(extra) })
-  local query = ('(SELECT %s FROM %s AS "t")'):format(table.concat(inner, ", "), M.main(self.name))
-  if #self.outer == 0 then return query end
-  return ("(SELECT *, %s FROM %s)"):format(table.concat(self.outer, ", "), query)
+function M.collation(column) return " COLLATE " .. quote(column.collate or "BINARY") end
+
+--- A constant that a new column begins with, or NULL; nil: it is computed.
+---@param column table
+---@return string?
+function M.constant(column)
+  if not column.default then return "NULL" end
+  return column.default.kind == "literal" and default.write(column) or nil
 end
+
+--- Whether a reference finds its row.
+---@param other table the column that is referred to, as it is
+---@param other_row string
+---@param column table
+---@param row string
+---@return string condition
+function M.equal(other, other_row, column, row)
+  return ("%s.%s = %s.%s"):format(other_row, quote(other.name), row, quote(column.name))
+end
+
+M.rules, M.form, M.path = types.rules, conversion.form, path.expression
 
 return M

@@ -3,16 +3,14 @@
 --
 --   scan { table, query, key, key_parts, conditions, twins }
 --
--- Rows are told by their rowids or their keys; no other value of theirs gets into a message.
-local conversion = require "tuff.schema.sqlite.conversion"
+-- Rows are told by their rowids or their keys; no other value of theirs gets into a message. What
+-- differs between engines is told by their `rows`, see rows.lua.
 local core = require "tuff.core"
 local errors = require "tuff.error"
 local identifier = require "tuff.identifier"
 local model = require "tuff.schema.model"
-local path = require "tuff.schema.sqlite.path"
-local rows = require "tuff.schema.sqlite.rows"
+local rows_of = require "tuff.schema.rows"
 local sql = require "tuff.schema.sql"
-local types = require "tuff.schema.sqlite.types"
 
 local M = {}
 
@@ -47,19 +45,30 @@ function Scan:look_at_value(fits, says)
   table.insert(self.conditions, { bad = "NOT " .. name, says = says })
 end
 
+--- How types are named where a value does not fit.
+local function type_name(column)
+  if column.type ~= "other" then return column.type end
+  return column.declared == "" and "no type" or sql.literal(column.declared)
+end
+
+local function is_no(column)
+  return ("{has} a value in column %s that is no %s"):format(column.name, column.type)
+end
+
 function Scan:columns(old, new, allow)
   for _, column in ipairs(new.columns) do
     local before = model.find(old.columns, column.name)
-    local value, fits = rows.value(old, new, column)
+    local value, fits, has_form = self.rows.value(old, new, column)
     if fits and not allow[new.name .. "." .. column.name] then
-      self:look_at_value(fits, ("would lose {its} value in column %s, which becomes %s"):format(
-        column.name, conversion.name(column)))
+      self:look_at_value(fits, has_form and is_no(column)
+        or ("would lose {its} value in column %s, which becomes %s"):format(column.name,
+          type_name(column)))
     end
     local fresh = not column.generated and column.not_null and not (before and before.not_null)
     if fresh and before then
       self:look(quote(column.name) .. " IS NULL", "{has} no value in column " .. column.name)
     elseif fresh and not column.default and not value then
-      self:look("1", ("would have no value in the new column %s, which has no default"):format(
+      self:look("TRUE", ("would have no value in the new column %s, which has no default"):format(
         column.name))
     end
     if before or column.default or column.generated then self:rules(old, new, column, before) end
@@ -70,38 +79,36 @@ end
 function Scan:rules(old, new, column, before)
   local known = {}
   if before then
-    for _, rule in ipairs(types.rules(old.name, before)) do known[rule.expression] = true end
+    for _, rule in ipairs(self.rows.rules(old.name, before)) do known[rule.expression] = true end
   end
   local retyped = before and (before.type ~= column.type or before.scale ~= column.scale)
   local function look(expression, says)
     self:look(("NOT (%s)"):format(expression), says, expression)
   end
-  for _, rule in ipairs(types.rules(new.name, column)) do
+  for _, rule in ipairs(self.rows.rules(new.name, column)) do
     if retyped or not known[rule.expression] then
       look(rule.expression, ("{has} a value in column %s that is not allowed there"):format(
         column.name))
     end
   end
-  local form = before and conversion.form(before, column)
-  if form then
-    look(form, ("{has} a value in column %s that is no %s"):format(column.name, column.type))
-  end
+  local form = before and self.rows.form(before, column)
+  if form then look(form, is_no(column)) end
 end
 
-local function texts_of(parts)
+function Scan:texts_of(parts)
   local list, plain = {}, {}
   for i, part in ipairs(parts) do
-    local text = part.path and path.expression(part.column, part.path)
+    local text = part.path and self.rows.path(part.column, part.path)
       or part.column and quote(part.column) or "(" .. part.expression .. ")"
     plain[i] = text
-    list[i] = text .. (part.collate and " COLLATE " .. quote(part.collate) or "")
+    list[i] = text .. (part.collate and self.rows.collation(part) or "")
   end
   return list, plain
 end
 
 --- No two rows have the same values there.
 function Scan:unique(parts, where, says)
-  local list, plain = texts_of(parts)
+  local list, plain = self:texts_of(parts)
   if not self:tells { where or "1", table.unpack(plain) } then return end
   local conditions = { where and "(" .. where .. ")" or nil }
   for _, text in ipairs(plain) do conditions[#conditions + 1] = text .. " IS NOT NULL" end
@@ -111,21 +118,21 @@ function Scan:unique(parts, where, says)
 end
 
 --- Rows that refer to nothing. The other table is as it was: its rows are not changed.
-function Scan:foreign_key(have, key)
+function Scan:foreign_key(have, new, key)
   local other = model.find_like(have.tables, key.table)
   local given, same = {}, {}
   for i, name in ipairs(key.columns) do
     local target = key.references and key.references[i]
-    if not other or not target or not model.find_like(other.columns, target) then
-      other = nil
-    end
+    local column = other and target and model.find_like(other.columns, target)
+    if not column then other = nil end
     given[i] = ("tuff_rows.%s IS NOT NULL"):format(quote(name))
-    same[i] = target and ("tuff_other.%s = tuff_rows.%s"):format(quote(target), quote(name))
+    same[i] = column and self.rows.equal(column, "tuff_other", model.find(new.columns, name),
+      "tuff_rows")
   end
   local bad = table.concat(given, " AND ")
   if other then
     bad = ("%s AND NOT EXISTS (SELECT 1 FROM %s AS tuff_other WHERE %s)"):format(bad,
-      rows.main(key.table), table.concat(same, " AND "))
+      self.rows.main(key.table), table.concat(same, " AND "))
   end
   local names = {}
   for i, name in ipairs(key.columns) do names[i] = quote(name) end
@@ -175,14 +182,14 @@ end
 function Scan:keys(old, new, moved)
   local key = new.primary_key
   if key then
-    local _, plain = texts_of(key.parts)
+    local _, plain = self:texts_of(key.parts)
     if not old.primary_key or any_moved(moved, plain)
       or columns_text(old.primary_key.parts) ~= columns_text(key.parts) then
       self:unique(key.parts, nil, "{has} the same primary key as another one")
     end
   end
   for _, each in ipairs(new.uniques) do
-    local _, plain = texts_of(each.parts)
+    local _, plain = self:texts_of(each.parts)
     if is_new(old.uniques, each) or any_moved(moved, plain) then
       self:unique(each.parts, nil, ("{has} the same %s as another one"):format(
         columns_text(each.parts)))
@@ -192,7 +199,7 @@ end
 
 function Scan:index(old, index, moved)
   if not index.unique then return end
-  local _, plain = texts_of(index.parts)
+  local _, plain = self:texts_of(index.parts)
   plain[#plain + 1] = index.where
   if is_new(old.indexes, index) or any_moved(moved, plain) then
     self:unique(index.parts, index.where,
@@ -210,22 +217,26 @@ function Scan:constraints(have, old, new, moved)
   for _, key in ipairs(new.foreign_keys) do
     local names = {}
     for i, name in ipairs(key.columns) do names[i] = quote(name) end
-    if is_new(old.foreign_keys, key) or any_moved(moved, names) then self:foreign_key(have, key) end
+    if is_new(old.foreign_keys, key) or any_moved(moved, names) then
+      self:foreign_key(have, new, key)
+    end
   end
 end
 
 --- What has to be looked for before a table is changed; nil: nothing.
+---@param rows tuff.schema.EngineRows
 ---@param have tuff.Schema with its new names
 ---@param old table
 ---@param new table
 ---@param allow table<string, boolean> columns whose values may be lost
 ---@return table? scan
-function M.of(have, old, new, allow)
+function M.of(rows, have, old, new, allow)
   local keys, key = rows.key(old)
   local self = setmetatable({
-    table = new.name, extra = {}, conditions = {}, twins = {}, key = key, key_parts = #keys,
+    rows = rows, table = new.name, extra = {}, conditions = {}, twins = {}, key = key,
+    key_parts = #keys,
   }, Scan)
-  local future = rows.of(old, new)
+  local future = rows_of.of(rows, old, new)
   self.known = future.known
   local moved = moved_columns(old, new)
   self:columns(old, new, allow)
@@ -254,7 +265,8 @@ end
 local function told(db, scan, text, count)
   if scan.key_parts == 0 then return "" end
   local list = {}
-  for _, row in ipairs(ask(db, "all", text .. " LIMIT " .. SHOWN)) do
+  for _, row in ipairs(ask(db, "all", text .. " ORDER BY "
+      .. key_columns(scan) .. " LIMIT " .. SHOWN)) do
     local values = {}
     for i = 1, scan.key_parts do values[i] = tostring(row["tuff_key" .. i]) end
     list[#list + 1] = table.concat(values, "/")
@@ -293,7 +305,7 @@ local function look_at_twins(db, scan, problems)
   for _, twin in ipairs(scan.twins) do
     local keys = key_columns(scan)
     local from = (" FROM (SELECT %s, row_number() OVER (PARTITION BY %s%s) AS tuff_n FROM %s "
-      .. "AS tuff_rows WHERE %s) WHERE tuff_n > 1"):format(keys, twin.parts,
+      .. "AS tuff_rows WHERE %s) AS tuff_twins WHERE tuff_n > 1"):format(keys, twin.parts,
       scan.key_parts > 0 and " ORDER BY " .. keys or "", scan.query, twin.where)
     local count = ask(db, "value", "SELECT count(*)" .. from)
     if count > 0 then
@@ -303,6 +315,9 @@ local function look_at_twins(db, scan, problems)
   end
 end
 
+--- Errors of a query that values are the reason of.
+local is_about_values = { type = true, range = true }
+
 --- What is wrong with the rows of a table. Where values are not of their type, nothing can be
 --- computed from them, such as what an index holds.
 ---@param db tuff.Database
@@ -310,12 +325,12 @@ end
 ---@return string[] problems
 function M.run(db, scan)
   local problems = {}
-  local good, err = pcall(function()
+  local good, err = pcall(db.transaction, db, function()
     look_at_conditions(db, scan, problems)
     if #problems == 0 then look_at_twins(db, scan, problems) end
   end)
   if not good then
-    if not errors.is_error(err) or err.code ~= "type" then error(err, 0) end
+    if not errors.is_error(err) or not is_about_values[err.code] then error(err, 0) end
     problems[#problems + 1] = ("table %s: %s"):format(scan.table, err.message)
   end
   return problems
