@@ -231,6 +231,19 @@ fixture.each_engine("migrations", function(engine)
       assert.are.same({ "a" }, m:up({ allow_out_of_order = true }).applied)
     end)
 
+    it("are not missed where they failed, and have left nothing", function()
+      local function list(...)
+        return db:migrations { { id = "20260101000000_a", up = running "select 1" }, ... }
+      end
+      local m = list { id = "20260102000000_b", up = running "insert into nowhere values (1)" }
+      errors.expect("migration", m.up, m)
+      assert.are.same({}, list():up().applied)
+      m = list { id = "20260103000000_c", transaction = false, up = function() error "half" end }
+      errors.expect("migration", m.up, m)
+      m = list()
+      errors.mentions(errors.expect("migration", m.up, m), "20260103000000_c", "a newer one")
+    end)
+
     it("are not hidden by one that only failed", function()
       local list = { noting "a", noting("c", { up = running "insert into nowhere values (1)" }) }
       local m = db:migrations(list)

@@ -1,6 +1,7 @@
 --- What specs of schemas share.
 
 local model = require "tuff.schema.model"
+local s = require "tuff.schema"
 
 local schemas = {}
 
@@ -33,6 +34,15 @@ function schemas.first_difference(a, b)
   while a:byte(at) == b:byte(at) do at = at + 1 end
   return ("%s\n  and\n%s"):format(a:sub(math.max(1, at - 100), at + 100),
     b:sub(math.max(1, at - 100), at + 100))
+end
+
+--- Why the schema of a database cannot be changed by tuff.
+---@param db tuff.Database
+---@return string? reason nil: it can
+function schemas.cannot_change(db)
+  local good, err = pcall(db.diff, db, s.define {})
+  if good then return nil end
+  return err.code == "unsupported" and err.message or error(err, 0)
 end
 
 local texts = { "expression", "where", "select", "body", "condition", "declared" }
