@@ -401,7 +401,7 @@ describe("a changed schema in SQLite", function()
     assert.are.same({ "12.30", "-0.05", tuff.null }, db:column "select price from images")
   end)
 
-  -- ---- a part of the plan -------------------------------------------------------------------
+  -- ---- names -----------------------------------------------------------------------------
 
   it("adds to what differs in its capitals only, and leaves its name", function()
     db:exec [[

@@ -1,4 +1,5 @@
 local s = require "tuff.schema"
+local core = require "tuff.core"
 local diff = require "tuff.schema.diff"
 local errors = require "spec.support.errors"
 local fixture = require "spec.support.fixture"

@@ -32,16 +32,16 @@ local allowed = {
 }
 
 --- The columns that name a row, in their order.
-local function key_of(db, dialect, options, name)
+local function key_of(db, dialect, options)
   if options.key then return options.key end
   local key, taken = {}, {}
-  for _, column in ipairs(dialect.columns(db, name)) do
+  for _, column in ipairs(dialect.columns(db, dialect.table_name(db, options.table))) do
     if column.key > 0 then key[column.key] = column.name end
     taken[column.name:lower()] = true
   end
   if #key > 0 then return key end
-  for _, id in ipairs(dialect.row_ids) do
-    if not taken[id] then return { id } end
+  for _, name in ipairs(dialect.row_ids) do
+    if not taken[name] then return { name } end
   end
   errors.raise("migration", ("the table %s has no primary key"):format(options.table),
     { hint = "name columns that no two rows have in common: key = { … }" })
@@ -61,18 +61,17 @@ end
 
 local function new(db, number, options)
   local dialect, backwards, select, nulls = core.state(db).dialect, {}, {}, {}
-  local name = dialect.table_name(db, options.table)
-  local key = key_of(db, dialect, options, name)
-  for i, column in ipairs(key) do
-    backwards[i] = quote(column) .. " desc"
-    select[i] = ('%s as "key %d", %s as "blob %d"'):format(dialect.stored:format(quote(column)), i,
-      dialect.is_blob:format(quote(column)), i)
-    nulls[i] = quote(column) .. " is null"
+  local key = key_of(db, dialect, options)
+  for i, name in ipairs(key) do
+    backwards[i] = quote(name) .. " desc"
+    select[i] = ('%s as "key %d", %s as "blob %d"'):format(dialect.stored:format(quote(name)), i,
+      dialect.is_blob:format(quote(name)), i)
+    nulls[i] = quote(name) .. " is null"
   end
   return {
     select = table.concat(select, ", "),
     nulls = (options.key or dialect.null_keys) and table.concat(nulls, " or ") or nil,
-    number = number, name = quote(name),
+    number = number, name = quote(dialect.table_name(db, options.table)),
     key = key, keys = quote_all(key), backwards = table.concat(backwards, ", "),
     where = options.where and (" and (%s)"):format(options.where) or "",
     size = math.max(options.size or FIRST, 1), each = options.each, set = options.set,

@@ -35,14 +35,15 @@ end
 local allowed = {
   allow_drop = names,
   renames = function(value) return type(value) == "table", "a table of names" end,
-  add_only = options_of.checks.boolean, concurrently = options_of.checks.boolean, only = names,
+  add_only = options_of.checks.boolean, concurrently = options_of.checks.boolean,
+  only = names,
 }
 
 ---@class tuff.DiffOptions
 ---@field allow_drop string[]? columns ("images.score") and tables that may go, with what they hold
 ---@field add_only boolean? only what the database has not: tables, columns, indexes and the like
----@field only string[]? tables: all else stays as it is
 ---@field concurrently boolean? indexes are made behind the rest, while others write (PostgreSQL)
+---@field only string[]? tables: all else stays as it is
 ---@field renames table<string, string|false>? ["images.name"] = "images.path"; false: not renamed
 
 -- ---- the plan ----------------------------------------------------------------------------

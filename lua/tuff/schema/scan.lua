@@ -123,11 +123,12 @@ function Scan:foreign_key(have, new, key)
   local given, same = {}, {}
   for i, name in ipairs(key.columns) do
     local target = key.references and key.references[i]
-    local column = other and target and model.find_like(other.columns, target)
-    if not column then other = nil end
+    if not other or not target or not model.find_like(other.columns, target) then
+      other = nil
+    end
     given[i] = ("tuff_rows.%s IS NOT NULL"):format(quote(name))
-    same[i] = column and self.rows.equal(column, "tuff_other", model.find(new.columns, name),
-      "tuff_rows")
+    same[i] = other and self.rows.equal(model.find_like(other.columns, target), "tuff_other",
+      model.find(new.columns, name), "tuff_rows")
   end
   local bad = table.concat(given, " AND ")
   if other then
