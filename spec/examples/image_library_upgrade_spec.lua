@@ -140,6 +140,35 @@ fixture.each_engine("A library of an older shape", function(engine)
     assert.are.same({ "1.png" }, db:column "select name from Best")
   end)
 
+  it("is upgraded by the program that opens it, once there is a copy of it", function()
+    shapes.handmade(db)
+    local told = {}
+    local library <close> = Catalogue.open(engine.path(), {
+      notify = function(plan)
+        told.plan = plan
+        return "the handle"
+      end,
+      progress = function() told.steps = (told.steps or 0) + 1 end,
+      complete = function(handle, err) told.handle, told.err = handle, err end,
+    })
+    assert.are.equal("the handle", told.handle)
+    assert.is_nil(told.err)
+    assert.are.equal(#library.db:migrations(MIGRATIONS):status(), #told.plan.migrations)
+    assert.is_true(told.steps >= #told.plan.migrations)
+
+    assert.is_nil(library.db.settings:get("rescan"))
+    assert.is_false(library.db:exists "select 1 from Images where not stale")
+    if not library.db:supports("backup") then return end
+    local copies = {}
+    for name in lfs.dir(engine.path() .. ".backups") do
+      if name:find("%.db$") then copies[#copies + 1] = engine.path() .. ".backups/" .. name end
+    end
+    assert.are.equal(1, #copies)
+    local copy = fixture.open(copies[1], { readonly = true })
+    assert.is_true(copy:exists "select 1 from Images where problem like 'file cannot be read%'")
+    assert.is_false(copy:has_table("tuff_migrations"))
+  end)
+
   it("is as it was before a migration that fails, which is told", function()
     local directory = copied_migrations()
     local clumsy = directory .. "/20261122090000_clumsy.lua"
