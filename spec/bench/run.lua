@@ -131,6 +131,7 @@ local function write_json(path, run)
     comparison = map(run.lines, line_facts),
     waiting = run.waiting,
     calling = run.calling,
+    migrating = run.migrating,
   })
   assert(file:close())
 end
@@ -169,6 +170,7 @@ local function main()
     lines = comparison.lines(results, contenders, engine, works),
     waiting = alone.waiting,
     calling = alone.calling,
+    migrating = alone.migrating,
   }
   report.print(run)
   write_json(options.output, run)

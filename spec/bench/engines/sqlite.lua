@@ -4,6 +4,7 @@ local arena = require "bench.arena"
 local calling = require "bench.calling"
 local comparison = require "bench.comparison"
 local contestants = require "bench.contestants"
+local migrating = require "bench.migrating"
 local waiting = require "bench.waiting"
 
 local median_of = comparison.median_of
@@ -124,9 +125,12 @@ M.lines = {
 
 --- What is measured of tuff alone.
 ---@param place table
----@return { waiting: table, calling: table }
+---@return { waiting: table, calling: table, migrating: table }
 function M.measure_alone(place)
-  return { waiting = waiting.measure(place.path .. "/waiting.db"), calling = calling.measure() }
+  return {
+    waiting = waiting.measure(place.path .. "/waiting.db"), calling = calling.measure(),
+    migrating = migrating.measure(place.path .. "/migrating.db"),
+  }
 end
 
 M.foot = [[
