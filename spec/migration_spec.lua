@@ -827,6 +827,27 @@ describe("migrations of a file", function()
       :up({ backup = directory }).backup)
   end)
 
+  it("are preceded by one each time, though they fail again and again", function()
+    local directory = temporary.directory()
+    local m = db:migrations { { id = "a", up = running "insert into nowhere values (1)" } }
+    for _ = 1, 3 do
+      errors.mentions(errors.expect("migration", m.up, m, { backup = directory }), "nowhere")
+    end
+    assert.are.equal(3, #temporary.list(directory))
+  end)
+
+  it("are preceded by one when they are taken back, too, or run again", function()
+    local directory = temporary.directory()
+    local m = db:migrations { { id = "a", up = running "insert into log values ('up')",
+      down = running "delete from log" } }
+    m:up()
+    tuff.verify(m:redo({ backup = directory }).backup)
+    tuff.verify(m:down({ backup = directory }).backup)
+    assert.are.equal(2, #temporary.list(directory))
+    assert.are.same({}, m:redo({ backup = directory }).applied)
+    assert.are.equal(2, #temporary.list(directory))
+  end)
+
   it("do not begin where no copy can be made", function()
     local file = temporary.directory() .. "/file"
     temporary.write(file, "no directory")

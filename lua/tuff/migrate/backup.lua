@@ -17,9 +17,14 @@ function M.make(db, directory, id)
   end
   lfs.mkdir(directory)
   local stem = db.path:match("([^/\\]+)$"):gsub("%.%w+$", "")
-  local name = ("%s/%s-%s-before-%s.db"):format(directory, stem, os.date("!%Y%m%d%H%M%S"),
+  local name = ("%s/%s-%s-before-%s"):format(directory, stem, os.date("!%Y%m%d%H%M%S"),
     (id:gsub("[^%w._-]", "_")))
-  return db:backup(name, { file = true }).path
+  local free, number = name, 1
+  while lfs.symlinkattributes(free .. ".db") do
+    number = number + 1
+    free = name .. "-" .. number
+  end
+  return db:backup(free .. ".db", { file = true }).path
 end
 
 return M
