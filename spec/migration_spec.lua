@@ -608,6 +608,18 @@ fixture.each_engine("migrations", function(engine)
     end)
 
     if engine.name == "PostgreSQL" then
+      it("fail where somebody keeps a table for too long, which is said of them", function()
+        local hurried, other = engine.open { busy_timeout = 20 }, engine.open()
+        other:transaction(function()
+          other:run "insert into log values ('held')"
+          local m = hurried:migrations { { id = "a", up = running "alter table log add x int" } }
+          local err = errors.expect("migration", m.up, m)
+          errors.mentions(err, "the migration a failed")
+          assert.are.equal("busy", err.cause.code)
+        end)
+        assert.are.same({ a = "failed" }, states(one(function() end)))
+      end)
+
       it("run again by themselves where others were in the way", function()
         local times = 0
         local m = one(function(inner)

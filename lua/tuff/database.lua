@@ -9,7 +9,6 @@ local hooks = require "tuff.hooks"
 local identifier = require "tuff.identifier"
 local insert = require "tuff.insert"
 local messages = require "tuff.messages"
-local migrations = require "tuff.migrate"
 local options_of = require "tuff.options"
 local settings = require "tuff.settings"
 local transaction = require "tuff.transaction"
@@ -128,6 +127,13 @@ function Database:detach(name)
   core.state(self).schema_version = nil
 end
 
+--- The migrations of a program, see tuff.migrate. Only who has some needs luafilesystem.
+---@param from string|table a directory, or migrations as tables
+---@return tuff.Migrations
+function Database:migrations(from)
+  return require("tuff.migrate").new(self, from)
+end
+
 -- ---- methods of other modules -------------------------------------------------------------
 
 Database.schema = catalog.schema
@@ -138,7 +144,6 @@ Database.next_id = catalog.next_id
 Database.insert = insert.one
 Database.insert_many = insert.many
 Database.backup = copy.backup
-Database.migrations = migrations.new
 Database.define = functions.define
 Database.define_aggregate = functions.define_aggregate
 Database.define_collation = functions.define_collation
