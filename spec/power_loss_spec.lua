@@ -123,6 +123,14 @@ describe("after a power loss", function()
     end
   end)
 
+  it("a migration is there whole or not at all, and the next run ends the rest", function()
+    for _, options in ipairs { "{}", "{ journal = 'delete' }" } do
+      local counts, shown = replay(options, images // 2, { program = "migration" })
+      assert.equal(counts.images, counts.ok, shown)
+      assert.is_true(counts.recoveries > 0)
+    end
+  end)
+
   it("this would be noticed: a disk that lies loses and corrupts", function()
     for _, options in ipairs { "{}", "{ journal = 'delete' }" } do
       local counts = replay(options, 200, { lies = true })

@@ -21,6 +21,17 @@ describe("the module tuff", function()
       assert.are.equal(tuff, require "tuff")
     end)
 
+    it("needs no other library of Lua before something is done for which there is one", function()
+      local process = require "spec.support.process"
+      assert.are.equal("1", process.run [[
+        for _, name in ipairs { "lfs", "cjson", "argparse" } do
+          package.preload[name] = function() error(name .. " was wanted") end
+        end
+        local db <close> = require "tuff".open(":memory:")
+        print(db:value "select 1")
+      ]])
+    end)
+
     it("adds no global variable", function()
       local process = require "spec.support.process"
       local output = process.run [[

@@ -128,7 +128,8 @@ end
 
 -- ---- methods of other modules -------------------------------------------------------------
 
---- A method whose module is loaded by its first call: most programs call few of these, once.
+--- A method whose module is loaded by its first call: most programs call few of these, once, and
+--- only who has migrations needs luafilesystem.
 local function later(module, name)
   return function(...) return require(module)[name](...) end
 end

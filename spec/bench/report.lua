@@ -95,9 +95,21 @@ that is dropped. The difference between two schemas of %d tables takes %.0f ms w
 same (target 200), %.0f ms where every table differs.
 ]]
 
+local migrating = [[
+Migrating: %d rows in batches take %.0f ms, %.2f of one plain UPDATE (target <= 1.5, %s). With %d
+migrations applied it takes %.2f ms to find that none is pending (target < 5, %s).
+]]
+
+local function print_migrating(found)
+  local ratio = found.batches / found.plain
+  local keeps_pace, is_quick = ratio <= 1.5, found.nothing < 5
+  print(migrating:format(found.rows, found.batches, ratio, verdict[keeps_pace], found.applied,
+    found.nothing, verdict[is_quick]))
+end
+
 ---@param report { engine: table, contenders: table[], works: table[], results: table,
----  lines: table[], rounds: integer, waiting: table|nil, calling: table|nil, rebuilding: table|nil,
----  note: string|nil }
+---  lines: table[], rounds: integer, waiting: table|nil, calling: table|nil,
+---  migrating: table|nil, rebuilding: table|nil, note: string|nil }
 function M.print(report)
   print_aligned(rows(report.lines, columns(report.contenders)))
   print()
@@ -114,6 +126,7 @@ function M.print(report)
     print(rebuilding:format(rebuilt.rows, rebuilt.ms, rebuilt.ratio, rebuilt.secure, rebuilt.tables,
       rebuilt.same, rebuilt.other))
   end
+  if report.migrating then print_migrating(report.migrating) end
   print(report.engine.foot:format(report.rounds))
   print_contenders(report.contenders, report.engine.library)
   if report.note then print(report.note) end

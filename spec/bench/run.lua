@@ -132,6 +132,7 @@ local function write_json(path, run)
     waiting = run.waiting,
     calling = run.calling,
     rebuilding = run.rebuilding,
+    migrating = run.migrating,
   })
   assert(file:close())
 end
@@ -171,6 +172,7 @@ local function main()
     waiting = alone.waiting,
     calling = alone.calling,
     rebuilding = alone.rebuilding,
+    migrating = alone.migrating,
   }
   report.print(run)
   write_json(options.output, run)

@@ -144,7 +144,7 @@ function Migrations:redo(options)
   local copy = options.backup and backups.make(self.db, options.backup, plan[1].id)
   local context = runner.context(self.db, options)
   each(context, plan, runner.take_back)
-  local again = table.move(plan, 1, #plan, 1, {})
+  local again = {}
   for i, status in ipairs(plan) do again[#plan + 1 - i] = status end
   local report = each(context, again, runner.apply)
   report.backup = copy

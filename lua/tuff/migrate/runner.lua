@@ -12,7 +12,7 @@ local M = {}
 --- How long to wait for another runner, in milliseconds.
 M.WAIT = 600000
 
---- How often a migration is run again by itself after a deadlock, and the like.
+--- How often a migration is run again by itself after a deadlock, or where a table is locked.
 local RETRY = 3
 
 ---@class tuff.migrate.Context
@@ -20,6 +20,7 @@ local RETRY = 3
 ---@field wait number milliseconds
 ---@field inside boolean? in a transaction that is rolled back in the end, where all is tried
 ---@field progress fun(event: table)
+---@field begun boolean? the function of the migration was called in its transaction
 
 --- The context of a run. A progress that returns false ends it.
 ---@param db tuff.Database
@@ -40,12 +41,13 @@ end
 
 local NOT_YET = {} -- raised where another runner has its turn
 
---- Runs work in transactions until it has been its turn. Nor is a lock waited for long that others
---- have on a table: those who come later would wait behind. It is tried again.
+--- Runs work in transactions until it has been its turn. A lock that others have on a table is not
+--- waited for at once as long as need be, for those who come later would wait behind: it is given up
+--- after busy_timeout, and tried again.
 local function wait_for_turn(context, transact, work)
   local take_turn = core.state(context.db).dialect.take_turn
   if not take_turn then return transact(work) end
-  local deadline, pause = core.now() + context.wait, 5
+  local deadline, pause, locked = core.now() + context.wait, 5, 0
   local function attempt()
     if not take_turn(context.db) then error(NOT_YET, 0) end
     return work()
@@ -54,10 +56,11 @@ local function wait_for_turn(context, transact, work)
     local results = table.pack(pcall(transact, attempt))
     if results[1] then return table.unpack(results, 2, results.n) end
     local err = results[2]
-    local is_late = core.now() > deadline
-    local locked = errors.is_error(err) and err.code == "busy"
-    if err ~= NOT_YET and (is_late or not locked) then error(err, 0) end
-    if is_late then
+    if err ~= NOT_YET then
+      locked = locked + 1
+      local again = locked <= RETRY and errors.is_error(err) and err.code == "busy"
+      if not again then error(err, 0) end
+    elseif core.now() > deadline then
       errors.raise("busy", "another program migrates this database, and has not come to its end",
         { hint = "try again later, or give more time by wait" })
     end
@@ -145,8 +148,9 @@ local function record(context, source, entry, began)
 end
 
 --- What is no fault of the migration: somebody stopped it, or another one has its turn.
-local function is_outside(err)
-  return errors.is_error(err) and (err.code == "interrupted" or err.code == "busy")
+local function is_outside(context, err)
+  if not errors.is_error(err) then return false end
+  return err.code == "interrupted" or err.code == "busy" and not context.begun
 end
 
 --- A failure is kept, in a transaction of its own, for whoever looks for it.
@@ -168,6 +172,7 @@ local function run_script(context, source, began)
   return turn(context, true, function(db)
     local entry = ledger.entry(db, source.id)
     if is_done(source, entry) then return false end
+    context.begun = true
     source.up(db, steps.new(lend(context, source, true)))
     record(context, source, entry, began)
     return true
@@ -212,45 +217,49 @@ end
 ---@return boolean ran not where another runner has done it meanwhile
 function M.apply(context, source)
   local began = core.now()
-  context.id = source.id
+  context.id, context.begun = source.id, false
   context.progress { id = source.id, phase = source.phase }
   local work = source.transaction and run_script or run_batches
   local good, ran = pcall(unhurried, context.db, work, context, source, began)
   if good then return ran end
   if core.is_manual(context.db) then pcall(context.db.exec, context.db, "rollback") end
-  if not context.inside and not is_outside(ran) then record_failure(context, source, ran) end
-  return M.fail(source, "failed", ran)
+  if not context.inside and not is_outside(context, ran) then
+    record_failure(context, source, ran)
+  end
+  return M.fail(context, source, "failed", ran)
 end
 
 --- Takes one migration back.
 ---@param context tuff.migrate.Context
 ---@param source tuff.migrate.Source
 function M.take_back(context, source)
-  context.id = source.id
+  context.id, context.begun = source.id, false
   context.progress { id = source.id, phase = source.phase, down = true }
   local good, err = pcall(M.turn, context, true, function(db)
     local entry = ledger.entry(db, source.id)
     if not entry or entry.state ~= "applied" then return end
+    context.begun = true
     source.down(db, steps.new(lend(context, source, true)))
     ledger.remove(db, source.id)
     ledger.left(db, core.state(db).dialect.fingerprint(db))
     ledger.note(db, source.id, "rolled back")
   end)
   if good then return end
-  if not context.inside and not is_outside(err) then
+  if not context.inside and not is_outside(context, err) then
     pcall(turn, context, false, function(db)
       ledger.note(db, source.id, "not rolled back", { error = text_of(err) })
     end)
   end
-  M.fail(source, "could not be taken back", err)
+  M.fail(context, source, "could not be taken back", err)
 end
 
 --- Raises what went wrong in a migration.
+---@param context tuff.migrate.Context
 ---@param source tuff.migrate.Source
 ---@param how string
 ---@param err any
-function M.fail(source, how, err)
-  if is_outside(err) then error(err, 0) end
+function M.fail(context, source, how, err)
+  if is_outside(context, err) then error(err, 0) end
   errors.raise("migration", ("the migration %s %s: %s"):format(source.id, how, text_of(err)), {
     cause = err, migration = source.id,
   })

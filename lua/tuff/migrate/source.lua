@@ -17,7 +17,8 @@ local M = {}
 ---@field up fun(db: tuff.Database, step: table)
 ---@field down fun(db: tuff.Database, step: table)? takes back what up has done
 ---@field transaction boolean? false: it works in batches, each a transaction of its own (true)
----@field done (fun(db: tuff.Database): boolean)? where it has no transaction: whether it was done
+---@field done (fun(db: tuff.Database): boolean)? where it has no transaction: whether it was done.
+---  Asked when it has run, and before it is run again
 ---@field fresh boolean? it runs on an empty database too (false)
 ---@field repeatable boolean? it runs again when its text has changed (false)
 

@@ -120,6 +120,7 @@ end
 local function apply(upgrade)
   local db, schema = upgrade.db, upgrade.options.schema
   if not schema then return end
+  upgrade.context.id = nil
   runner.turn(upgrade.context, true, function()
     upgrade.report.changes = lacking(db, schema)
     db:apply(schema, { add_only = true })

@@ -4,6 +4,7 @@ local arena = require "bench.arena"
 local calling = require "bench.calling"
 local comparison = require "bench.comparison"
 local contestants = require "bench.contestants"
+local migrating = require "bench.migrating"
 local rebuilding = require "bench.rebuilding"
 local waiting = require "bench.waiting"
 
@@ -125,10 +126,11 @@ M.lines = {
 
 --- What is measured of tuff alone.
 ---@param place table
----@return { waiting: table, calling: table, rebuilding: table }
+---@return { waiting: table, calling: table, migrating: table, rebuilding: table }
 function M.measure_alone(place)
   return {
     waiting = waiting.measure(place.path .. "/waiting.db"), calling = calling.measure(),
+    migrating = migrating.measure(place.path .. "/migrating.db"),
     rebuilding = rebuilding.measure(place.path .. "/rebuilding.db"),
   }
 end
