@@ -23,6 +23,7 @@ end
 --- Errors of a statement that its table is the reason of.
 local about_rows = {
   constraint = true, type = true, range = true, not_found = true, syntax = true, misuse = true,
+  unsupported = true,
 }
 
 --- What a statement failed with, as a failure of its table. Scans find what can be found before;
