@@ -625,10 +625,10 @@ $body$]],
 
     it("unless it cannot be made: then it is said why, and nothing is left either", function()
       local wrong = s.define { s.table("t", { s.id() }), s.view("v", "select * from missing") }
-      errors.expect("not_found", postgres.materialise, db, wrong)
+      errors.expect("migration", postgres.materialise, db, wrong)
       assert.are.equal(0, count("pg_namespace", "nspname like 'tuff%'"))
       db:transaction(function()
-        errors.expect("not_found", postgres.materialise, db, wrong)
+        errors.expect("migration", postgres.materialise, db, wrong)
         db:exec "create table after(a int)"
       end)
       assert.are.same({ "after" }, db:tables())
