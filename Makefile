@@ -16,6 +16,7 @@ PGSQL_LIBDIR  ?=
 PREFIX ?= /usr/local
 LUADIR ?= $(PREFIX)/share/lua/5.4
 LIBDIR ?= $(PREFIX)/lib/lua/5.4
+BINDIR ?= $(PREFIX)/bin
 
 # ---- What a user may set -------------------------------------------------------------
 
@@ -139,13 +140,13 @@ build/bench/raw_%: spec/bench/raw_%.c spec/bench/raw.c spec/bench/raw.h
 # ---- Debian's packages, by what needs them -------------------------------------------
 
 to_build := gcc libc6-dev pkg-config liblua5.4-dev libsqlite3-dev libsodium-dev
-to_run   := lua5.4 lua-filesystem lua-cjson libsodium23
-to_demo_sqlite   := $(to_build) $(to_run) lua-argparse adwaita-icon-theme
+to_run   := lua5.4 lua-filesystem lua-cjson lua-argparse libsodium23
+to_demo_sqlite   := $(to_build) $(to_run) adwaita-icon-theme
 to_demo_postgres := $(to_demo_sqlite) libpq-dev postgresql
 to_test  := $(to_demo_postgres) pgbouncer openssl locales lua-busted lua-check lua-socket lua-system luarocks
 to_lint  := $(to_build) libpq-dev lua-check clang-format clang-tidy
 to_fuzz  := $(to_build) clang libclang-rt-dev
-to_bench := $(to_build) $(to_run) lua-argparse python3
+to_bench := $(to_build) $(to_run) python3
 
 to_bench_sqlite   := $(to_bench) lua-sql-sqlite3 lua-dbi-sqlite3
 to_bench_postgres := $(to_bench) libpq-dev postgresql lua-system lua-sql-postgres lua-dbi-postgresql \
@@ -223,16 +224,18 @@ bench:  ## Compare with plain C and with every binding installed (ENGINE=postgre
 	$(inner) -s build $(filter postgres,$(ENGINE)) build/bench/raw_$(ENGINE)
 	@$(lua) spec/bench/run.lua --engine $(ENGINE)
 
-install: build  ## Install below PREFIX=/usr/local (LUADIR, LIBDIR and DESTDIR are honoured)
+install: build  ## Install below PREFIX=/usr/local (LUADIR, LIBDIR, BINDIR and DESTDIR are honoured)
 	@install -D -m 755 build/tuff/core.so '$(DESTDIR)$(LIBDIR)/tuff/core.so'
 	@for module in $(modules:lua/%=%); do \
 	  install -D -m 644 "lua/$$module" "$(DESTDIR)$(LUADIR)/$$module"; done
+	@install -D -m 755 bin/tuff '$(DESTDIR)$(BINDIR)/tuff'
 
 install-postgres: postgres  ## Install the driver for PostgreSQL beside it
 	@install -D -m 755 build/tuff/postgres.so '$(DESTDIR)$(LIBDIR)/tuff/postgres.so'
 
 uninstall:  ## Remove what these have put there
-	@rm -f $(patsubst %,'$(DESTDIR)$(LIBDIR)/tuff/%.so',core postgres) $(modules:lua/%='$(DESTDIR)$(LUADIR)/%')
+	@rm -f $(patsubst %,'$(DESTDIR)$(LIBDIR)/tuff/%.so',core postgres) $(modules:lua/%='$(DESTDIR)$(LUADIR)/%') \
+	  '$(DESTDIR)$(BINDIR)/tuff'
 	@find '$(DESTDIR)$(LIBDIR)/tuff' '$(DESTDIR)$(LUADIR)/tuff' -type d -empty -delete 2>/dev/null || :
 
 clean:  ## Remove build/
@@ -241,6 +244,7 @@ clean:  ## Remove build/
 env:  ## Print what lets lua5.4 use the built tree: eval "$(make -s env)"
 	@echo "export LUA_PATH='$(lua_path)'"
 	@echo "export LUA_CPATH='$(lua_cpath)'"
+	@echo "export PATH='$(CURDIR)/bin':\"\$$PATH\""
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile

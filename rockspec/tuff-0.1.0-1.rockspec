@@ -16,6 +16,7 @@ description = {
 }
 dependencies = {
   "lua ~> 5.4",
+  "argparse",
   "lua-cjson",
   "luafilesystem",
 }
@@ -37,5 +38,6 @@ build = {
   install_variables = {
     LUADIR = "$(LUADIR)",
     LIBDIR = "$(LIBDIR)",
+    BINDIR = "$(BINDIR)",
   },
 }

@@ -15,6 +15,7 @@ description = {
 }
 dependencies = {
   "lua ~> 5.4",
+  "argparse",
   "lua-cjson",
   "luafilesystem",
 }
@@ -36,5 +37,6 @@ build = {
   install_variables = {
     LUADIR = "$(LUADIR)",
     LIBDIR = "$(LIBDIR)",
+    BINDIR = "$(BINDIR)",
   },
 }

@@ -7,7 +7,7 @@ scripts=$(cd "$(dirname "$0")" && pwd)
 here=$(mktemp -d)
 trap 'rm -rf "$here"' EXIT
 mkdir "$here/tuff" "$here/elsewhere"
-cp -R Makefile LICENSE README.md csrc lua rockspec "$here/tuff" 2>/dev/null
+cp -R Makefile LICENSE README.md bin csrc lua rockspec "$here/tuff" 2>/dev/null
 cd "$here/tuff" || exit 1
 export HOME="$here" # luarocks keeps a cache there
 unset LUA_INIT LUA_PATH LUA_CPATH MAKEFLAGS MFLAGS MAKELEVEL
@@ -32,10 +32,11 @@ for module in cjson lfs; do
   ln -s "$(lua5.4 -e "print(package.searchpath('$module', package.cpath))")" \
     "$here/needed/$module.so"
 done
+ln -s "$(lua5.4 -e "print(package.searchpath('argparse', package.path))")" "$here/needed/"
 
 # with PREFIX COMMAND…: runs it elsewhere, with the modules that are installed there.
 with() (
-  export LUA_PATH="$1/share/lua/5.4/?.lua;$1/share/lua/5.4/?/init.lua"
+  export LUA_PATH="$1/share/lua/5.4/?.lua;$1/share/lua/5.4/?/init.lua;$here/needed/?.lua"
   export LUA_CPATH="$1/lib/lua/5.4/?.so;$here/needed/?.so"
   shift
   cd "$here/elsewhere" && "$@"
@@ -56,6 +57,13 @@ END
 # works PREFIX: the module installed there stores and finds something.
 works() {
   with "$1" lua5.4 "$here/smoke.lua" smoke.db
+}
+
+# commands PREFIX: the command installed there writes a migration, and tells of it.
+commands() {
+  rm -rf "$here/elsewhere/migrations"
+  with "$1" "$1/bin/tuff" new "first step" && with "$1" "$1/bin/tuff" status smoke.db |
+    grep '_first_step  *main  *pending'
 }
 
 # works_on_server PREFIX: the same on a PostgreSQL server.
@@ -112,6 +120,7 @@ for rockspec in rockspec/tuff-dev-1.rockspec rockspec/tuff-[0-9]*.rockspec; do
   check_rockspec tuff-postgres "$version"
   check "luarocks builds tuff-$version with no network" rock --deps-mode none "$rockspec"
   check "the rock tuff-$version works" works "$here/rock"
+  check "the command of the rock tuff-$version works" commands "$here/rock"
   check "the rock tuff-$version needs no libpq" stands_alone "$here/rock"
   check "luarocks builds tuff-postgres-$version for it" rock --deps-mode one \
     "rockspec/tuff-postgres-$version.rockspec" PGSQL_INCDIR="$(pg_config --includedir)"
@@ -123,6 +132,7 @@ set -- PREFIX=/opt/tuff DESTDIR="$here/root"
 root=$here/root/opt/tuff
 check "make install puts it below PREFIX" make install "$@"
 check "what it installed works" works "$root"
+check "the command that it installed works" commands "$root"
 check "what it installed needs no libpq" stands_alone "$root"
 check "make install-postgres puts the driver beside it" make install-postgres "$@"
 check "the driver that it installed works" works_on_server "$root"

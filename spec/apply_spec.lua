@@ -401,6 +401,54 @@ describe("a changed schema in SQLite", function()
     assert.are.same({ "12.30", "-0.05", tuff.null }, db:column "select price from images")
   end)
 
+  -- ---- names -----------------------------------------------------------------------------
+
+  it("adds to what differs in its capitals only, and leaves its name", function()
+    db:exec [[
+      create table Folders(Id integer primary key);
+      create table Images(Id integer primary key, Folder_id bigint references Folders(Id));
+      insert into Folders values (1);
+      insert into Images values (1, 1)]]
+    local schema = s.define {
+      s.table("folders", { s.id(), s.text("path") }),
+      s.table("images", {
+        s.id(), s.integer("folder_id"):references("folders"), s.text("name"):index(),
+      }),
+    }
+    db:apply(schema, { add_only = true })
+    assert.are.same({ "Folders", "Images" }, db:tables())
+    assert.are.same({ "Id", "Folder_id", "name" }, db:prepare("select * from images"):names())
+    assert.are.equal(1, #db:schema():table("Images").indexes)
+    assert.are.equal("nothing to change", tostring(db:diff(schema, { add_only = true })))
+    db:apply(schema)
+    assert.are.same({ "folders", "images" }, db:tables())
+    assert.are.equal(1, db:value "select folder_id from images")
+    assert.is_true(db:schema() == schema)
+  end)
+
+  it("changes single tables, and leaves all others as they are", function()
+    db:exec [[
+      create table Images(id integer primary key, name);
+      create table entries(image_id bigint);
+      insert into Images values (1, 'a');
+      insert into entries values (1)]]
+    local schema = s.define {
+      s.table("images", { s.id(), s.text("name") }),
+      s.table("entries", { s.integer("image_id"):references("images") }),
+      s.table("tags", { s.id() }),
+      s.view("names", "select name from images"),
+    }
+    db:apply(schema, { only = { "entries" } })
+    assert.are.same({ "Images", "entries" }, db:tables())
+    assert.are.equal("other", db:schema():table("Images").columns[2].type)
+    assert.are.equal(1, #db:schema():table("entries").foreign_keys)
+    assert.are.equal(1, db:value "select image_id from entries")
+    db:apply(schema, { only = { "tags" } })
+    assert.are.same({ "Images", "entries", "tags" }, db:tables())
+    local err = errors.expect("misuse", db.apply, db, schema, { only = { "tag" } })
+    errors.mentions(err, 'table tag is not declared', "tags")
+  end)
+
   -- ---- what belongs to a table -----------------------------------------------------------
 
   it("keeps triggers: its own, those of others, those on views, and TEMP ones", function()
@@ -568,7 +616,7 @@ describe("a changed schema in SQLite", function()
   for number, script in ipairs(odd_schemas) do
     it(("of odd script %d stays when all its tables are built anew"):format(number), function()
       local odd <close> = tuff.open(":memory:", { legacy_quotes = true })
-      core.own(odd)
+      core.own(odd) -- a script may make tables as tuff's own
       odd:exec(script)
       local have = odd:schema()
       if have:table "" then return errors.expect("misuse", odd.diff, odd, have) end

@@ -1,5 +1,5 @@
-local core = require "tuff.core"
 local s = require "tuff.schema"
+local core = require "tuff.core"
 local diff = require "tuff.schema.diff"
 local errors = require "spec.support.errors"
 local fixture = require "spec.support.fixture"

@@ -71,6 +71,12 @@ fixture.each_engine("a migration in batches", function(engine)
       assert.are.equal("applied", states(db:migrations { batches(function() end) }).a)
     end)
 
+    it("of a table that is written in other capitals", function()
+      numbered(25)
+      up(function(_, step) step.batch { table = "T", size = 10, each = once } end)
+      assert.are.same({ { 1, 25 } }, seen())
+    end)
+
     it("of a table in which there is none, or one", function()
       db:exec(engine.sql "create table none(id {key})")
       assert.are.same({}, (walked { table = "none" }))

@@ -231,6 +231,19 @@ fixture.each_engine("migrations", function(engine)
       assert.are.same({ "a" }, m:up({ allow_out_of_order = true }).applied)
     end)
 
+    it("are not missed where they failed, and have left nothing", function()
+      local function list(...)
+        return db:migrations { { id = "20260101000000_a", up = running "select 1" }, ... }
+      end
+      local m = list { id = "20260102000000_b", up = running "insert into nowhere values (1)" }
+      errors.expect("migration", m.up, m)
+      assert.are.same({}, list():up().applied)
+      m = list { id = "20260103000000_c", transaction = false, up = function() error "half" end }
+      errors.expect("migration", m.up, m)
+      m = list()
+      errors.mentions(errors.expect("migration", m.up, m), "20260103000000_c", "a newer one")
+    end)
+
     it("are not hidden by one that only failed", function()
       local list = { noting "a", noting("c", { up = running "insert into nowhere values (1)" }) }
       local m = db:migrations(list)
@@ -589,6 +602,38 @@ fixture.each_engine("migrations", function(engine)
       m:up()
       assert.are.same({ "outer", "good" }, log())
     end)
+
+    it("take longer than the timeout of the connection, which holds again behind them", function()
+      local hurried = engine.open { timeout = 20 }
+      local long = "with recursive c(n) as (select 1 union all select n + 1 from c where n < %d) "
+        .. "select count(*) from c"
+      hurried:migrations({
+        { id = "a", up = function(inner) inner:value(long:format(300000)) end },
+        { id = "b", transaction = false, up = function(inner)
+          inner:value(long:format(300000))
+        end },
+      }):up()
+      errors.expect("timeout", hurried.value, hurried, long:format(100000000))
+      local m = hurried:migrations { { id = "c", up = function(inner)
+        inner:using({ timeout = 20 }):value(long:format(100000000))
+      end } }
+      errors.mentions(errors.expect("migration", m.up, m), "20 ms")
+    end)
+
+    if engine.name == "PostgreSQL" then
+      it("run again by themselves where others were in the way", function()
+        local times = 0
+        local m = one(function(inner)
+          times = times + 1
+          inner:run "insert into log values ('once')"
+          if times < 3 then
+            inner:exec "do $$ begin raise exception 'mine' using errcode = '40P01'; end $$"
+          end
+        end)
+        assert.are.same({ "a" }, m:up().applied)
+        assert.are.same({ 3, { "once" } }, { times, log() })
+      end)
+    end
 
     it("keep settings of their own", function()
       one(function(inner) inner.settings:set("color", "red") end):up()

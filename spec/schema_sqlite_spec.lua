@@ -195,7 +195,8 @@ CREATE TABLE "tags" (
     local schema = s.define { s.table("t", {
       s.id(),
       s.column("a", "integer"):default(s.expr "5"),
-      s.json("j"),
+      s.json("j", { verbatim = true }),
+      s.text("b"):collate("binary"),
       s.text("c"):collate("nocase"):default(s.expr "'x'"),
       s.timestamp("at"):default(s.expr "strftime('%Y-%m-%dT%H:%M:%f000Z','now')"),
       s.index { s.expr "json_extract(j, '$.a')", s.collate("c", "NOCASE") },

@@ -393,6 +393,8 @@ int binding_stream_new(lua_State *L);
 int binding_insert_rows(lua_State *L);
 int binding_tokens(lua_State *L);
 int binding_sha256(lua_State *L);
+int binding_terminal(lua_State *L);
+int binding_keep_writing(lua_State *L);
 
 /* Each adds its functions and metatables to the module, the table on top. */
 void binding_error_install(lua_State *L);

@@ -235,6 +235,15 @@ static int limit(lua_State *L) {
   return 0;
 }
 
+/* core.timeout(db, milliseconds): of each statement from now on, 0 for none. What it
+ * was. */
+static int timeout(lua_State *L) {
+  binding_connection *box = binding_enter(L, 1);
+  lua_pushnumber(L, (lua_Number)box->core.timeout_us / 1000);
+  box->core.timeout_us = (int64_t)(luaL_checknumber(L, 2) * 1000);
+  return 1;
+}
+
 /* A word that SQL needs no quotes for. */
 static const char *schema_name(lua_State *L, int index) {
   size_t size;
@@ -344,15 +353,12 @@ static int describe(lua_State *L) {
 }
 
 void binding_connection_install(lua_State *L) {
-  static const luaL_Reg functions[] = {{"open", open_connection},
-                                       {"close", close_function},
-                                       {"limit", limit},
-                                       {"own", own},
-                                       {"attach", attach},
-                                       {"detach", detach},
-                                       {"state", state},
-                                       {"schema", schema},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"open", open_connection}, {"close", close_function},
+      {"limit", limit},          {"own", own},
+      {"timeout", timeout},      {"attach", attach},
+      {"detach", detach},        {"state", state},
+      {"schema", schema},        {NULL, NULL}};
   static const luaL_Reg metamethods[] = {{"__gc", collect},
                                          {"__close", close_scope},
                                          {"__tostring", describe},

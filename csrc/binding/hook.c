@@ -32,6 +32,8 @@ static int call_trace(lua_State *L) {
   binding_set_integer(L, "rows", (int64_t)report->rows);
   binding_set_integer(L, "changes", report->changes);
   binding_set_text(L, "failed", tuff_code_name(report->failed));
+  lua_pushboolean(L, report->own);
+  lua_setfield(L, -2, "own");
   lua_call(L, 1, 0);
   return 0;
 }

@@ -87,6 +87,8 @@ int luaopen_tuff_core(lua_State *L) {
                                        {"blob_stream", binding_stream_new},
                                        {"tokens", binding_tokens},
                                        {"sha256", binding_sha256},
+                                       {"terminal", binding_terminal},
+                                       {"keep_writing", binding_keep_writing},
                                        {NULL, NULL}};
   try_for(L);
   new_type(L, BINDING_CONNECTION_TYPE);

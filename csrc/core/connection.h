@@ -23,6 +23,7 @@ typedef struct tuff_run_report {
   int64_t changes;  /* rows that it changed */
   int64_t us;       /* from its start to its end, what happened between its rows too */
   tuff_code failed; /* TUFF_OK: it did not */
+  bool own;         /* tuff has written it, and not the script */
 } tuff_run_report;
 
 typedef struct tuff_connection {

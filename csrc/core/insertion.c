@@ -199,7 +199,8 @@ static void report(const tuff_insertion *insertion, int64_t inserted, tuff_code 
                             0,
                             inserted,
                             tuff_now_us() - insertion->began_us,
-                            code};
+                            code,
+                            false};
   tuff_connection_report(connection, &report);
 }
 

@@ -267,7 +267,7 @@ static void report(tuff_statement *statement) {
   statement->sampled_us = 0;
   tuff_run_report report = {
       statement->source, statement->size, statement->rows, statement->changed, us,
-      statement->failed};
+      statement->failed, statement->own};
   tuff_connection_report(connection, &report);
 }
 

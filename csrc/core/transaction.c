@@ -29,8 +29,8 @@ static void report(tuff_connection *connection, tuff_verb verb, int64_t began,
       [TUFF_BEGIN] = "begin",       [TUFF_COMMIT] = "commit",
       [TUFF_ROLLBACK] = "rollback", [TUFF_SAVEPOINT] = "savepoint",
       [TUFF_RELEASE] = "release",   [TUFF_ROLLBACK_TO] = "rollback to savepoint"};
-  tuff_run_report report = {names[verb],           strlen(names[verb]),      0, 0,
-                            tuff_now_us() - began, err ? err->code : TUFF_OK};
+  tuff_run_report report = {names[verb],           strlen(names[verb]),       0,    0,
+                            tuff_now_us() - began, err ? err->code : TUFF_OK, true};
   tuff_connection_report(connection, &report);
 }
 

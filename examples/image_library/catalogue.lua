@@ -3,7 +3,6 @@
 -- it learns inside, such as the id of a new tag, it keeps nowhere else.
 
 local tuff = require "tuff"
-local attempt = require "image_library.attempt"
 local schema = require "image_library.schema"
 
 local M = {}
@@ -18,6 +17,7 @@ M.__index = M
 ---@field nodes Node[]?
 ---@field tags string[]
 ---@field metadata table<string, string>?
+---@field generation Generation
 
 ---@class Catalogue
 ---@field db tuff.Database
@@ -31,32 +31,43 @@ function M.timestamp(seconds)
   return os.date("!%Y-%m-%dT%H:%M:%S.000000Z", seconds) --[[@as string]]
 end
 
-local function create(db)
-  db:transaction(function()
-    db:exec(schema.sql(db.engine))
-    local now = M.timestamp()
-    for _, query in ipairs(schema.queries) do
-      db:insert("Queries", { name = query.name, sql = query.sql, created_at = now })
-    end
-  end)
-end
+-- They stand beside this file, wherever the program is started from.
+local MIGRATIONS = package.searchpath("image_library.schema", package.path)
+  :gsub("schema%.lua$", "migrations")
 
-local function is_library(db)
-  local ok, err = attempt.call(db.exists, db, "select 1 from Queries")
-  if not ok and err.code ~= "not_found" then
-    error(err, 0)
+-- A migration may have asked for every file to be read again. That is noted with each image, so
+-- that it is not forgotten where a scan is interrupted, or reads only one of several trees.
+local function note_rescan(db)
+  if db.settings:get("rescan") then
+    db:transaction(function()
+      db:run("update Images set stale = true")
+      db.settings:set("rescan", nil)
+    end)
   end
-  return ok
 end
 
----Opens a library; a new or empty database becomes one.
+---@class Watcher who is told of an upgrade, see db:upgrade
+---@field notify fun(plan: table): any
+---@field progress fun(event: table)
+---@field complete fun(handle: any, err: any)
+
+---Opens a library; a new or empty database becomes one, and one of an older version a newer one.
+---Before that, a copy is made of it, in a directory beside it.
 ---@param path string of a file, or a URL
+---@param watcher? Watcher
 ---@return Catalogue
-function M.open(path)
+function M.open(path, watcher)
   local self = setmetatable({ db = tuff.open(path) }, M)
-  if not is_library(self.db) then
-    create(self.db)
-  end
+  watcher = watcher or {}
+  self.db:upgrade {
+    schema = schema,
+    migrations = MIGRATIONS,
+    backup = self.db:supports("backup") and path .. ".backups" or nil,
+    notify = watcher.notify,
+    progress = watcher.progress,
+    complete = watcher.complete,
+  }
+  note_rescan(self.db)
   return self
 end
 
@@ -130,34 +141,44 @@ function M:add_folders(folders, known)
   end)
 end
 
+---@class Known an image as the catalogue has it
+---@field id integer
+---@field bytes integer
+---@field modified_at string
+---@field unread boolean it is to be read, whatever its size and its time
+
 ---The images known in a folder, by name.
 ---@param folder_id integer
----@return table<string, { id: integer, bytes: integer, modified_at: string }>
+---@return table<string, Known>
 function M:images(folder_id)
   local known = {}
-  for _, name, id, bytes, modified_at in self.db:tuples(
-      "select name, id, bytes, modified_at from Images where folder_id = ?", folder_id) do
-    known[name] = { id = id, bytes = bytes, modified_at = modified_at }
+  for _, name, id, bytes, modified_at, stale, unavailable in self.db:tuples([[
+      select name, id, bytes, modified_at, stale, unavailable
+      from Images where folder_id = ?]], folder_id) do
+    known[name] = {
+      id = id, bytes = bytes, modified_at = modified_at, unread = stale or unavailable,
+    }
   end
   return known
 end
 
 local STORE_IMAGE = [[
 insert into Images (folder_id, name, format, width, height, bytes, modified_at, added_at, broken,
-                    problem, metadata)
+                    problem, metadata, model_hash, seed, sampler)
 values (:folder_id, :name, :format, :width, :height, :bytes, :modified_at, :added_at, :broken,
-        :problem, :metadata)
+        :problem, :metadata, :model_hash, :seed, :sampler)
 on conflict (folder_id, name) do update set
   format = excluded.format, width = excluded.width, height = excluded.height,
   bytes = excluded.bytes, modified_at = excluded.modified_at, broken = excluded.broken,
-  problem = excluded.problem, metadata = excluded.metadata
+  problem = excluded.problem, metadata = excluded.metadata, model_hash = excluded.model_hash,
+  seed = excluded.seed, sampler = excluded.sampler, unavailable = false, stale = false
 returning id]]
 
 -- A changed image keeps its row, and so its place in albums; its tags and nodes are made anew.
 local function store_images(db, entries)
   local now, ids = M.timestamp(), {}
   for index, entry in ipairs(entries) do
-    local header = entry.header
+    local header, generation = entry.header, entry.generation
     ids[index] = db:value(STORE_IMAGE, {
       folder_id = entry.folder_id,
       name = entry.name,
@@ -170,6 +191,9 @@ local function store_images(db, entries)
       broken = header.problem ~= nil,
       problem = header.problem or tuff.null,
       metadata = entry.metadata or tuff.null,
+      model_hash = generation.model_hash or tuff.null,
+      seed = generation.seed or tuff.null,
+      sampler = generation.sampler or tuff.null,
     })
   end
   db:run("delete from ImageTags where image_id in ?", ids)
@@ -233,6 +257,18 @@ function M:store(entries)
     store_tags(db, entries, image_ids)
     store_nodes(db, entries, image_ids)
   end)
+end
+
+---Marks images whose files cannot be read at the moment; all else of them stays as it was.
+---@param ids integer[]
+function M:mark_unavailable(ids)
+  self.db:run("update Images set unavailable = true where not unavailable and id in ?", ids)
+end
+
+---Marks all images in folders that cannot be read at the moment.
+---@param ids integer[]
+function M:mark_folders_unavailable(ids)
+  self.db:run("update Images set unavailable = true where not unavailable and folder_id in ?", ids)
 end
 
 ---Removes images, with all that hangs on them.

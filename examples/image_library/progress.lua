@@ -37,7 +37,9 @@ end
 
 ---Shows how far the work is.
 ---@param done integer
-function M:update(done)
+---@param total? integer the end, where it becomes known only now
+function M:update(done, total)
+  self.total = total or self.total
   if not self.visible then
     return
   end

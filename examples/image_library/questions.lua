@@ -2,6 +2,7 @@
 
 local attempt = require "image_library.attempt"
 local report = require "image_library.report"
+local selections = require "image_library.selections"
 local text = require "image_library.text"
 
 local M = {}
@@ -120,6 +121,15 @@ function M.saved(db)
         text.printable(query.name), (attempt.explain(result):gsub("\n", "\n  ")))
   end
   return table.concat(answers)
+end
+
+---The images of a selection.
+---@param db tuff.Database
+---@param name string see image_library.selections
+---@return string
+function M.selection(db, name)
+  local selection = selections.by_name[name]
+  return answer(db, selection.title, selection.sql)
 end
 
 ---What was left out of the catalogue, grouped by the reason.

@@ -2,6 +2,7 @@
 -- An image counts as unchanged while its size and its time of modification are. Files are read
 -- outside transactions: the lock on the database is held only while rows are written.
 
+local generation = require "image_library.generation"
 local image = require "image_library.image"
 local tags = require "image_library.tags"
 local workflow = require "image_library.workflow"
@@ -50,11 +51,13 @@ local function examine(root, folder, file, folder_id)
     nodes = nodes,
     tags = tags.of(root.path, folder.path, file.name, header, nodes ~= nil),
     metadata = remaining_metadata(header, nodes),
+    generation = generation.read(header.texts, nodes),
   }
 end
 
--- The folders that have vanished. What lies in one that could not be read is unknown, not gone.
-local function vanished(tree, known)
+-- The folders that have vanished, and those that cannot be read at the moment: what lies in one, or
+-- beneath it, is unknown and not gone.
+local function missing(tree, known)
   local present, unknown = {}, {}
   for _, folder in ipairs(tree.folders) do
     present[folder.path] = true
@@ -69,13 +72,13 @@ local function vanished(tree, known)
     end
     return unknown[tree.root.path]
   end
-  local ids = {}
+  local gone, unavailable = {}, {}
   for path, row in pairs(known) do
-    if not present[path] and not is_unknown(path) then
-      ids[#ids + 1] = row.id
+    if not present[path] then
+      table.insert(is_unknown(path) and unavailable or gone, row.id)
     end
   end
-  return ids
+  return gone, unavailable
 end
 
 local function each_batch(list, fn)
@@ -90,6 +93,7 @@ end
 ---@field changes Changes
 ---@field entries Entry[] the batch that waits to be stored
 ---@field text_bytes integer of metadata in the batch
+---@field unavailable integer[] images that could not be read
 local Scan = {}
 Scan.__index = Scan
 
@@ -114,7 +118,7 @@ function Scan:add(entry, kind)
 end
 
 function Scan:visit(folder, file, known, folder_id)
-  if known and known.bytes == file.bytes
+  if known and not known.unread and known.bytes == file.bytes
     and known.modified_at == Catalogue.timestamp(file.modified) then
     return
   end
@@ -122,6 +126,7 @@ function Scan:visit(folder, file, known, folder_id)
   local entry, reason = examine(self.root, folder, file, folder_id)
   if not entry then
     -- A known image stays as it was when it could be read.
+    self.unavailable[#self.unavailable + 1] = known and known.id
     return self:note(path, "file cannot be read: " .. reason)
   end
   for _, omission in ipairs(entry.header.omitted) do
@@ -143,6 +148,7 @@ function M.run(catalogue, tree, on_image)
     changes = changes,
     entries = {},
     text_bytes = 0,
+    unavailable = {},
   }, Scan)
 
   local known_folders = catalogue:folders(tree.root)
@@ -159,10 +165,8 @@ function M.run(catalogue, tree, on_image)
         on_image(done)
       end
     end
-    if folder.complete then
-      for _, image_row in pairs(known) do
-        gone[#gone + 1] = image_row.id
-      end
+    for _, image_row in pairs(known) do
+      table.insert(folder.complete and gone or scan.unavailable, image_row.id)
     end
   end
   scan:flush()
@@ -170,8 +174,15 @@ function M.run(catalogue, tree, on_image)
   each_batch(gone, function(ids)
     changes.removed = changes.removed + catalogue:remove_images(ids)
   end)
-  each_batch(vanished(tree, known_folders), function(ids)
+  local gone_folders, closed_folders = missing(tree, known_folders)
+  each_batch(gone_folders, function(ids)
     changes.removed = changes.removed + catalogue:remove_folders(ids)
+  end)
+  each_batch(scan.unavailable, function(ids)
+    catalogue:mark_unavailable(ids)
+  end)
+  each_batch(closed_folders, function(ids)
+    catalogue:mark_folders_unavailable(ids)
   end)
   if changes.changed + changes.removed > 0 then
     catalogue:remove_unused_tags()

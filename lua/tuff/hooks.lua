@@ -34,6 +34,7 @@ end
 ---@field rows integer that it returned
 ---@field changes integer rows that it changed
 ---@field failed string? the code of its error
+---@field own boolean tuff has written it, to look something up or for what it keeps itself
 
 --- Sets the function that hears of every statement when it has ended; nil for none. An error
 --- in it becomes a warning. It may read from the connection, which is not traced, but not write,
@@ -42,6 +43,7 @@ end
 ---@param fn fun(run: tuff.Run)?
 function M.trace(db, fn)
   check_hook(db, fn, "trace")
+  core.state(db).traced_by = fn
   core.trace(db, fn and function(run)
     local good, err = pcall(fn, run)
     if not good then pcall(M.warn, db, err) end

@@ -203,6 +203,7 @@ local function run(db, mode, options, fn)
   local deadline = options.timeout and core.now() + options.timeout
   while true do
     local timeout = deadline and math.max(deadline - core.now(), 0.001)
+    if options.wait then core.limit(db, nil, options.wait) end -- for the next call alone
     local results = table.pack(settle(db, core.attempt(db, mode, timeout, fn)))
     if results[1] then return table.unpack(results, 2, results.n) end
     local err = results[2]
@@ -233,16 +234,26 @@ function M.transaction(db, options, fn)
   return run(db, options.isolation, options, fn)
 end
 
---- Runs fn once in a transaction in which tables may be made anew: foreign keys are not enforced
+--- Runs fn in a transaction in which tables may be made anew: foreign keys are not enforced
 --- in it. An error of memory, of the disk, a deadline or Ctrl-C ends it even where fn goes on.
 ---@generic T
 ---@param db tuff.Database outside of any transaction
 ---@param wait number? milliseconds for the lock of whoever writes (as the connection)
 ---@param fn fun(db: tuff.Database): T...
+---@param retry integer? how often it is run again after a retryable error (0)
 ---@return T ... what fn returned
-function M.change(db, wait, fn)
-  if wait then core.limit(db, nil, wait) end
-  return run(db, "change", { retry = 0 }, fn)
+function M.change(db, wait, fn, retry)
+  return run(db, "change", { retry = retry or 0, wait = wait }, fn)
+end
+
+--- Runs fn in a transaction as M.transaction does.
+---@generic T
+---@param db tuff.Database
+---@param wait number milliseconds for the lock of whoever writes
+---@param fn fun(db: tuff.Database): T...
+---@return T ... what fn returned
+function M.patient(db, wait, fn)
+  return run(db, nil, { wait = wait }, fn)
 end
 
 --- Runs fn on one snapshot of the database, in which nothing can be written.

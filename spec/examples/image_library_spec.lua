@@ -7,9 +7,11 @@ local fixture = require "spec.support.fixture"
 local process = require "spec.support.process"
 local temporary = require "spec.support.temporary"
 local fixtures = require "image_library.fixtures"
+local generation = require "image_library.generation"
 local image = require "image_library.image"
 local report = require "image_library.report"
 local scan = require "image_library.scan"
+local selections = require "image_library.selections"
 local text = require "image_library.text"
 local walk = require "image_library.walk"
 local workflow = require "image_library.workflow"
@@ -247,6 +249,54 @@ describe("The image library", function()
         workflow = [[{"nodes": [{"id": 1, "type": "a"}, {"id": "1", "type": "b"}]}]],
       }
       assert.equal(1, #nodes)
+    end)
+  end)
+
+  describe("the generator of an image", function()
+    local function of(texts)
+      return generation.read(texts, (workflow.read(texts)))
+    end
+
+    it("is read from a line of values behind the prompts", function()
+      assert.same({ model_hash = "6ce0161689", seed = 4294967296123, sampler = "Euler a" }, of {
+        parameters = "a cat, Seed: none\nNegative prompt: dogs\nSteps: 20, Sampler: Euler a, "
+          .. "CFG scale: 7, Seed: 4294967296123, Size: 512x512, Model hash: 6ce0161689, Model: x",
+      })
+    end)
+
+    it("is read from JSON in the forms that there are", function()
+      assert.same({ seed = 5, sampler = "k_euler" },
+        of { Comment = [[{"seed": 5, "sampler": "k_euler", "steps": 28}]] })
+      assert.same({ seed = 6, sampler = "ddim", model_hash = "abc" },
+        of { ["sd-metadata"] = [[{"model_hash": "abc", "image": {"seed": 6, "sampler": "ddim"}}]] })
+      assert.same({ seed = 7, sampler = "euler", model_hash = "def" },
+        of { invokeai_metadata = [[{"seed": 7, "scheduler": "euler", "model": {"hash": "def"}}]] })
+    end)
+
+    it("is read from the sampler of a workflow", function()
+      assert.same({ seed = 1125899906842624 }, of { prompt = fixtures.PROMPT })
+      assert.same({ seed = 9, sampler = "dpmpp_2m" }, of {
+        prompt = [[{ "1": { "class_type": "KSamplerAdvanced",
+          "inputs": { "noise_seed": 9, "sampler_name": "dpmpp_2m", "model": ["4", 0] } } }]],
+      })
+    end)
+
+    it("knows no seed that does not fit, or comes from elsewhere", function()
+      assert.same({}, of { parameters = "Steps: 1, Seed: 18446744073709551616" })
+      assert.same({ sampler = "x" }, of { Comment = [[{"seed": 1.5, "sampler": "x"}]] })
+      assert.same({}, of {
+        prompt = [[{"1": {"class_type": "KSampler", "inputs": {"seed": ["2", 0]}}}]],
+      })
+    end)
+
+    it("may say anything", function()
+      for _, source in ipairs { "", "{", "[]", "Seed: ", "Seed: x, Sampler: ,", "{}",
+                                '{"seed": {}, "sampler": [1], "model": [], "image": 1}',
+                                '{"image": {"seed": "\\u0000", "sampler": ""}}' } do
+        assert.same({}, of {
+          parameters = source, Comment = source, prompt = source, ["sd-metadata"] = source,
+        })
+      end
     end)
   end)
 
@@ -505,6 +555,75 @@ fixture.each_engine("The image library", function(engine)
         where a.name = 'Mine']]))
     end)
 
+    -- Sets what only people say of an image, and forgets what stands in its file.
+    local function mark(name)
+      local db <close> = tuff.open(database)
+      db:run([[update Images set rating = 9, favorite = true, seed = null, sampler = null
+        where name = ?]], name)
+    end
+
+    local function ask_for_rescan()
+      local db <close> = tuff.open(database)
+      db.settings:set("rescan", true)
+    end
+
+    it("reads every file again where a migration has asked for it, and only once", function()
+      local counts = fixtures.tree(tree)
+      catalogue()
+      mark("prompt.png")
+      ask_for_rescan()
+      assert.equal(("0 new, %d changed, 0 removed"):format(counts.images),
+        catalogue().out:match("^[^\n]*"))
+      local db <close> = tuff.open(database, { readonly = true })
+      assert.same({ rating = 9, favorite = true, seed = 1125899906842624 },
+        db:row "select rating, favorite, seed from Images where name = 'prompt.png'")
+      assert.is_nil(db.settings:get("rescan"))
+      assert.equal("0 new, 0 changed, 0 removed", catalogue().out:match("^[^\n]*"))
+    end)
+
+    it("forgets of no tree, nor of the rest of one, that it is to be read again", function()
+      for number = 1, 1500 do
+        fixtures.write(("%s/%04d.png"):format(tree, number), fixtures.png(1, 1))
+      end
+      fixtures.write(tree .. "-2/1.png", fixtures.png(1, 1))
+      catalogue()
+      run(quoted(tree .. "-2") .. " -d " .. quoted(database))
+      ask_for_rescan()
+      assert.is_false(pcall(scan_here, function(done)
+        if done == 1400 then error("interrupted!") end
+      end))
+      assert.equal("0 new, 500 changed, 0 removed", catalogue().out:match("^[^\n]*"))
+      local other = run(quoted(tree .. "-2") .. " -d " .. quoted(database))
+      assert.equal("0 new, 1 changed, 0 removed", other.out:match("^[^\n]*"))
+    end)
+
+    it("marks what cannot be read at the moment, until it can be", function()
+      fixtures.tree(tree)
+      catalogue()
+      mark("harbour.jpg")
+      local read_file, dir = image.read, lfs.dir
+      finally(function() image.read, lfs.dir = read_file, dir end)
+      assert(lfs.touch(tree .. "/photos/harbour.jpg", 1000000000))
+      image.read = function(path)
+        if path:find("harbour") then return nil, "Permission denied" end
+        return read_file(path)
+      end
+      lfs.dir = function(path)
+        if path:find("/icons/16x16$") then error("cannot open: Permission denied") end
+        return dir(path)
+      end
+      scan_here()
+      assert.equal(3, count("select count(*) from Images where unavailable"))
+      assert.equal(2, count([[select count(*) from Images i join Folders f on f.id = i.folder_id
+        where unavailable and f.path like '%/icons/16x16/actions']]))
+      assert.equal(640, count("select width from Images where name = 'harbour.jpg'"))
+
+      image.read, lfs.dir = read_file, dir
+      assert.equal("0 new, 3 changed, 0 removed", catalogue().out:match("^[^\n]*"))
+      assert.equal(0, count("select count(*) from Images where unavailable"))
+      assert.is_true(count("select favorite from Images where name = 'harbour.jpg'"))
+    end)
+
     it("hangs a tree that was catalogued alone into the one around it", function()
       fixtures.write(tree .. "/a/b/1.png", fixtures.png(1, 1))
       run(quoted(tree .. "/a/b") .. " -d " .. quoted(database))
@@ -513,6 +632,77 @@ fixture.each_engine("The image library", function(engine)
       assert.equal("a", count([[
         select above.name from Folders f join Folders above on above.id = f.parent_id
         where f.name = 'b']]))
+    end)
+  end)
+
+  describe("asked for a selection", function()
+    it("lists it behind all else", function()
+      fixtures.tree(tree)
+      catalogue()
+      do
+        local db <close> = tuff.open(database)
+        db:run "update Images set favorite = true where name in ('harbour.jpg', 'wait.gif')"
+      end
+      local out = run(quoted(tree) .. " --show favorites -s best -d " .. quoted(database)).out
+      local listed = out:match("\nFavorites\n(.-)\n\n")
+      assert.truthy(listed:find("harbour.jpg", 1, true) and listed:find("wait.gif", 1, true))
+      assert.is_nil(listed:find("prompt.png", 1, true))
+      assert.truthy(out:find("\nBest rated\n  (nothing)\n", 1, true))
+      assert.is_nil(catalogue().out:find("Favorites", 1, true))
+    end)
+
+    --- How a query is answered. Its parameters do not matter, nor how many rows there are.
+    local function plan_of(db, sql)
+      sql = sql:gsub(":%a+", "'/x'"):gsub("in %?", "in (1)"):gsub("%?", "1")
+      if db.engine == "sqlite" then
+        return table.concat(db:arrays("explain query plan " .. sql).detail, "\n")
+      end
+      return table.concat(db:column("explain " .. sql), "\n")
+    end
+
+    local function opened()
+      local library = Catalogue.open(database)
+      if library.db.engine == "postgres" then library.db:exec "set enable_seqscan = off" end
+      return library
+    end
+
+    local INDEXES = {
+      best = "images_rating_idx", deletion = "images_for_deletion", favorites = "images_favorite",
+      models = "images_model_hash_idx", nsfw = "images_nsfw", seeds = "images_seed_idx",
+      unavailable = "images_unavailable",
+    }
+
+    for _, name in ipairs(selections.names) do
+      it("finds it by its index: " .. name, function()
+        local library <close> = opened()
+        local plan = plan_of(library.db, selections.by_name[name].sql)
+        assert.truthy(plan:find(INDEXES[name], 1, true), plan)
+        assert.is_nil(plan:find("Seq Scan on images", 1, true))
+      end)
+    end
+
+    it("finds what a scan needs by an index, too", function()
+      fixtures.tree(tree)
+      local library <close> = opened()
+      local queries = {}
+      library.db:trace(function(traced)
+        if traced.sql:find("^%s*select") and traced.sql:find("[Ff]older") then
+          queries[traced.sql] = true
+        end
+      end)
+      local root = walk.tree(assert(walk.real_path(tree)))
+      scan.run(library, root)
+      library:count(root.root)
+      library:remove_folders { 1 }
+      library.db:trace(nil)
+      local found = 0
+      for sql in pairs(queries) do
+        local plan = plan_of(library.db, sql)
+        assert.is_nil((plan .. "\n"):find("SCAN %a+\n"), plan)
+        assert.is_nil(plan:find("Seq Scan", 1, true), plan)
+        found = found + 1
+      end
+      assert.equal(4, found)
     end)
   end)
 

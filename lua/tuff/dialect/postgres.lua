@@ -100,7 +100,7 @@ M.stored = "%s"
 ---@param column string
 ---@return boolean
 function M.has_column(db, table, column)
-  return db:exists([[
+  return ask(db, "exists", [[
     select 1 from pg_attribute where attrelid = to_regclass(?) and attname = ? and attnum > 0
       and not attisdropped]], identifier.quote(M.table_name(db, table)), column)
 end
@@ -109,7 +109,7 @@ end
 ---@param db tuff.Database
 ---@return string
 function M.fingerprint(db)
-  return core.sha256(db:value [[
+  return core.sha256(ask(db, "value", [[
     with own as (select oid, relname, relkind from pg_class
       where relnamespace = current_schema()::regnamespace and relname not like 'tuff\_%')
     select coalesce(string_agg(line, e'\n' order by line collate "C"), '') from (
@@ -129,25 +129,28 @@ function M.fingerprint(db)
       from own join pg_constraint c on conrelid = own.oid
       union all
       select 't ' || relname || ' ' || pg_get_triggerdef(t.oid)
-      from own join pg_trigger t on tgrelid = own.oid where not tgisinternal) lines]])
+      from own join pg_trigger t on tgrelid = own.oid where not tgisinternal) lines]]))
 end
 
 --- How the tables of tuff's own are declared.
 M.integer, M.table_options = "bigint", ""
 
---- Waits until no other runner of migrations is in its transaction on this schema. It asks again
---- and again, and does not wait in the server: that would keep CREATE INDEX CONCURRENTLY from
+--- Whether no other runner of migrations is in its transaction on this schema: then it is this
+--- one's turn until the end of the transaction. Who waits asks again in a new one, which sees what
+--- the other has done; and never in the server: that would keep CREATE INDEX CONCURRENTLY from
 --- ending, which waits for every statement that runs.
----@param db tuff.Database in a transaction, at whose end the turn is over
----@param wait number milliseconds
+---@param db tuff.Database in a transaction
 ---@return boolean
-function M.take_turn(db, wait)
-  local deadline = core.now() + wait
-  while not db:value "select pg_try_advisory_xact_lock(hashtext('tuff ' || current_schema()))" do
-    if core.now() > deadline then return false end
-    db:value "select pg_sleep(0.05)"
-  end
-  return true
+function M.take_turn(db)
+  return ask(db, "value",
+    "select pg_try_advisory_xact_lock(hashtext('tuff ' || current_schema()))")
+end
+
+--- Waits, outside of any transaction.
+---@param db tuff.Database
+---@param ms number
+function M.rest(db, ms)
+  ask(db, "value", "select pg_sleep(cast(? as double precision))", ms / 1000)
 end
 
 --- Keeps other runners of migrations off while one works in many transactions, until the scope of
@@ -160,25 +163,31 @@ function M.alone(db, wait)
   if core.state(db).options.pooler then return nil end
   local deadline = core.now() + wait
   local key = "(hashtext('tuff'), hashtext('alone ' || current_schema()))"
-  while not db:value("select pg_try_advisory_lock" .. key) do
+  while not ask(db, "value", "select pg_try_advisory_lock" .. key) do
     if core.now() > deadline then
       errors.raise("busy", "another program migrates this database, and has not come to its end",
         { hint = "try again later, or give more time by wait" })
     end
-    db:value "select pg_sleep(0.05)"
+    M.rest(db, 50)
   end
   return setmetatable({}, { __close = function()
-    pcall(db.value, db, "select pg_advisory_unlock" .. key)
+    pcall(ask, db, "value", "select pg_advisory_unlock" .. key)
   end })
 end
 
---- Runs fn(db, inside) on an empty database; inside: in a transaction that is open.
+--- Runs fn(db, inside) on an empty database; inside: in a transaction that is open. It is a schema
+--- of its own, from which extensions are to be found where they were installed.
 ---@param db tuff.Database
 ---@param undone fun(db: tuff.Database, fn: function) which runs a function and undoes all of it
 ---@param fn fun(db: tuff.Database, inside: boolean)
 function M.with_empty(db, undone, fn)
   undone(db, function()
-    db:exec "create schema tuff_trial; set local search_path = tuff_trial, public"
+    ask(db, "run", "create schema tuff_trial")
+    ask(db, "value", [[
+      select set_config('search_path',
+        concat_ws(', ', 'tuff_trial', string_agg(nspname, ', ')), true)
+      from (select distinct quote_ident(nspname) as nspname from pg_extension
+        join pg_namespace n on n.oid = extnamespace where nspname <> 'pg_catalog') of_extensions]])
     fn(db, true)
   end)
 end

@@ -215,6 +215,12 @@ function core.schema(db) end
 ---@param busy_timeout number?
 function core.limit(db, timeout, busy_timeout) end
 
+--- Sets how long each statement may take from now on, and gives what it was, in milliseconds.
+---@param db tuff.Database
+---@param timeout number 0: as long as it needs
+---@return number
+function core.timeout(db, timeout) end
+
 --- The next call on this connection runs a text that tuff has written, for which the limits of
 --- a script's texts and results do not count.
 ---@param db tuff.Database
@@ -366,6 +372,14 @@ function core.tokens(sql, dialect) end
 ---@param bytes string
 ---@return string digits 64 of them, hexadecimal, in small letters
 function core.sha256(bytes) end
+
+--- How many columns a terminal shows.
+---@param descriptor integer 1: standard output, 2: standard error
+---@return integer? columns nil: it is no terminal
+function core.terminal(descriptor) end
+
+--- From now on, a pipe that nobody reads any more fails the writing, and does not end the process.
+function core.keep_writing() end
 
 ---@class tuff.core.Copy
 --- A copy that is being made.

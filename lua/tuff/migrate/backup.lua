@@ -3,6 +3,16 @@ local lfs = require "tuff.filesystem"
 
 local M = {}
 
+--- A path that nothing has yet: stem.db, or stem-2.db and so on.
+local function free_path(stem)
+  local path, number = stem .. ".db", 1
+  while lfs.symlinkattributes(path) do
+    number = number + 1
+    path = ("%s-%d.db"):format(stem, number)
+  end
+  return path
+end
+
 --- Makes a copy in a directory, which is made where it is missing, and looks at it. Nothing in
 --- memory is copied; nor is what a server holds, which warns.
 ---@param db tuff.Database
@@ -17,9 +27,9 @@ function M.make(db, directory, id)
   end
   lfs.mkdir(directory)
   local stem = db.path:match("([^/\\]+)$"):gsub("%.%w+$", "")
-  local name = ("%s/%s-%s-before-%s.db"):format(directory, stem, os.date("!%Y%m%d%H%M%S"),
+  local name = ("%s/%s-%s-before-%s"):format(directory, stem, os.date("!%Y%m%d%H%M%S"),
     (id:gsub("[^%w._-]", "_")))
-  return db:backup(name, { file = true }).path
+  return db:backup(free_path(name), { file = true }).path
 end
 
 return M

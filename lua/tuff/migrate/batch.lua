@@ -35,7 +35,7 @@ local allowed = {
 local function key_of(db, dialect, options)
   if options.key then return options.key end
   local key, taken = {}, {}
-  for _, column in ipairs(dialect.columns(db, options.table)) do
+  for _, column in ipairs(dialect.columns(db, dialect.table_name(db, options.table))) do
     if column.key > 0 then key[column.key] = column.name end
     taken[column.name:lower()] = true
   end

@@ -41,7 +41,7 @@ function M.run(db, options, fn)
     local _ <close> = setmetatable({}, { __close = function() state.changing = nil end })
     state.changing = true
     return verified(soundness and soundness.before(db), fn(db))
-  end)
+  end, options.retry)
 end
 
 --- The error of a change that cannot be made.

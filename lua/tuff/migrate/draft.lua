@@ -1,5 +1,6 @@
 --- A migration that is written from a difference: it holds the whole schema that the tables are to
 --- have, so that what the program declares later is nothing to it.
+local apply = require "tuff.schema.apply"
 local errors = require "tuff.error"
 
 local M = {}
@@ -26,7 +27,8 @@ local function options_text(options)
   return #items > 0 and ", { " .. table.concat(items, ", ") .. " }" or ""
 end
 
---- What a template takes for a migration that gives the tables this schema.
+--- What a template takes for a migration that gives the tables this schema. Raises `migration`
+--- where something would be lost that was not allowed, or there is nothing to do.
 ---@param db tuff.Database
 ---@param schema tuff.Schema
 ---@param options { allow_drop: string[]?, renames: table? } as of db:diff
@@ -36,6 +38,7 @@ function M.of(db, schema, options)
   if #plan.changes == 0 then
     errors.raise("migration", "the database has this schema already: there is nothing to migrate")
   end
+  apply.check_refusals(plan)
   local lines = {}
   for line in tostring(plan):gmatch("[^\n]+") do lines[#lines + 1] = "-- - " .. line end
   local declaration = schema:to_lua():gsub("\nreturn s%.define", function()

@@ -140,11 +140,15 @@ end
 function Migrations:redo(options)
   options = given_alone(self, options, down_options, "redo")
   local plan = plans.applied(self.sources, ledger.read(self.db), options)
+  if #plan == 0 then return { applied = {}, ms = 0 } end
+  local copy = options.backup and backups.make(self.db, options.backup, plan[1].id)
   local context = runner.context(self.db, options)
   each(context, plan, runner.take_back)
   local again = table.move(plan, 1, #plan, 1, {})
   for i, status in ipairs(plan) do again[#plan + 1 - i] = status end
-  return each(context, again, runner.apply)
+  local report = each(context, again, runner.apply)
+  report.backup = copy
+  return report
 end
 
 ---@class tuff.MigrationProblem

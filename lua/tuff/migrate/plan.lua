@@ -75,7 +75,9 @@ function M.status(sources, ledger)
     known[source.id] = true
   end
   for i, status in ipairs(list) do
-    local never = status.state == "pending" or status.state == "failed"
+    -- On an empty database newer ones are recorded before those that are fresh have run.
+    local never = status.state == "pending"
+      or status.state == "failed" and not status.source.fresh
     if never and not is_repeatable(status) then
       status.behind = newer_applied(list, i)
       status.out_of_order = status.behind and true or nil
@@ -91,6 +93,8 @@ end
 
 local refusals = {
   missing = function(status, newest)
+    -- What has failed as a whole has left nothing.
+    if status.entry.state == "failed" and status.kind ~= "batch" then return end
     -- Ids of another scheme do not tell when they came.
     if not status.id:find("^" .. ("%d"):rep(14)) or not newest or status.id < newest then
       return

@@ -11,7 +11,8 @@ local M = {}
 
 ---@class tuff.Rehearsed
 ---@field id string
----@field sql string[] what the script ran
+---@field sql string[] what the script ran, without what only reads, each text once
+---@field times integer[] how often it ran each
 ---@field rows integer rows that it changed
 ---@field ms number
 
@@ -32,17 +33,17 @@ end
 
 --- Runs fn(copy) on a copy of a file, which is then removed.
 local function on_copy(db, fn)
-  local path = ("%s-rehearsal-%s"):format(db.path, os.date("!%Y%m%d%H%M%S"))
+  local path = ("%s-rehearsal-%s"):format(db.path, core.sha256(tostring({}) .. os.clock()
+    .. os.time()):sub(1, 12))
+  local _ <close> = setmetatable({}, { __close = function()
+    for _, ending in ipairs { "", "-wal", "-shm", "-journal" } do os.remove(path .. ending) end
+  end })
   local options = {}
   for name, value in pairs(core.state(db).options) do options[name] = value end
   db:backup(path, { file = true })
   options.path, options.root = path, nil
-  local copy = require("tuff").open(options)
-  local good, result = pcall(fn, copy, false)
-  copy:close()
-  for _, ending in ipairs { "", "-wal", "-shm", "-journal" } do os.remove(path .. ending) end
-  if not good then error(result, 0) end
-  return result
+  local copy <close> = require("tuff").open(options)
+  return fn(copy, false)
 end
 
 --- A copy has none of the functions that this connection was given.
@@ -65,18 +66,34 @@ end
 
 -- ---- dry runs ----------------------------------------------------------------------------
 
---- What a connection runs while fn does, tuff's own statements left out.
-local function traced(db, fn)
-  local sql, rows, began = {}, 0, core.now()
-  db:trace(function(run)
-    local own = run.sql:find("%f[%w_]tuff_") or run.sql:find("^%l[%l ]*$")
-    if own or run.failed then return end
-    sql[#sql + 1], rows = run.sql, rows + run.changes
-  end)
-  local good, err = pcall(fn)
-  db:trace(nil)
-  if not good then error(err, 0) end
-  return { sql = sql, rows = rows, ms = core.now() - began }
+local housekeeping = {
+  pragma = true, begin = true, commit = true, rollback = true, savepoint = true, release = true,
+}
+
+--- Whether it changes something, and is not what tuff does for itself: about transactions, and on
+--- its tables.
+local function counts(run)
+  local verb = (run.sql:match("^%s*(%a+)") or ""):lower()
+  return not run.failed and verb ~= "select"
+    and not (run.own and (housekeeping[verb] or run.sql:find("%f[%w_]tuff_")))
+end
+
+--- The same migration, which notes what its script runs.
+local function noting(source, tried)
+  local place = {}
+  local function note(run)
+    if not counts(run) then return end
+    local i = place[run.sql] or #tried.sql + 1
+    place[run.sql], tried.sql[i], tried.times[i] = i, run.sql, (tried.times[i] or 0) + 1
+    tried.rows = tried.rows + run.changes
+  end
+  local function up(db, step)
+    local outer = core.state(db).traced_by
+    local _ <close> = setmetatable({}, { __close = function() db:trace(outer) end })
+    db:trace(note)
+    source.up(db, step)
+  end
+  return setmetatable({ up = up }, { __index = source })
 end
 
 --- Tries the migrations of a plan, and reports what each would do.
@@ -90,8 +107,9 @@ function M.up(migrations, plan, options)
   somewhere(migrations.db, function(db, inside)
     local context = context_of(db, inside, options.progress)
     for i, status in ipairs(plan) do
-      local tried = traced(db, function() runner.apply(context, status.source) end)
-      tried.id = status.id
+      local tried, began = { id = status.id, sql = {}, times = {}, rows = 0 }, core.now()
+      runner.apply(context, noting(status.source, tried))
+      tried.ms = core.now() - began
       report.tried[i], report.ms = tried, report.ms + tried.ms
     end
   end)
@@ -124,11 +142,45 @@ local function reversible(sources, entries)
   return list, blocked
 end
 
+--- The names of all tables and of their columns, in whatever order these stand.
+local function names_of(db)
+  local dialect, names = core.state(db).dialect, {}
+  for _, of in ipairs(db:tables()) do
+    names[#names + 1] = of
+    for _, column in ipairs(dialect.columns(db, of)) do
+      names[#names + 1] = of .. "." .. column.name
+    end
+  end
+  table.sort(names)
+  return names
+end
+
+--- The first name that only one of the lists has.
+local function difference(before, after)
+  local known = {}
+  for _, name in ipairs(before) do known[name] = true end
+  for _, name in ipairs(after) do
+    if not known[name] then return name, "leaves" end
+    known[name] = nil
+  end
+  local name = next(known)
+  return name, "does not bring back"
+end
+
+--- Takes it back, and looks whether it was taken back.
+local function take_back(context, source, before)
+  runner.take_back(context, source)
+  local name, how = difference(before or {}, before and names_of(context.db) or {})
+  if not name then return end
+  errors.raise("migration", ("the down of %s %s %s"):format(source.id, how, name))
+end
+
 local function try(trial, db, inside, sources)
-  local context, dialect = context_of(db, inside), core.state(db).dialect
+  local context, dialect, before = context_of(db, inside), core.state(db).dialect, {}
   local function up()
     for _, status in ipairs(plans.pending(sources, ledger.read(db), { allow_changed = true,
       allow_out_of_order = true })) do
+      before[status.id] = names_of(db)
       runner.apply(context, status.source)
       trial.ran[#trial.ran + 1] = status.id
     end
@@ -137,7 +189,7 @@ local function try(trial, db, inside, sources)
   local first = dialect.fingerprint(db)
   local list, blocked = reversible(sources, ledger.read(db).entries)
   trial.irreversible = blocked
-  for _, source in ipairs(list) do runner.take_back(context, source) end
+  for _, source in ipairs(list) do take_back(context, source, before[source.id]) end
   up()
   if dialect.fingerprint(db) ~= first then
     errors.raise("migration", "up, down and up again makes other tables than up alone")

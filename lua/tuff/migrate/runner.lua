@@ -12,8 +12,8 @@ local M = {}
 --- How long to wait for another runner, in milliseconds.
 M.WAIT = 600000
 
---- How often a short transaction is run again that others stood in the way of.
-local RETRIES = 20
+--- How often a migration is run again by itself after a deadlock, and the like.
+local RETRY = 3
 
 ---@class tuff.migrate.Context
 ---@field db tuff.Database
@@ -38,28 +38,31 @@ end
 
 -- ---- taking turns ------------------------------------------------------------------------
 
-local function take_turn(context)
-  local dialect = core.state(context.db).dialect
-  if dialect.take_turn and not dialect.take_turn(context.db, context.wait) then
-    errors.raise("busy", "another program migrates this database, and has not come to its end",
-      { hint = "try again later, or give more time by wait" })
-  end
-end
+local NOT_YET = {} -- raised where another runner has its turn
 
---- Runs fn in the frame of a change. On a server, a lock of somebody who uses a table is not waited
---- for in the queue, where everybody else would wait behind: it is tried again and again (where
---- one writes at a time the lock has been waited for, once, when the transaction began).
-local function in_frame(context, fn)
-  local function progress(name) context.progress { id = context.id, verifying = name } end
-  local deadline = core.now() + context.wait
-  local queues = core.state(context.db).dialect.take_turn ~= nil
+--- Runs work in transactions until it has been its turn. Nor is a lock waited for long that others
+--- have on a table: those who come later would wait behind. It is tried again.
+local function wait_for_turn(context, transact, work)
+  local take_turn = core.state(context.db).dialect.take_turn
+  if not take_turn then return transact(work) end
+  local deadline, pause = core.now() + context.wait, 5
+  local function attempt()
+    if not take_turn(context.db) then error(NOT_YET, 0) end
+    return work()
+  end
   while true do
-    local results = table.pack(pcall(change.run, context.db,
-      { wait = context.wait, progress = progress }, fn))
+    local results = table.pack(pcall(transact, attempt))
     if results[1] then return table.unpack(results, 2, results.n) end
     local err = results[2]
-    local again = queues and errors.is_error(err) and (err.code == "busy" or err.retryable)
-    if not again or err.outcome or core.now() > deadline then error(err, 0) end
+    local is_late = core.now() > deadline
+    local locked = errors.is_error(err) and err.code == "busy"
+    if err ~= NOT_YET and (is_late or not locked) then error(err, 0) end
+    if is_late then
+      errors.raise("busy", "another program migrates this database, and has not come to its end",
+        { hint = "try again later, or give more time by wait" })
+    end
+    core.state(context.db).dialect.rest(context.db, pause)
+    pause = math.min(pause * 1.5, 100)
   end
 end
 
@@ -71,20 +74,38 @@ function M.check_alone(db)
     { hint = "call it before the transaction begins; a migration that begins one has to end it" })
 end
 
+--- Calls fn while statements may take as long as they need: the timeout given at open is meant for
+--- the daily work of a program.
+local function unhurried(db, fn, ...)
+  local timeout = core.timeout(db, 0)
+  local _ <close> = setmetatable({}, { __close = function() pcall(core.timeout, db, timeout) end })
+  return fn(...)
+end
+
 --- Runs fn in a transaction that has its turn. Where tables may be made anew, `frame` is the
 --- frame of a change.
 local function turn(context, frame, fn)
   local db = context.db
   if not context.inside then M.check_alone(db) end
   local function work()
-    take_turn(context)
     ledger.create(db)
     return fn(db)
   end
   if context.inside then return db:transaction({ retry = 0 }, work) end
-  if frame then return in_frame(context, work) end
-  core.limit(db, nil, context.wait)
-  return transaction.transaction(db, { retry = RETRIES }, work)
+  return wait_for_turn(context, function(attempt)
+    if not frame then return transaction.patient(db, context.wait, attempt) end
+    local function progress(name) context.progress { id = context.id, verifying = name } end
+    return change.run(db, { wait = context.wait, retry = RETRY, progress = progress }, attempt)
+  end, work)
+end
+
+--- Runs fn(db) in a transaction that has its turn.
+---@param context tuff.migrate.Context
+---@param frame boolean tables may be made anew in it
+---@param fn fun(db: tuff.Database): any...
+---@return any ... what fn returned
+function M.turn(context, frame, fn)
+  return unhurried(context.db, turn, context, frame, fn)
 end
 
 --- What a run lends to its step. `whole`: it is one transaction.
@@ -194,7 +215,7 @@ function M.apply(context, source)
   context.id = source.id
   context.progress { id = source.id, phase = source.phase }
   local work = source.transaction and run_script or run_batches
-  local good, ran = pcall(work, context, source, began)
+  local good, ran = pcall(unhurried, context.db, work, context, source, began)
   if good then return ran end
   if core.is_manual(context.db) then pcall(context.db.exec, context.db, "rollback") end
   if not context.inside and not is_outside(ran) then record_failure(context, source, ran) end
@@ -207,7 +228,7 @@ end
 function M.take_back(context, source)
   context.id = source.id
   context.progress { id = source.id, phase = source.phase, down = true }
-  local good, err = pcall(turn, context, true, function(db)
+  local good, err = pcall(M.turn, context, true, function(db)
     local entry = ledger.entry(db, source.id)
     if not entry or entry.state ~= "applied" then return end
     source.down(db, steps.new(lend(context, source, true)))
@@ -262,8 +283,6 @@ function M.adopt_in(db, sources, event)
     end
   end
 end
-
-M.turn = turn
 
 --- Calls work between notify and complete, which hears of a failure, too. That failure is the
 --- error to be seen, whatever complete does.

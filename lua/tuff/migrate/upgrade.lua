@@ -73,19 +73,28 @@ end
 ---@field context tuff.migrate.Context
 ---@field report tuff.UpgradeReport
 
---- The newest schema at once, with all migrations recorded as applied; then those that are for an
---- empty database, too.
+--- Notes that a migration is to run, though newer ones are recorded as applied.
+local function expect(db, each)
+  ledger.write(db, each.id, {
+    phase = each.phase, kind = each.kind, state = "running", attempt = 0, started = ledger.now(),
+  })
+end
+
+--- The newest schema at once, with all migrations recorded as applied, but for those that are for
+--- an empty database, too.
 local function create(upgrade)
   local db, options = upgrade.db, upgrade.options
   local fresh, rest = {}, {}
   for _, each in ipairs(upgrade.sources) do
-    table.insert((each.fresh or not options.schema) and fresh or rest, each)
+    table.insert(each.fresh and fresh or rest, each)
   end
   runner.turn(upgrade.context, true, function()
     if not is_empty(db, ledger.read(db)) then return end -- another program was faster
-    if options.schema then core.state(db).dialect.schema().create(db, options.schema) end
+    if not options.schema then return end
+    core.state(db).dialect.schema().create(db, options.schema)
+    for _, each in ipairs(fresh) do expect(db, each) end
     runner.adopt_in(db, rest, "applied")
-    if options.schema then settings.put(db, MARK, mark_of(db, options.schema)) end
+    settings.put(db, MARK, mark_of(db, options.schema))
   end)
 end
 

@@ -36,12 +36,14 @@ local allowed = {
   allow_drop = names,
   renames = function(value) return type(value) == "table", "a table of names" end,
   add_only = options_of.checks.boolean, concurrently = options_of.checks.boolean,
+  only = names,
 }
 
 ---@class tuff.DiffOptions
 ---@field allow_drop string[]? columns ("images.score") and tables that may go, with what they hold
 ---@field add_only boolean? only what the database has not: tables, columns, indexes and the like
 ---@field concurrently boolean? indexes are made behind the rest, while others write (PostgreSQL)
+---@field only string[]? tables: all else stays as it is
 ---@field renames table<string, string|false>? ["images.name"] = "images.path"; false: not renamed
 
 -- ---- the plan ----------------------------------------------------------------------------
@@ -106,6 +108,7 @@ end
 local function make_plan(db, engine, schema, options)
   local reading = engine.inspect(db)
   local want = engine.materialise(db, schema, reading)
+  if options.only then want = additions.only(reading.have, want, options.only) end
   if options.add_only then want = additions.of(reading.have, want) end
   local renames = renames_of.resolve(reading.have, want, options.renames)
   if #renames > 0 then refuse_broken(engine.broken(db), "renames") end
@@ -143,7 +146,8 @@ local ATTEMPTS = 5 -- where others change the schema between planning and doing
 -- ---- doing it ----------------------------------------------------------------------------
 
 --- Raises where something would be lost that nobody allowed.
-local function check_refusals(plan)
+---@param plan tuff.Plan
+function M.check_refusals(plan)
   if #plan.refused == 0 then return end
   local lines, hint = {}, nil
   for i, refusal in ipairs(plan.refused) do
@@ -238,7 +242,7 @@ end
 
 --- Carries out a plan; false: it is out of date, and nothing was done.
 local function carry_out(db, engine, plan)
-  check_refusals(plan)
+  M.check_refusals(plan)
   if #plan.changes == 0 then return true end
   check_concurrently(db, plan)
   local done = false

@@ -46,11 +46,12 @@ end
 --- Fields of a column that say what values it may have.
 local of_type = {
   type = true, max_length = true, precision = true, scale = true, values = true, declared = true,
+  verbatim = true,
 }
 
 local column_fields = {
-  "type", "max_length", "precision", "scale", "values", "declared", "checked", "not_null",
-  "not_null_conflict", "default", "generated", "collate", "comment",
+  "type", "max_length", "precision", "scale", "values", "declared", "verbatim", "checked",
+  "not_null", "not_null_conflict", "default", "generated", "collate", "comment",
 }
 
 --- Whether a field means the same: one that holds SQL, or a word, is compared as such.
@@ -87,6 +88,7 @@ local function is_wider(old, new)
     return new.scale >= old.scale and new.precision - new.scale >= old.precision - old.scale
   end
   if new.type == "other" then return old.declared == new.declared end
+  if new.type == "json" then return new.verbatim or not old.verbatim end
   return not new.max_length or old.max_length ~= nil and old.max_length <= new.max_length
 end
 

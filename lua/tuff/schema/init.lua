@@ -10,6 +10,7 @@ local validator = require "tuff.schema.validator"
 
 ---@alias tuff.schema.Checked { checked: boolean? } the database checks the type of each value
 ---@alias tuff.schema.Digits { precision: integer, scale: integer?, checked: boolean? }
+---@alias tuff.schema.Json { verbatim: boolean?, checked: boolean? } kept to the letter
 ---@alias tuff.schema.Limited { max_length: integer?, checked: boolean? }
 
 ---@class tuff.schema
@@ -21,7 +22,7 @@ local validator = require "tuff.schema.validator"
 ---@field text fun(name: string, options: tuff.schema.Limited?): tuff.schema.Column
 ---@field boolean fun(name: string, options: tuff.schema.Checked?): tuff.schema.Column
 ---@field blob fun(name: string, options: tuff.schema.Limited?): tuff.schema.Column bytes
----@field json fun(name: string, options: tuff.schema.Checked?): tuff.schema.Column
+---@field json fun(name: string, options: tuff.schema.Json?): tuff.schema.Column
 ---@field timestamp fun(name: string, options: tuff.schema.Checked?): tuff.schema.Column in UTC
 ---@field date fun(name: string, options: tuff.schema.Checked?): tuff.schema.Column a day
 ---@field uuid fun(name: string, options: tuff.schema.Checked?): tuff.schema.Column in lower case

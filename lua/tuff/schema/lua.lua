@@ -138,6 +138,7 @@ local function constructor(column, all_checked)
   local options = {
     { "max_length", column.max_length }, { "precision", column.precision },
     { "scale", column.scale }, { "checked", not all_checked and column.checked or nil },
+    { "verbatim", column.verbatim },
   }
   local name = value_of(column.name)
   if column.type == "id" then return call("s.id", column.name ~= "id" and name or nil) end

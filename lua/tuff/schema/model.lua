@@ -5,7 +5,7 @@
 --   schema  { tables, views, triggers, virtual_tables, unmanaged }
 --   table   { name, columns, primary_key?, uniques, foreign_keys, checks, indexes, search?,
 --             comment?, strict?, without_rowid? }
---   column  { name, type, max_length?, precision?, scale?, values?, declared?, checked?,
+--   column  { name, type, max_length?, precision?, scale?, values?, declared?, verbatim?, checked?,
 --             not_null?, not_null_conflict?, default?, generated?, collate?, comment? }
 --   default { kind = "literal", value } | { kind = "now" } | { kind = "expression", expression }
 --   generated { expression, stored? }
@@ -21,15 +21,16 @@
 --   unmanaged { kind, name, table?, sql, reason }                 read, but not understood
 --
 -- type is a key of tuff.schema.types; `declared` is the engine's own text of a type that is
--- "other". checked: the database itself checks the type of its values, where it does not anyway.
--- value: as a script gives it, but a decimal has all its digits, a blob is a string, and JSON is
--- its text. "now" is for timestamps and dates. path: of a value in a JSON column, strings and
--- integers from 0. references: columns; nil only where the other table has no primary key, or is
--- not there. on_delete and on_update: "cascade", "restrict", "set null", "set default";
--- deferrable: "deferred" or "immediate". A check with a column was declared with that column.
--- on_conflict: "rollback", "fail", "ignore", "replace". timing: "before", "after", "instead of";
--- event: "insert", "update", "delete"; body: statements without the last semicolon. shadows: the
--- tables that it keeps its rows in, which are no tables of the schema.
+-- "other". verbatim: JSON is kept to the letter where the engine would not. checked: the database
+-- itself checks the type of its values, where it does not anyway. value: as a script gives it, but
+-- a decimal has all its digits, a blob is a string, and JSON is its text. "now" is for timestamps
+-- and dates. path: of a value in a JSON column, strings and integers from 0. references: columns;
+-- nil only where the other table has no primary key, or is not there. on_delete and on_update:
+-- "cascade", "restrict", "set null", "set default"; deferrable: "deferred" or "immediate". A check
+-- with a column was declared with that column. on_conflict: "rollback", "fail", "ignore",
+-- "replace". timing: "before", "after", "instead of"; event: "insert", "update", "delete"; body:
+-- statements without the last semicolon. shadows: the tables that it keeps its rows in, which are
+-- no tables of the schema.
 --
 -- Constraints and indexes always have a name. `unnamed` says that it was derived from what they
 -- are about (tuff.schema.names), and does not count where two of them are compared.
@@ -78,6 +79,18 @@ function M.find(list, name)
   for _, object in ipairs(list) do
     if object.name == name then return object end
   end
+end
+
+--- The same; where there is none of just this name, one whose name differs in its capitals only.
+---@param list table[]
+---@param name string
+---@return table?
+function M.find_like(list, name)
+  local found = M.find(list, name)
+  for _, object in ipairs(found and {} or list) do
+    if object.name:lower() == name:lower() then return object end
+  end
+  return found
 end
 
 --- The columns of a key or an index; nil where a part of it is none.
@@ -233,7 +246,7 @@ end
 
 local function settle_reference(schema, key)
   if key.references then return end
-  local other = M.find(schema.tables, key.table)
+  local other = M.find_like(schema.tables, key.table)
   key.references = other and other.primary_key and M.columns_of(other.primary_key.parts)
 end
 

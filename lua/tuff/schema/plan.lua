@@ -18,9 +18,10 @@ Plan.__index = Plan
 -- ---- words -------------------------------------------------------------------------------
 
 local fields = {
-  max_length = "longest value", values = "values", declared = "type", not_null = "not null",
-  not_null_conflict = "not null", checked = "check of the type", generated = "expression",
-  collate = "collation", without_rowid = "rowid", precision = "digits", scale = "digits",
+  max_length = "longest value", values = "values", declared = "type", verbatim = "type",
+  not_null = "not null", not_null_conflict = "not null", checked = "check of the type",
+  generated = "expression", collate = "collation", without_rowid = "rowid", precision = "digits",
+  scale = "digits",
 }
 
 local kinds = {

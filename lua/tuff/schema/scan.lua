@@ -119,13 +119,15 @@ end
 
 --- Rows that refer to nothing. The other table is as it was: its rows are not changed.
 function Scan:foreign_key(have, new, key)
-  local other = model.find(have.tables, key.table)
+  local other = model.find_like(have.tables, key.table)
   local given, same = {}, {}
   for i, name in ipairs(key.columns) do
     local target = key.references and key.references[i]
-    if not other or not target or not model.find(other.columns, target) then other = nil end
+    if not other or not target or not model.find_like(other.columns, target) then
+      other = nil
+    end
     given[i] = ("tuff_rows.%s IS NOT NULL"):format(quote(name))
-    same[i] = other and self.rows.equal(model.find(other.columns, target), "tuff_other",
+    same[i] = other and self.rows.equal(model.find_like(other.columns, target), "tuff_other",
       model.find(new.columns, name), "tuff_rows")
   end
   local bad = table.concat(given, " AND ")

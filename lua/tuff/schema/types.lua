@@ -137,7 +137,9 @@ M.types = {
       return #bytes <= (column.max_length or math.huge) and bytes or nil
     end,
   },
-  json = { wanted = "a table, or a string of JSON", default = json_text },
+  json = {
+    options = { verbatim = boolean }, wanted = "a table, or a string of JSON", default = json_text,
+  },
   timestamp = {
     timely = true, wanted = 'a string like "2026-11-21T10:00:00.000000Z", or s.now',
     default = text_that(is_timestamp),

@@ -101,7 +101,8 @@ end
 local casts = {
   integer = { integer = true, bigint = true }, decimal = { numeric = true, integer = true },
   real = { ["double precision"] = true, numeric = true, integer = true },
-  text = { text = true }, enum = { text = true }, blob = { bytea = true }, json = { jsonb = true },
+  text = { text = true }, enum = { text = true }, blob = { bytea = true },
+  json = { jsonb = true, json = true },
   timestamp = { ["timestamp with time zone"] = true }, date = { date = true },
   uuid = { uuid = true }, boolean = { boolean = true }, other = numbers,
 }

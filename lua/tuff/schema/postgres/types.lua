@@ -25,6 +25,7 @@ local declared = {
 ---@param column table
 ---@return string
 function M.declared(column)
+  if column.verbatim then return "json" end
   return declared[column.type] or column.declared
 end
 
@@ -84,6 +85,8 @@ for kind, text in pairs(declared) do
   if kind ~= "id" and kind ~= "enum" and kind ~= "decimal" then kinds[text] = kind end
 end
 
+kinds.json = "json"
+
 --- Other names of the same types.
 for alias, text in pairs {
   int8 = "bigint", float8 = "double precision", float = "double precision", bool = "boolean",
@@ -99,6 +102,7 @@ function M.settle(column, text)
   local kind = kinds[sql.canonical(text)]
   column.type = kind or "other"
   column.declared = not kind and text or nil
+  column.verbatim = sql.canonical(text) == "json" or nil
 end
 
 --- What the expression of a check would be the rule of: the column as it is then.

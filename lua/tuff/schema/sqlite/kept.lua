@@ -17,6 +17,7 @@ local function settle_type(column)
 end
 
 local function settle_column(column)
+  column.verbatim = nil -- JSON always is
   if column.collate and column.collate:upper() == "BINARY" then column.collate = nil end
   if column.type == "other" then settle_type(column) end
   if column.default and column.default.kind == "expression" then
