@@ -26,7 +26,8 @@ end
 
 --- A value as text, in SQL.
 local function as_text(db, name)
-  return (db.engine == "sqlite" and "quote(%s)" or "quote_nullable(%s::text)"):format(name)
+  local form = db.engine == "sqlite" and "quote(%s)" or 'quote_nullable(%s::text collate "C")'
+  return form:format(name)
 end
 
 --- The rows of the tables that two schemas have, in as much of them as they have in common.

@@ -188,11 +188,11 @@ bool tuff_postgres_fail_unheard(const tuff_postgres_database *database,
   return false;
 }
 
-/* What cannot be dropped because of what: names of objects, never values. */
+/* What cannot be dropped or changed because of what: names of objects, never values. */
 static void name_dependants(const PGresult *result, tuff_error *err) {
   const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
   const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
-  if (detail && strcmp(state, "2BP01") == 0)
+  if (detail && (strcmp(state, "2BP01") == 0 || strcmp(state, "0A000") == 0))
     tuff_postgres_host->hint(err, "%s", detail);
 }
 

@@ -1,9 +1,9 @@
 --- Carries out the steps of a change, in a transaction that is open.
 --
---   step { sql, table?, later? } | { scan } | { call }
+--   step { sql, table?, view?, later? } | { scan } | { call }
 --
--- later: it is not of the transaction, and runs behind it. What scans find is told together, before
--- anything is changed.
+-- table, view: what it is about. later: it is not of the transaction, and runs behind it. What
+-- scans find is told together, before anything is changed.
 local core = require "tuff.core"
 local errors = require "tuff.error"
 local scan = require "tuff.schema.scan"
@@ -23,6 +23,7 @@ end
 --- Errors of a statement that its table is the reason of.
 local about_rows = {
   constraint = true, type = true, range = true, not_found = true, syntax = true, misuse = true,
+  unsupported = true,
 }
 
 --- What a statement failed with, as a failure of its table. Scans find what can be found before;
@@ -32,9 +33,11 @@ local about_rows = {
 ---@param message string? instead of that of the error
 ---@return any
 function M.failure(err, step, message)
-  if not step.table or not (errors.is_error(err) and about_rows[err.code]) then return err end
-  return errors.new("migration", ("table %s: %s"):format(step.table, message or err.message),
-    { cause = err, table = step.table, hint = err.code == "constraint" and unchanged or nil })
+  local about = step.view and "view " .. step.view or step.table and "table " .. step.table
+  if not about or not (errors.is_error(err) and about_rows[err.code]) then return err end
+  return errors.new("migration", ("%s: %s"):format(about, message or err.message), {
+    cause = err, table = step.table, hint = err.code == "constraint" and unchanged or err.hint,
+  })
 end
 
 local function run_statement(db, step)

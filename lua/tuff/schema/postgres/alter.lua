@@ -2,7 +2,7 @@
 --- or is made anew, is taken down before and put up again: views, triggers, keys, checks, indexes.
 --- What PostgreSQL itself carries over stays, as plain indexes do.
 --
---   step { sql, table?, later? } | { scan }
+--   step { sql, table?, view?, later? } | { scan }
 --
 -- later: it runs when the rest has been committed; then `index` is what it makes, and `makes` the
 -- change that it is.
@@ -58,8 +58,22 @@ local drop = {
   search = function(of) return "DROP INDEX " .. quote(search.name(of)) end,
 }
 
---- Foreign keys first, since keys cannot go before them.
+--- Foreign keys first, since keys and tables cannot go before them.
 local order = { "foreign_key", "search", "index", "check", "unique", "primary_key" }
+
+function Alteration:kind_down(kind)
+  local make = drop[kind]
+  for _, each in ipairs(self.down[kind]) do
+    self:add(make and make(each.of, each.object) or drop_constraint(each.of, each.object.name),
+      each.of.name)
+  end
+end
+
+function Alteration:drop_tables()
+  local names = {}
+  self:each("drop_table", function(change) names[#names + 1] = change.table end)
+  if #names > 0 then self:add("DROP TABLE " .. quote_all(names), names[1]) end
+end
 
 function Alteration:take_down()
   for _, each in ipairs(self.down.trigger) do
@@ -67,14 +81,12 @@ function Alteration:take_down()
     self:add(("DROP TRIGGER %s ON %s"):format(quote(trigger.name), quote(trigger.table)))
     if each.of then self:add(("DROP FUNCTION %s()"):format(quote(each.of))) end
   end
-  for _, view in ipairs(self.down.view) do self:add("DROP VIEW " .. quote(view.name)) end
-  for _, kind in ipairs(order) do
-    for _, each in ipairs(self.down[kind]) do
-      local make = drop[kind]
-      self:add(make and make(each.of, each.object)
-        or drop_constraint(each.of, each.object.name), each.of.name)
-    end
+  for _, view in ipairs(self.down.view) do
+    self:add("DROP VIEW " .. quote(view.name), nil, { view = view.name })
   end
+  self:kind_down(order[1])
+  self:drop_tables()
+  for i = 2, #order do self:kind_down(order[i]) end
   self:rules_down()
 end
 
@@ -99,12 +111,6 @@ function Alteration:rules_down()
       self:add(drop_constraint(of, self.rule_name(of.name, change.name, rule.suffix)), of.name)
     end
   end)
-end
-
-function Alteration:drop_tables()
-  local names = {}
-  self:each("drop_table", function(change) names[#names + 1] = change.table end)
-  if #names > 0 then self:add("DROP TABLE " .. quote_all(names)) end
 end
 
 -- ---- behind ------------------------------------------------------------------------------
@@ -173,7 +179,7 @@ function Alteration:put_up()
   end
   self:comments()
   for _, view in ipairs(ddl.in_order(self.up.view)) do
-    self:add(ddl.view(view, self.replaced[view.name]))
+    self:add(ddl.view(view, self.replaced[view.name]), nil, { view = view.name })
   end
   for _, each in ipairs(self.up.trigger) do
     if each.with_function then self:add(trigger_of.create_function(each.object, true)) end
@@ -253,7 +259,6 @@ function M.steps(reading, want, changes, allow, options)
   local first = #self.steps + 1
   self:scans()
   self:take_down()
-  self:drop_tables()
   self:each("add_table", function(change) self:add(ddl.table(change.new), change.table) end)
   columns:add_steps(function(text, of) self:add(text, of) end)
   self:put_up()

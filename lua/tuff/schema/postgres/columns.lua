@@ -167,8 +167,23 @@ end
 
 -- ---- statements --------------------------------------------------------------------------
 
+local function alter(add, of, list)
+  if #list == 0 then return end
+  add(("ALTER TABLE %s %s"):format(quote(of), table.concat(list, ", ")), of)
+end
+
 local function column_action(name, ...)
   return sql.words("ALTER COLUMN", quote(name), ...)
+end
+
+--- What was computed and is not any more does so in a statement of its own: only then nothing of
+--- it holds on to other columns.
+function Columns:stop_computing(add, of)
+  for _, change in ipairs(self.of_tables[of]) do
+    if change.kind == "change_column" and change.old.generated and not change.new.generated then
+      alter(add, of, { column_action(change.name, "DROP EXPRESSION") })
+    end
+  end
 end
 
 --- What goes before anything else.
@@ -176,12 +191,10 @@ function Columns:removals(of, list)
   for _, change in ipairs(self.of_tables[of]) do
     local old, new, name = change.old, change.new, change.name
     if change.kind == "drop_column" then
-      list[#list + 1] = "DROP COLUMN " .. quote(name)
+      -- What is computed goes before what it is computed from.
+      table.insert(list, old.generated and 1 or #list + 1, "DROP COLUMN " .. quote(name))
     elseif change.kind == "change_column" and not self.fresh[of][name] then
       local from, to = storage.of(old), storage.of(new)
-      if old.generated and not new.generated then
-        table.insert(list, 1, column_action(name, "DROP EXPRESSION"))
-      end
       if from.identity and not to.identity then
         list[#list + 1] = column_action(name, "DROP IDENTITY")
       end
@@ -191,7 +204,7 @@ function Columns:removals(of, list)
       end
     end
   end
-  for name in pairs(self.fresh[of]) do list[#list + 1] = "DROP COLUMN " .. quote(name) end
+  for name in pairs(self.fresh[of]) do table.insert(list, 1, "DROP COLUMN " .. quote(name)) end
 end
 
 local function set_default(old, new, is_retyped)
@@ -231,16 +244,12 @@ function Columns:additions(of, list, is_computed)
   end
 end
 
-local function alter(add, of, list)
-  if #list == 0 then return end
-  add(("ALTER TABLE %s %s"):format(quote(of), table.concat(list, ", ")), of)
-end
-
 --- Gives the statements that change columns to a function.
 ---@param add fun(text: string, of: string)
 function Columns:add_steps(add)
   for _, of in ipairs(self.want.tables) do
     local gone, list = {}, {}
+    self:stop_computing(add, of.name)
     self:removals(of.name, gone)
     alter(add, of.name, gone)
     for _, change in ipairs(self.of_tables[of.name]) do

@@ -127,7 +127,7 @@ function Found:on_columns()
 end
 
 --- Whether a key that is referred to goes.
-function Found:goes(reference)
+function Found:loses_key(reference)
   local of = model.find(self.have.tables, reference.table)
   if not of then return false end
   local wanted = table.concat(reference.references or {}, "\0")
@@ -146,7 +146,8 @@ function Found:references()
     local old = model.find(self.have.tables, new.name)
     for _, key in ipairs(old and old.foreign_keys or {}) do
       if any_of(key.columns, self.columns:affected(old.name) or {})
-        or any_of(key.references, self.columns:affected(key.table) or {}) or self:goes(key) then
+        or any_of(key.references, self.columns:affected(key.table) or {})
+        or self:loses_key(key) then
         self:again("foreign_key", old, new, key)
       end
     end
@@ -162,12 +163,15 @@ local function is_prefix(short, long)
   return true
 end
 
---- Whether a query names a column that is another one than before.
-function Found:is_on_columns(view)
+--- Whether a query names a table that goes, or a column that is another one than before.
+function Found:is_on_what_goes(view)
   local names = sql.mentions(view.select)
   for _, of in ipairs(self.have.tables) do
-    local affected = names[of.name:lower()] and self.columns:affected(of.name)
-    if affected and mentions(view.select, affected) then return true end
+    local is_named = names[of.name:lower()]
+    local affected = is_named and self.columns:affected(of.name)
+    if is_named and self.goes[of.name] or affected and mentions(view.select, affected) then
+      return true
+    end
   end
   return false
 end
@@ -176,7 +180,7 @@ end
 --- has the same columns, and perhaps more behind them.
 function Found:is_replaceable(view)
   local old, new = self.reading.shapes[view.name], self.reading.wanted_shapes[view.name]
-  return old and new and is_prefix(old, new) and not self:is_on_columns(view)
+  return old and new and is_prefix(old, new) and not self:is_on_what_goes(view)
 end
 
 --- The views that go, by name.
@@ -190,7 +194,7 @@ function Found:falling_views()
   end
   local views = ddl.in_order(self.have.views)
   for _, view in ipairs(views) do
-    if self:is_on_columns(view) or mentions(view.select, falls) then falls[view.name] = true end
+    if self:is_on_what_goes(view) or mentions(view.select, falls) then falls[view.name] = true end
   end
   return falls, views
 end
@@ -274,10 +278,13 @@ end
 function M.of(reading, want, changes, columns)
   local self = setmetatable({
     reading = reading, have = reading.have, want = want, changes = changes, columns = columns,
-    down = {}, up = {}, replaced = {}, seen = { down = {}, up = {} },
+    down = {}, up = {}, replaced = {}, goes = {}, seen = { down = {}, up = {} },
   }, Found)
   for kind in pairs(in_table) do self.down[kind], self.up[kind] = {}, {} end
   for _, list in ipairs { self.down, self.up } do list.view, list.trigger = {}, {} end
+  for _, change in ipairs(changes) do
+    if change.kind == "drop_table" then self.goes[change.table] = true end
+  end
   self:changed_in_tables()
   self:on_columns()
   self:references()
