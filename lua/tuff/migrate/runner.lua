@@ -42,8 +42,8 @@ end
 local NOT_YET = {} -- raised where another runner has its turn
 
 --- Runs work in transactions until it has been its turn. A lock that others have on a table is not
---- waited for at once as long as need be, for those who come later would wait behind: it is given up
---- after busy_timeout, and tried again.
+--- waited for as long as it takes, for those who come later would wait behind: it is given up after
+--- busy_timeout, and tried again.
 local function wait_for_turn(context, transact, work)
   local take_turn = core.state(context.db).dialect.take_turn
   if not take_turn then return transact(work) end
