@@ -319,10 +319,10 @@ describe("the command", function()
     has(result.errors, "cannot be read: ")
   end)
 
-  it("takes the database from an argument, an option, the environment or tuff.lua", function()
+  it("takes the database from an argument, an option, the environment or a file", function()
     three_migrations()
     for _, name in ipairs { "a.db", "b.db", "c.db", "d.db" } do run("up", name, "--create") end
-    write("tuff.lua", 'return { database = "d.db" }')
+    write("tuff.config.lua", 'return { database = "d.db" }')
     local function found(environment, ...)
       local result = start(environment, "status", "--json", ...):wait()
       return json.decode(result.output).database:match("[^/]*$")
@@ -333,30 +333,21 @@ describe("the command", function()
     assert.are.equal("a.db", found("TUFF_DATABASE=c.db", "a.db"))
   end)
 
-  it("does not take tuff.lua for the module, wherever modules are looked for", function()
-    write("tuff.lua", 'return { database = "x.db" }')
-    local result = process.start({
-      chunk = "package.path = './?.lua;' .. package.path " .. chunk, arguments = { "--version" },
-      directory = place,
-    }):wait()
-    assert.are.equal(0, result.code, result.errors)
-    has(result.output, "tuff " .. require("tuff").version)
-  end)
-
-  it("takes directories and files from tuff.lua, and tells what is wrong with it", function()
+  it("takes directories and files from the file, and tells what is wrong with it", function()
     three_migrations()
     assert(os.rename(place .. "/migrations", place .. "/steps"))
-    write("tuff.lua", 'return { database = "x.db", migrations = "steps", schema = "schema.lua" }')
+    write("tuff.config.lua",
+      'return { database = "x.db", migrations = "steps", schema = "schema.lua" }')
     assert.are.equal(3, #facts_of("up", "--create").applied)
     fails(1, "the schema schema.lua cannot be read", "diff")
-    write("tuff.lua", 'return { databas = "x.db" }')
-    has(fails(2, "tuff.lua has no option databas", "status").errors, 'did you mean "database"?')
-    write("tuff.lua", "return 7")
-    fails(2, "tuff.lua must return a table", "status")
-    write("tuff.lua", "error 'not today'")
-    fails(1, "tuff.lua raises an error", "status")
-    write("tuff.lua", "return {")
-    fails(1, "tuff.lua cannot be read", "status")
+    write("tuff.config.lua", 'return { databas = "x.db" }')
+    has(fails(2, "tuff.config.lua has no option databas", "status").errors, 'did you mean "database"?')
+    write("tuff.config.lua", "return 7")
+    fails(2, "tuff.config.lua must return a table", "status")
+    write("tuff.config.lua", "error 'not today'")
+    fails(1, "tuff.config.lua raises an error", "status")
+    write("tuff.config.lua", "return {")
+    fails(1, "tuff.config.lua cannot be read", "status")
   end)
 
   it("copies the database before it changes it, beside it, and says where", function()
@@ -497,7 +488,7 @@ describe("the command and schemas", function()
   end)
 
   it("writes a migration that makes it the declared one", function()
-    write("tuff.lua", 'return { database = "x.db", schema = "schema.lua" }')
+    write("tuff.config.lua", 'return { database = "x.db", schema = "schema.lua" }')
     db:exec "alter table images add column score real; insert into images values (1, 'a', 0.5)"
     declare 's.text("path"):not_null():unique(), s.real("rating")'
     local refused = fails(3, "images.score would be dropped", "new", "rate", "--from", "schema")

@@ -12,7 +12,7 @@ end
 ---@param parser table
 function M.database_option(parser)
   parser:option("-d --database", "The same by an option; else it is TUFF_DATABASE, or "
-    .. "what tuff.lua says."):argname("DATABASE")
+    .. "what tuff.config.lua says."):argname("DATABASE")
 end
 
 ---@param parser table

@@ -22,7 +22,7 @@ local DESCRIPTION = "Migrates databases of SQLite and PostgreSQL, and shows thei
 
 local DETAILS = [[
 Where the database is
-  the argument DATABASE or --database, the variable TUFF_DATABASE, or tuff.lua: a file of
+  the argument DATABASE or --database, the variable TUFF_DATABASE, or tuff.config.lua: a file of
   Lua in the current directory which returns { database = "…", migrations = "…", schema = "…" }.
   A database is a file or a URL, postgres://user@host/name.
 

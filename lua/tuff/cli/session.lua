@@ -1,5 +1,5 @@
 --- What a command works with: the database, the migrations and the schema that it was given, by
---- arguments, by the environment, or by a file tuff.lua.
+--- arguments, by the environment, or by a file tuff.config.lua.
 local lfs = require "tuff.filesystem"
 local errors = require "tuff.error"
 local model = require "tuff.schema.model"
@@ -15,7 +15,7 @@ local M = {}
 local Session = {}
 Session.__index = Session
 
-local CONFIGURATION = "tuff.lua"
+local CONFIGURATION = "tuff.config.lua"
 
 --- Runs a file of Lua, and returns what it returns.
 local function run_file(path, what)
@@ -29,7 +29,7 @@ local function run_file(path, what)
   errors.raise("io", ("%s raises an error: %s"):format(what, tostring(result)))
 end
 
--- ---- tuff.lua ----------------------------------------------------------------------------
+-- ---- tuff.config.lua ----------------------------------------------------------------------------
 
 local function is_schema_or_path(value)
   return type(value) == "string" or model.is_schema(value), "a file, or what s.define returns"
@@ -51,7 +51,7 @@ local function read_configuration()
   return given
 end
 
---- What tuff.lua says.
+--- What tuff.config.lua says.
 ---@return { database: string?, migrations: string?, schema: string|tuff.Schema|nil }
 function Session:configuration()
   self.configured = self.configured or read_configuration()
@@ -71,7 +71,7 @@ local function place_of(self)
     or self:configuration().database
   if place then return place end
   errors.raise("misuse", "no database is given", { hint = "name it behind the command, by "
-    .. "--database, by the variable TUFF_DATABASE, or in tuff.lua" })
+    .. "--database, by the variable TUFF_DATABASE, or in tuff.config.lua" })
   return place
 end
 
@@ -140,7 +140,7 @@ function Session:schema()
   local given = self.options.schema or self:configuration().schema
   if not given then
     errors.raise("misuse", "no schema is given",
-      { hint = "name its file by --schema FILE, or in tuff.lua; it returns s.define { … }" })
+      { hint = "name its file by --schema FILE, or in tuff.config.lua; it returns s.define { … }" })
   end
   local schema = given
   if type(given) == "string" then schema = run_file(given, "the schema " .. errors.shown(given)) end
