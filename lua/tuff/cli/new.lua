@@ -15,7 +15,7 @@ local function run(session, facts)
   local written = {}
   if options.from then
     local schema, allowed = session:schema(), arguments.of_diff(options)
-    local db = session:open { readonly = true }
+    local db = session:open_to_compare()
     if #db:diff(schema, allowed).changes == 0 then
       session.out:line("the database is what the schema declares: there is nothing to migrate")
       return

@@ -1,6 +1,5 @@
 --- `tuff diff` and `schema`: what a database has, and what it should have.
 local arguments = require "tuff.cli.arguments"
-local errors = require "tuff.error"
 local output = require "tuff.cli.output"
 
 --- What is told of a change.
@@ -15,8 +14,7 @@ end
 local function diff(session, facts)
   local out, options = session.out, session.options
   local schema = session:schema()
-  local db = session:open { readonly = true }
-  if not db.diff then errors.raise("unsupported", "this version of tuff compares no schemas") end
+  local db = session:open_to_compare()
   local plan = db:diff(schema, arguments.of_diff(options))
   facts.database, facts.destructive, facts.sql = db.path, plan.destructive, plan:sql()
   facts.changes, facts.refused, facts.unmanaged = {}, plan.refused, plan.unmanaged

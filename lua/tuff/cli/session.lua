@@ -97,6 +97,13 @@ function Session:open(how)
   return db
 end
 
+--- Opens the database to compare its schema: a server makes the declared one for that, and rolls
+--- it back.
+---@return tuff.Database
+function Session:open_to_compare()
+  return self:open { readonly = not place_of(self):find("^%a+://") }
+end
+
 --- What fn returns. Its error is one of files, and nothing that somebody could decide.
 ---@generic T
 ---@param fn fun(...): T

@@ -124,7 +124,14 @@ local function enter(db)
     select 'tuff_scratch_' || pg_backend_pid() as name, current_setting('search_path') as path]]
   local name = identifier.quote(here.name)
   core.own(db)
-  db:exec("create schema " .. name)
+  local good, err = pcall(db.exec, db, "create schema " .. name)
+  if not good then
+    if errors.is_error(err) and err.code == "readonly" then
+      errors.raise("readonly", "a schema is compared by making it, which is then rolled back, and "
+        .. "this connection only reads", { cause = err, hint = "compare it on one that may write" })
+    end
+    error(err, 0)
+  end
   core.own(db)
   db:value("select set_config('search_path', ?, true)",
     here.path == "" and name or name .. ", " .. here.path)
