@@ -168,6 +168,26 @@ describe("a change of the schema in SQLite", function()
         end)
       end)
 
+      it("refuses a reference that nothing can be found by", function()
+        local err = errors.expect("migration", change.run, db, nil, function()
+          db:exec [[create table tags(path text references images(path));
+            insert into tags values ('x')]]
+        end)
+        errors.mentions(err, "foreign key mismatch", "unique")
+        assert.is_false(db:has_table "tags")
+      end)
+
+      it("refuses rows that their checks do not let through any more", function()
+        local fits = true
+        db:define("fits", function() return fits end, { deterministic = true, schema = true })
+        db:exec "create table t(a integer check (fits(a))); insert into t values (1)"
+        fits = false
+        local err = errors.expect("migration", change.run, db, nil, function()
+          db:run "create index t_a on t(a)"
+        end)
+        errors.mentions(err, "t would not be sound", "CHECK")
+      end)
+
       it("leaves what was broken before as it was", function()
         db:exec "create view broken as select * from nowhere"
         change.run(db, nil, function() db:run "alter table images add column score real" end)

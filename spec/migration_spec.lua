@@ -648,7 +648,13 @@ fixture.each_engine("migrations", function(engine)
       assert.are.equal("red", db.settings:get "color")
     end)
 
-    it("ask what there is", function()
+    it("say so where a function of step is misspelt", function()
+    local m = db:migrations { { id = "a", up = function(_, step) step.hass("log") end } }
+    local err = errors.expect("migration", m.up, m)
+    errors.mentions(err.cause, "step has no hass", 'did you mean "has"?')
+  end)
+
+  it("ask what there is", function()
       local seen = {}
       one(function(inner, step)
         inner:exec "create table made(x integer); create view seen as select x as y from made"
