@@ -513,8 +513,26 @@ fixture.each_engine("migrations", function(engine)
     end)
 
     it("and a text that only speaks of it is a text", function()
-      one(function(inner) inner:run "insert into log values ('tuff_migrations')" end):up()
+      one(function(inner)
+        inner:run "insert into log values ('tuff_migrations')"
+        inner:run "update log set what = 'tuff_' where what is distinct from 'tuff_migrations'"
+      end):up()
       assert.are.same({ "tuff_migrations" }, log())
+    end)
+
+    it("and a name that SQLite takes from a string is a name", function()
+      if db.engine ~= "sqlite" then return end
+      db:migrations({ noting "before" }):up()
+      for _, sql in ipairs {
+        "delete from 'tuff_migrations'", "update or ignore 'tuff_migrations' set state = 'failed'",
+        "insert into main.'tuff_settings' values ('a', '1')", "drop table if exists 'tuff_settings'",
+        "alter table log rename to 'tuff_log'", "create index mine on 'tuff_migrations'(id)",
+        "create trigger mine after insert on log begin delete from 'tuff_migrations'; end",
+      } do
+        local m = db:migrations { noting "before", { id = "c", up = running(sql) } }
+        errors.mentions(errors.expect(nil, m.up, m), "tuff_")
+        assert.are.same({ before = "applied", c = "failed" }, states(m))
+      end
     end)
   end)
 
