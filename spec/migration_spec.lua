@@ -525,7 +525,7 @@ fixture.each_engine("migrations", function(engine)
       db:migrations({ noting "before" }):up()
       for _, sql in ipairs {
         "delete from 'tuff_migrations'", "update or ignore 'tuff_migrations' set state = 'failed'",
-        "insert into main.'tuff_settings' values ('a', '1')", "drop table if exists 'tuff_settings'",
+        "insert into main.'tuff_settings' values (1, 2)", "drop table if exists 'tuff_settings'",
         "alter table log rename to 'tuff_log'", "create index mine on 'tuff_migrations'(id)",
         "create trigger mine after insert on log begin delete from 'tuff_migrations'; end",
       } do
