@@ -84,6 +84,14 @@ fixture.each_engine("migrations", function(engine)
       assert.is_false(db:in_transaction())
     end)
 
+    it("and whatever one raises is kept as a failure", function()
+      local evil = setmetatable({}, { __tostring = function() error "evil" end })
+      for told, raised in pairs { ["a?b"] = "a\0b", ["?"] = "\xff", ["cannot be told"] = evil } do
+        refused(function() error(raised, 0) end, told)
+        assert.is_truthy(one(function() end):status()[1].error:find(told, 1, true))
+      end
+    end)
+
     it("again where they have failed, and what failed is forgotten when it is mended", function()
       local broken = one(running "insert into nowhere values (1)")
       errors.expect(nil, broken.up, broken)

@@ -48,6 +48,12 @@ local function excerpt(sql, line, column)
   end
 end
 
+--- What a value that was raised says of itself: a script may raise anything.
+local function tell(value)
+  local good, text = pcall(tostring, value)
+  return good and text or "an error that cannot be told"
+end
+
 ---@return string
 function Error:__tostring()
   local lines = {}
@@ -57,11 +63,11 @@ function Error:__tostring()
     lines[#lines + 1] = excerpt(self.sql, self.sql_line, self.sql_column)
   end
   if self.hint then lines[#lines + 1] = "hint: " .. self.hint end
-  if self.cause then lines[#lines + 1] = "cause: " .. tostring(self.cause) end
+  if self.cause then lines[#lines + 1] = "cause: " .. tell(self.cause) end
   return table.concat(lines, "\n")
 end
 
-local M = {}
+local M = { tell = tell }
 
 local own_code = debug.getinfo(1, "S").source:match("^(.*)error%.lua$") or "@tuff/"
 core.own_code(own_code)

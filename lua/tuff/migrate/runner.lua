@@ -128,8 +128,11 @@ local function is_done(source, entry)
     and (source.kind ~= "repeatable" or entry.checksum == source.checksum)
 end
 
+--- What an error says, as a ledger can keep it. A script may raise anything.
 local function text_of(err)
-  return errors.is_error(err) and err.message or tostring(err)
+  local text = errors.tell(errors.is_error(err) and err.message or err)
+  if utf8.len(text) and not text:find("\0", 1, true) then return text end
+  return (text:gsub("[\0\x80-\xff]", "?"))
 end
 
 --- The line of a migration that is applied now.
