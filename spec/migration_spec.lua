@@ -84,6 +84,18 @@ fixture.each_engine("migrations", function(engine)
       assert.is_false(db:in_transaction())
     end)
 
+    it("and tell when only what waited for the commit has failed", function()
+      local m = one(function(inner)
+        inner:after_commit(function() error("no mail", 0) end)
+      end, { down = function(inner) inner:after_commit(function() error("no mail", 0) end) end })
+      local err = errors.expect("migration", m.up, m)
+      errors.mentions(err, "the migration a was applied", "no mail")
+      assert.is_true(err.committed)
+      assert.are.same({ a = "applied" }, states(m))
+      errors.mentions(errors.expect("migration", m.down, m), "a was taken back", "no mail")
+      assert.are.same({ a = "pending" }, states(m))
+    end)
+
     it("and whatever one raises is kept as a failure", function()
       local evil = setmetatable({}, { __tostring = function() error "evil" end })
       for told, raised in pairs { ["a?b"] = "a\0b", ["?"] = "\xff", ["cannot be told"] = evil } do

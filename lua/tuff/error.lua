@@ -19,6 +19,8 @@ local core = require "tuff.core"
 ---@field retryable boolean whether running the whole transaction again may succeed
 ---@field outcome "unknown"? when a commit may have happened all the same
 ---@field source string? "script.lua:12", the line of the caller
+---@field migration string? the id of the migration that has failed
+---@field committed boolean? that migration is done all the same; a function of after_commit failed
 ---@field mistakes tuff.Mistake[]? where several may be found at once
 local Error = core.error
 
