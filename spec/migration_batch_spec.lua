@@ -44,6 +44,30 @@ fixture.each_engine("a migration in batches", function(engine)
     return found
   end
 
+  it("refuses to change by set what rows are found by", function()
+    numbered(30)
+    for _, set in ipairs {
+      "id = id + 1000", 'seen = 1, "id" = id + 5', "(seen, id) = (1, id + 5)",
+    } do
+      local err = errors.expect("migration", up, function(_, step)
+        step.batch { table = "t", set = set, size = 10 }
+      end)
+      errors.mentions(err, "set changes", "by which the rows of t are found")
+    end
+    assert.are.equal(30, db:value "select max(id) from t")
+    up(function(_, step)
+      step.batch { table = "t", set = "seen = case when id = 3 then 1 else 0 end" }
+    end)
+  end)
+
+  it("lets what is given to set and where end in a comment", function()
+    numbered(30)
+    up(function(_, step)
+      step.batch { table = "t", set = "seen = 1 -- all", where = "id > 10 -- but the first" }
+    end)
+    assert.are.same({ { 0, 10 }, { 1, 20 } }, seen())
+  end)
+
   --- Every row of a table, as the pieces bring them.
   local function walked(options)
     local rows, pieces = {}, 0

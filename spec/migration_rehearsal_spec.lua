@@ -203,7 +203,7 @@ fixture.each_engine("trying migrations", function(engine)
       for _, trial in ipairs { tried { good[1], { id = "b", transaction = false,
         up = function(inner, step)
           inner:run "insert into made values (1)"
-          step.batch { table = "made", key = { "x" }, set = "x = 2" }
+          step.batch { table = "made", key = { "x" }, each = running "update made set x = 2" }
         end } } } do
         assert.is_true(trial.ok, trial.message)
       end

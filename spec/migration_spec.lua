@@ -84,6 +84,26 @@ fixture.each_engine("migrations", function(engine)
       assert.is_false(db:in_transaction())
     end)
 
+    it("and tell when only what waited for the commit has failed", function()
+      local m = one(function(inner)
+        inner:after_commit(function() error("no mail", 0) end)
+      end, { down = function(inner) inner:after_commit(function() error("no mail", 0) end) end })
+      local err = errors.expect("migration", m.up, m)
+      errors.mentions(err, "the migration a was applied", "no mail")
+      assert.is_true(err.committed)
+      assert.are.same({ a = "applied" }, states(m))
+      errors.mentions(errors.expect("migration", m.down, m), "a was taken back", "no mail")
+      assert.are.same({ a = "pending" }, states(m))
+    end)
+
+    it("and whatever one raises is kept as a failure", function()
+      local evil = setmetatable({}, { __tostring = function() error "evil" end })
+      for told, raised in pairs { ["a?b"] = "a\0b", ["?"] = "\xff", ["cannot be told"] = evil } do
+        refused(function() error(raised, 0) end, told)
+        assert.is_truthy(one(function() end):status()[1].error:find(told, 1, true))
+      end
+    end)
+
     it("again where they have failed, and what failed is forgotten when it is mended", function()
       local broken = one(running "insert into nowhere values (1)")
       errors.expect(nil, broken.up, broken)
@@ -513,8 +533,26 @@ fixture.each_engine("migrations", function(engine)
     end)
 
     it("and a text that only speaks of it is a text", function()
-      one(function(inner) inner:run "insert into log values ('tuff_migrations')" end):up()
+      one(function(inner)
+        inner:run "insert into log values ('tuff_migrations')"
+        inner:run "update log set what = 'tuff_' where what is distinct from 'tuff_migrations'"
+      end):up()
       assert.are.same({ "tuff_migrations" }, log())
+    end)
+
+    it("and a name that SQLite takes from a string is a name", function()
+      if db.engine ~= "sqlite" then return end
+      db:migrations({ noting "before" }):up()
+      for _, sql in ipairs {
+        "delete from 'tuff_migrations'", "update or ignore 'tuff_migrations' set state = 'failed'",
+        "insert into main.'tuff_settings' values (1, 2)", "drop table if exists 'tuff_settings'",
+        "alter table log rename to 'tuff_log'", "create index mine on 'tuff_migrations'(id)",
+        "create trigger mine after insert on log begin delete from 'tuff_migrations'; end",
+      } do
+        local m = db:migrations { noting "before", { id = "c", up = running(sql) } }
+        errors.mentions(errors.expect(nil, m.up, m), "tuff_")
+        assert.are.same({ before = "applied", c = "failed" }, states(m))
+      end
     end)
   end)
 

@@ -173,6 +173,18 @@ fixture.each_engine("an upgrade", function(engine)
     assert.are.equal(1, db:value "select count(*) from folders")
   end)
 
+  it("finds that an older program was faster with an empty database", function()
+    local other = engine.open()
+    local report = db:upgrade {
+      schema = newest, migrations = migrations(),
+      notify = function() other:upgrade { schema = shapes[1] } end,
+    }
+    assert.is_nil(report.created)
+    assert.are.equal(3, #report.applied)
+    is_made(newest)
+    assert.is_false(db:upgrade({ schema = newest, migrations = migrations() }).changed)
+  end)
+
   it("copies the database before it changes anything", function()
     db:apply(shapes[1])
     local directory, warned = temporary.directory() .. "/copies", {}

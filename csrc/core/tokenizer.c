@@ -155,24 +155,38 @@ static void remember(pass *pass, const tuff_token *token, size_t result) {
   pass->last_result[0] = result;
 }
 
+/* SQLite, which knows [name], takes 'name' for one too, where only a name can stand. */
+static bool is_name(const pass *pass, const tuff_token *token) {
+  static const char *const before[] = {
+      "into",  "from",   "update",   "table",   "join",       "on",
+      "to",    "exists", "trigger",  "view",    "index",      "ignore",
+      "abort", "fail",   "rollback", "replace", "references", NULL};
+  if (token->kind != TUFF_TOKEN_STRING) return true;
+  if (!pass->dialect->brackets) return false;
+  if (tuff_token_is(&pass->last[1], "distinct")) return false; /* is distinct from '' */
+  return tuff_token_is_char(&pass->last[0], '.') ||
+         tuff_token_is_one_of(&pass->last[0], before);
+}
+
 /* A table of tuff's own, whose names begin so. */
-static bool is_reserved(const tuff_token *token) {
+static bool is_reserved(const pass *pass, const tuff_token *token) {
   static const char prefix[] = "tuff_";
-  const char *at = token->start + (token->kind == TUFF_TOKEN_QUOTED);
+  bool quoted = token->kind == TUFF_TOKEN_QUOTED || token->kind == TUFF_TOKEN_STRING;
+  const char *at = token->start + quoted;
   const char *end = token->start + token->size;
   size_t same = 0;
   while (at < end && prefix[same] && tuff_char_lower(*at) == prefix[same]) {
     at++;
     same++;
   }
-  return prefix[same] == '\0';
+  return prefix[same] == '\0' && is_name(pass, token);
 }
 
 static void note_words(pass *pass, const tuff_token *token) {
   static const char *const modifying[] = {"insert", "update", "delete", "merge", NULL};
   if (!pass->verb.size && !tuff_token_is_char(token, '(')) pass->verb = *token;
   if (tuff_token_is_one_of(token, modifying)) pass->modifies = true;
-  if (is_reserved(token)) pass->out->reserved = true;
+  if (is_reserved(pass, token)) pass->out->reserved = true;
 }
 
 /* A `with` may hold what changes rows at any place. */

@@ -19,6 +19,8 @@ local core = require "tuff.core"
 ---@field retryable boolean whether running the whole transaction again may succeed
 ---@field outcome "unknown"? when a commit may have happened all the same
 ---@field source string? "script.lua:12", the line of the caller
+---@field migration string? the id of the migration that has failed
+---@field committed boolean? that migration is done all the same; a function of after_commit failed
 ---@field mistakes tuff.Mistake[]? where several may be found at once
 local Error = core.error
 
@@ -48,6 +50,12 @@ local function excerpt(sql, line, column)
   end
 end
 
+--- What a value that was raised says of itself: a script may raise anything.
+local function tell(value)
+  local good, text = pcall(tostring, value)
+  return good and text or "an error that cannot be told"
+end
+
 ---@return string
 function Error:__tostring()
   local lines = {}
@@ -57,11 +65,11 @@ function Error:__tostring()
     lines[#lines + 1] = excerpt(self.sql, self.sql_line, self.sql_column)
   end
   if self.hint then lines[#lines + 1] = "hint: " .. self.hint end
-  if self.cause then lines[#lines + 1] = "cause: " .. tostring(self.cause) end
+  if self.cause then lines[#lines + 1] = "cause: " .. tell(self.cause) end
   return table.concat(lines, "\n")
 end
 
-local M = {}
+local M = { tell = tell }
 
 local own_code = debug.getinfo(1, "S").source:match("^(.*)error%.lua$") or "@tuff/"
 core.own_code(own_code)

@@ -65,9 +65,10 @@ local function with_sql(err)
   return found
 end
 
---- The line of the migration that the error comes from: those of tuff help nobody.
+--- The file, or the line of the migration, that the error comes from: those of tuff help nobody.
 local function source_of(err)
-  local source = nil
+  local single = errors.is_error(err) and err.mistakes and #err.mistakes == 1
+  local source = single and err.source
   while errors.is_error(err) and err.migration do
     err = err.cause
     source = errors.is_error(err) and err.source

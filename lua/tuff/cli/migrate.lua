@@ -38,8 +38,8 @@ local function note_failure(facts, plan, current)
   for _, what in ipairs { "taken_back", "applied" } do
     local number = #(facts[what] or {})
     if number > 0 then
-      notes[#notes + 1] = ("%s before it %s %s"):format(output.count(number, "migration"),
-        number == 1 and "was" or "were", (what:gsub("_", " ")))
+      notes[#notes + 1] = ("%s%s %s %s"):format(output.count(number, "migration"),
+        current and " before it" or "", number == 1 and "was" or "were", (what:gsub("_", " ")))
     end
   end
   if facts.backup then notes[#notes + 1] = "the copy from before is " .. facts.backup end
@@ -58,6 +58,7 @@ local function followed(session, facts, method, plan, given)
   local migrations = session:migrations()
   local good, report = pcall(migrations[method], migrations, given)
   if not good then
+    if errors.is_error(report) and report.committed then told:done() end
     note_failure(facts, plan, told:stop())
     error(report, 0)
   end

@@ -7,6 +7,7 @@ local identifier = require "tuff.identifier"
 local json = require "tuff.json"
 local ledger = require "tuff.migrate.ledger"
 local options_of = require "tuff.options"
+local sql_of = require "tuff.schema.sql"
 
 local M = {}
 
@@ -55,13 +56,27 @@ end
 ---@field select string the same, named "key 1", and whether it is a blob, "blob 1"
 ---@field nulls string? what is true where one of them is NULL, if that may be
 ---@field backwards string the same, for an order from the last to the first
----@field where string "", or " and (…)"
+---@field where string "", or " and (…)"; what the script wrote may end in a comment
 ---@field size integer rows of the next piece
 ---@field most integer
+
+--- Refuses a `set` that gives rows another place in the order: they would be met again.
+local function check_set(options, key)
+  if not options.set then return end
+  local is_key = {}
+  for _, name in ipairs(key) do is_key[name:lower()] = true end
+  for _, name in ipairs(sql_of.assigned(options.set)) do
+    if is_key[name:lower()] then
+      errors.raise("migration", ("set changes %s, by which the rows of %s are found"):format(name,
+        options.table), { hint = "name columns that stay, and no two rows share: key = { … }" })
+    end
+  end
+end
 
 local function new(db, number, options)
   local dialect, backwards, select, nulls = core.state(db).dialect, {}, {}, {}
   local key = key_of(db, dialect, options)
+  check_set(options, key)
   for i, name in ipairs(key) do
     backwards[i] = quote(name) .. " desc"
     select[i] = ('%s as "key %d", %s as "blob %d"'):format(dialect.stored:format(quote(name)), i,
@@ -73,7 +88,7 @@ local function new(db, number, options)
     nulls = (options.key or dialect.null_keys) and table.concat(nulls, " or ") or nil,
     number = number, name = quote(dialect.table_name(db, options.table)),
     key = key, keys = quote_all(key), backwards = table.concat(backwards, ", "),
-    where = options.where and (" and (%s)"):format(options.where) or "",
+    where = options.where and (" and (%s\n)"):format(options.where) or "",
     size = math.max(options.size or FIRST, 1), each = options.each, set = options.set,
     most = options.set and LARGEST or LARGEST_READ,
   }
@@ -147,7 +162,7 @@ local function work(db, batch, from, to)
   local where = ("%s and %s%s"):format(compared(batch, ">", from), compared(batch, "<=", to),
     batch.where)
   if batch.set then
-    return db:run(("update %s set %s where %s"):format(batch.name, batch.set, where),
+    return db:run(("update %s set %s\nwhere %s"):format(batch.name, batch.set, where),
       values_of(from, table.unpack(to)))
   end
   local sql = ("select * from %s where %s order by %s"):format(batch.name, where, batch.keys)

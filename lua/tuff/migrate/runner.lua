@@ -21,6 +21,7 @@ local RETRY = 3
 ---@field inside boolean? in a transaction that is rolled back in the end, where all is tried
 ---@field progress fun(event: table)
 ---@field begun boolean? the function of the migration was called in its transaction
+---@field committed boolean? so was its line of the ledger: only what waited for that may still fail
 
 --- The context of a run. A progress that returns false ends it.
 ---@param db tuff.Database
@@ -128,8 +129,16 @@ local function is_done(source, entry)
     and (source.kind ~= "repeatable" or entry.checksum == source.checksum)
 end
 
+--- What an error says, as a ledger can keep it. A script may raise anything.
 local function text_of(err)
-  return errors.is_error(err) and err.message or tostring(err)
+  local text = errors.tell(errors.is_error(err) and err.message or err)
+  if utf8.len(text) and not text:find("\0", 1, true) then return text end
+  return (text:gsub("[\0\x80-\xff]", "?"))
+end
+
+--- Notes when the transaction is committed that is open now.
+local function watch_commit(context)
+  context.db:after_commit(function() context.committed = true end)
 end
 
 --- The line of a migration that is applied now.
@@ -145,6 +154,7 @@ local function record(context, source, entry, began)
     error = core.null,
   })
   ledger.note(db, source.id, "applied", { ms = ms })
+  watch_commit(context)
 end
 
 --- What is no fault of the migration: somebody stopped it, or another one has its turn.
@@ -217,7 +227,7 @@ end
 ---@return boolean ran not where another runner has done it meanwhile
 function M.apply(context, source)
   local began = core.now()
-  context.id, context.begun = source.id, false
+  context.id, context.begun, context.committed = source.id, false, false
   context.progress { id = source.id, phase = source.phase }
   local work = source.transaction and run_script or run_batches
   local good, ran = pcall(unhurried, context.db, work, context, source, began)
@@ -226,14 +236,15 @@ function M.apply(context, source)
   if not context.inside and not is_outside(context, ran) then
     record_failure(context, source, ran)
   end
-  return M.fail(context, source, "failed", ran)
+  local how = context.committed and "was applied, but what waited for that failed" or "failed"
+  return M.fail(context, source, how, ran)
 end
 
 --- Takes one migration back.
 ---@param context tuff.migrate.Context
 ---@param source tuff.migrate.Source
 function M.take_back(context, source)
-  context.id, context.begun = source.id, false
+  context.id, context.begun, context.committed = source.id, false, false
   context.progress { id = source.id, phase = source.phase, down = true }
   local good, err = pcall(M.turn, context, true, function(db)
     local entry = ledger.entry(db, source.id)
@@ -243,14 +254,16 @@ function M.take_back(context, source)
     ledger.remove(db, source.id)
     ledger.left(db, core.state(db).dialect.fingerprint(db))
     ledger.note(db, source.id, "rolled back")
+    watch_commit(context)
   end)
   if good then return end
-  if not context.inside and not is_outside(context, err) then
+  if not context.inside and not context.committed and not is_outside(context, err) then
     pcall(turn, context, false, function(db)
       ledger.note(db, source.id, "not rolled back", { error = text_of(err) })
     end)
   end
-  M.fail(context, source, "could not be taken back", err)
+  local how = context.committed and "was taken back, but what waited for that failed"
+  M.fail(context, source, how or "could not be taken back", err)
 end
 
 --- Raises what went wrong in a migration.
@@ -261,7 +274,7 @@ end
 function M.fail(context, source, how, err)
   if is_outside(context, err) then error(err, 0) end
   errors.raise("migration", ("the migration %s %s: %s"):format(source.id, how, text_of(err)), {
-    cause = err, migration = source.id,
+    cause = err, migration = source.id, committed = context.committed or nil,
   })
 end
 

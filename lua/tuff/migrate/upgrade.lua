@@ -81,20 +81,22 @@ local function expect(db, each)
 end
 
 --- The newest schema at once, with all migrations recorded as applied, but for those that are for
---- an empty database, too.
+--- an empty database, too. Whether it was still empty: else another program was faster, and may
+--- have been an older one.
 local function create(upgrade)
   local db, options = upgrade.db, upgrade.options
   local fresh, rest = {}, {}
   for _, each in ipairs(upgrade.sources) do
     table.insert(each.fresh and fresh or rest, each)
   end
-  runner.turn(upgrade.context, true, function()
-    if not is_empty(db, ledger.read(db)) then return end -- another program was faster
-    if not options.schema then return end
+  return runner.turn(upgrade.context, true, function()
+    if not is_empty(db, ledger.read(db)) then return false end
+    if not options.schema then return true end
     core.state(db).dialect.schema().create(db, options.schema)
     for _, each in ipairs(fresh) do expect(db, each) end
     runner.adopt_in(db, rest, "applied")
     settings.put(db, MARK, mark_of(db, options.schema))
+    return true
   end)
 end
 
@@ -138,8 +140,7 @@ end
 
 local function work(upgrade, plan, empty)
   local options, report = upgrade.options, upgrade.report
-  if empty then
-    create(upgrade)
+  if empty and create(upgrade) then
     report.created = true
   else
     if options.backup then

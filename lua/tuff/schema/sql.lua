@@ -115,6 +115,21 @@ function M.flaw(text, statements)
   return #texts == 0 and "it says nothing" or nil
 end
 
+--- The columns to which `a = 1, (b, c) = (2, 3)` gives values.
+---@param text string what stands behind SET
+---@return string[] names
+function M.assigned(text)
+  local kinds, texts = core.tokens(text, either)
+  local names, depth, left = {}, 0, true
+  for i, token in ipairs(texts) do
+    local kind = kinds:byte(i)
+    depth = depth + (token == "(" and 1 or token == ")" and -1 or 0)
+    if depth == 0 and (token == "," or token == "=") then left = token == "," end
+    if left and (kind == WORD or kind == QUOTED) then names[#names + 1] = M.unquote(token) end
+  end
+  return names
+end
+
 --- The items of a text between which commas stand, commas in parentheses apart.
 ---@param text string
 ---@return string[]

@@ -40,7 +40,7 @@ end
 
 --- Texts that are no number, so that SQLite leaves them alone.
 local function no_number(v)
-  return v .. " GLOB '*[^-+0-9.eE \t\n\r]*'"
+  return v .. " GLOB '*[^-+0-9.eE \t\n\v\f\r]*'"
 end
 
 local function same_text(v, kind)
