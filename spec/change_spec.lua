@@ -1,6 +1,7 @@
 --- The frame of a change of the schema.
 local change = require "tuff.migrate.change"
 local errors = require "spec.support.errors"
+local engines = require "spec.support.engine"
 local fixture = require "spec.support.fixture"
 
 local library = [[
@@ -84,6 +85,22 @@ fixture.each_engine("a change of the schema", function(engine)
       assert.matches("tuff's own", err.message)
     end
     assert.are.equal(1, db:value("select 1 as tuff_x"))
+  end)
+end)
+
+fixture.unless(engines[2].missing, "a change of the schema in PostgreSQL", function()
+  it("is refused where it has switched foreign keys off", function()
+    local db = fixture.open(engines[2].empty())
+    db:exec [[
+      create table p(id bigint primary key); create table c(p_id bigint references p(id));
+      insert into p values (1); insert into c values (1)]]
+    local err = errors.expect("migration", change.run, db, nil, function()
+      db:run "set session_replication_role = replica"
+      db:run "delete from p"
+    end)
+    errors.mentions(err, "session_replication_role")
+    assert.are.equal(1, db:value "select count(*) from p")
+    assert.are.equal("origin", db:value "select current_setting('session_replication_role')")
   end)
 end)
 

@@ -192,8 +192,11 @@ function M.with_empty(db, undone, fn)
   end)
 end
 
---- Whatever is done to a schema, the server keeps it sound.
-M.soundness = nil
+--- What looks at what a change of the schema leaves.
+---@return table
+function M.soundness()
+  return require "tuff.schema.postgres.soundness"
+end
 
 --- Sends a text to a channel.
 M.notify = "select pg_notify(?, ?)"
