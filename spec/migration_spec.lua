@@ -686,7 +686,16 @@ fixture.each_engine("migrations", function(engine)
       assert.are.equal("red", db.settings:get "color")
     end)
 
-    it("say so where a function of step is misspelt", function()
+    it("keep their ledger whatever the limits of the script are", function()
+    local narrow = fixture.open(engine.path(), { limits = { value_bytes = 50, sql_bytes = 100 } })
+    local m = narrow:migrations(migrations.directory {
+      ["20260101000000_a"] = 'return { up = function(db) db:run "create table narrow(a int)" end }',
+    })
+    assert.are.equal(1, #m:up().applied)
+    assert.is_true(m:verify().ok)
+  end)
+
+  it("say so where a function of step is misspelt", function()
     local m = db:migrations { { id = "a", up = function(_, step) step.hass("log") end } }
     local err = errors.expect("migration", m.up, m)
     errors.mentions(err.cause, "step has no hass", 'did you mean "has"?')

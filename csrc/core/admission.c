@@ -104,7 +104,9 @@ static size_t longest_of(const tuff_value *value) {
 bool tuff_statement_admit_values(const tuff_statement *statement,
                                  const tuff_value *values, unsigned count,
                                  tuff_error *err) {
-  if (statement->own && statement->shape->readonly) return true;
+  /* What tuff writes into its own tables is not of the script. */
+  bool reserved = statement->tokenized.reserved;
+  if (statement->own && (statement->shape->readonly || reserved)) return true;
   for (unsigned i = 0; i < count; i++) {
     size_t size = longest_of(&values[i]);
     if (size <= statement->connection->value_bytes) continue;
