@@ -194,6 +194,18 @@ describe("a change of the schema in SQLite", function()
         assert.is_false(db:has_table "tags")
       end)
 
+      it("refuses an index that has not what its table has any more", function()
+        local more = 0
+        db:define("plus", function(n) return n + more end, { deterministic = true, schema = true })
+        db:exec "create table t(a integer); create index t_a on t(plus(a))"
+        db:run "insert into t values (1)"
+        more = 1
+        local err = errors.expect("migration", change.run, db, nil, function()
+          db:run "insert into t values (7)"
+        end)
+        errors.mentions(err, "t would not be sound", "t_a")
+      end)
+
       it("refuses rows that their checks do not let through any more", function()
         local fits = true
         db:define("fits", function() return fits end, { deterministic = true, schema = true })
