@@ -85,8 +85,8 @@ end
 -- ---- the tables themselves ---------------------------------------------------------------
 
 --- Up to so many bytes a database is looked through for every row in every index, too. In a large
---- one that takes several times as long as making the table anew, and it only finds what no statement
---- can do, but for a function of Lua in an index that gives something else than before.
+--- one that takes several times as long as making the table anew, and it finds only what no
+--- statement can do, but for a function of Lua in an index that gives something else than before.
 local SMALL = 16 << 20
 
 --- Reads a table once: its pages, and what a row has to be.
