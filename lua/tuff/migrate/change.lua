@@ -48,11 +48,4 @@ function M.run(db, options, fn)
   end)
 end
 
---- The error of a change that cannot be made.
----@param message string
----@param fields table? more fields of the error
-function M.refuse(message, fields)
-  errors.raise("migration", message, fields)
-end
-
 return M
