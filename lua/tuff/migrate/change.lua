@@ -19,9 +19,9 @@ end
 ---@field retry integer? how often it is run again after a deadlock, or where a table is locked (0)
 ---@field progress fun(what: string)? told what is looked at before the commit
 
---- Runs fn in a transaction of its own, when it is its turn. Foreign keys are not enforced in it, so
---- that no child follows a parent that is made anew. What it touched is verified before the commit;
---- an error undoes all of it.
+--- Runs fn in a transaction of its own, when it is its turn. Foreign keys are not enforced in it,
+--- so that no child follows a parent that is made anew. What it touched is verified before the
+--- commit; an error undoes all of it.
 ---@generic T
 ---@param db tuff.Database outside of any transaction
 ---@param options tuff.ChangeOptions?
