@@ -2,7 +2,9 @@
 local s = require "tuff.schema"
 local engines = require "spec.support.engine"
 local errors = require "spec.support.errors"
+local eventually = require "spec.support.eventually"
 local fixture = require "spec.support.fixture"
+local process = require "spec.support.process"
 
 local engine = engines[2]
 
@@ -352,6 +354,30 @@ describe("a changed schema in PostgreSQL", function()
       errors.expect("busy", other.apply, other, images(s.text("a")))
     end)
     assert.are.same({}, other:apply(images(s.text("a"))).changes)
+  end)
+
+  it("goes on when somebody who changes the schema has come to an end", function()
+    local changing = process.start { chunk = [[
+      local tuff, change = require "tuff", require "tuff.migrate.change"
+      local db <close> = tuff.open(...)
+      change.run(db, nil, function()
+        db:run "create table folders(id int)"
+        print "changes"
+        io.read()
+      end)]], arguments = { path } }
+    changing:expect "changes"
+    local waiting = process.start { chunk = [[
+      local tuff, s = require "tuff", require "tuff.schema"
+      local db <close> = tuff.open((...), { busy_timeout = 60000 })
+      db:apply(s.define { s.table("images", { s.id(), s.text("a") }) })
+      print "done"]], arguments = { path } }
+    eventually("the other one waits", function()
+      return db:exists [[select from pg_stat_activity where query like '%pg_sleep%'
+        and datname = current_database() and pid <> pg_backend_pid()]]
+    end)
+    changing:send()
+    waiting:expect "done"
+    is_made(images(s.text("a")))
   end)
 
   -- ---- indexes while others write --------------------------------------------------------

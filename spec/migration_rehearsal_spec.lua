@@ -1,3 +1,4 @@
+local s = require "tuff.schema"
 local errors = require "spec.support.errors"
 local fixture = require "spec.support.fixture"
 local migrations = require "spec.support.migrations"
@@ -261,6 +262,27 @@ describe("trying migrations of a file", function()
     local calling = { { id = "a", up = running "update t set x = twice(x)" } }
     assert.are.equal(1, db:migrations(calling):up({ dry_run = true }).tried[1].rows)
     assert.are.equal(1, db:value "select x from t")
+  end)
+
+  it("makes tables anew in memory, and keeps what refers to them", function()
+    local memory = fixture.open(":memory:")
+    memory:exec [[create table folders(id integer primary key autoincrement, size text);
+      create table images(folder_id integer references folders(id) on delete cascade);
+      insert into folders(size) values ('5'); insert into images(folder_id) values (1)]]
+    local m = memory:migrations { { id = "a", up = function(inner, step)
+      step.apply(s.define {
+        s.table("folders", { s.id(), s.integer("size") }),
+        s.table("images", {
+          s.integer("folder_id"):references("folders", { on_delete = "cascade" }),
+        }),
+      })
+      assert(inner:value "select count(*) from images" == 1)
+    end } }
+    m:up { dry_run = true }
+    assert.are.equal("5", memory:value "select size from folders")
+    assert.is_true(m:test()[2].ok)
+    m:up()
+    assert.are.equal(5, memory:value "select size from folders")
   end)
 
   it("works in memory", function()

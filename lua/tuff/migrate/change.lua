@@ -3,6 +3,7 @@
 local core = require "tuff.core"
 local errors = require "tuff.error"
 local transaction = require "tuff.transaction"
+local turns = require "tuff.migrate.turn"
 
 local M = {}
 
@@ -14,12 +15,13 @@ function M.is_open(db)
 end
 
 ---@class tuff.ChangeOptions
----@field wait number? milliseconds for the lock of whoever writes (as the connection)
+---@field wait number? milliseconds for whoever writes, or changes the schema (as the connection)
+---@field retry integer? how often it is run again after a deadlock, or where a table is locked (0)
 ---@field progress fun(what: string)? told what is looked at before the commit
 
---- Runs fn in a transaction of its own: foreign keys are not enforced in it, so that no child
---- follows a parent that is made anew. What it touched is verified before the commit; an error
---- undoes all of it.
+--- Runs fn in a transaction of its own, when it is its turn. Foreign keys are not enforced in it,
+--- so that no child follows a parent that is made anew. What it touched is verified before the
+--- commit; an error undoes all of it.
 ---@generic T
 ---@param db tuff.Database outside of any transaction
 ---@param options tuff.ChangeOptions?
@@ -37,18 +39,13 @@ function M.run(db, options, fn)
     if not good then error(aborted and err.cause or err, 0) end
     return ...
   end
-  return transaction.change(db, options.wait, function()
+  return turns.wait(db, options, function(attempt)
+    return transaction.change(db, options.wait, attempt, options.retry)
+  end, function()
     local _ <close> = setmetatable({}, { __close = function() state.changing = nil end })
     state.changing = true
     return verified(soundness and soundness.before(db), fn(db))
-  end, options.retry)
-end
-
---- The error of a change that cannot be made.
----@param message string
----@param fields table? more fields of the error
-function M.refuse(message, fields)
-  errors.raise("migration", message, fields)
+  end)
 end
 
 return M

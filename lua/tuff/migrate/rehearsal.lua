@@ -1,11 +1,11 @@
 --- Trying migrations where nothing can be lost: on a copy of the database, or where there can be
 --- none, in a transaction that is rolled back.
+local change = require "tuff.migrate.change"
 local core = require "tuff.core"
 local errors = require "tuff.error"
 local ledger = require "tuff.migrate.ledger"
 local plans = require "tuff.migrate.plan"
 local runner = require "tuff.migrate.runner"
-local transaction = require "tuff.transaction"
 
 local M = {}
 
@@ -20,10 +20,10 @@ local M = {}
 
 local UNDO = {} -- raised to roll back
 
---- Runs fn(db) in a transaction in which tables may be made anew, and undoes it.
+--- Runs fn(db) in the frame of a change, and undoes it.
 local function undone(db, fn)
   local result
-  local good, err = pcall(transaction.change, db, nil, function()
+  local good, err = pcall(change.run, db, nil, function()
     result = fn(db, true)
     error(UNDO, 0)
   end)

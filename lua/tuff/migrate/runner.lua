@@ -6,6 +6,7 @@ local errors = require "tuff.error"
 local ledger = require "tuff.migrate.ledger"
 local steps = require "tuff.migrate.step"
 local transaction = require "tuff.transaction"
+local turns = require "tuff.migrate.turn"
 
 local M = {}
 
@@ -40,36 +41,6 @@ end
 
 -- ---- taking turns ------------------------------------------------------------------------
 
-local NOT_YET = {} -- raised where another runner has its turn
-
---- Runs work in transactions until it has been its turn. A lock that others have on a table is not
---- waited for as long as it takes, for those who come later would wait behind: it is given up after
---- busy_timeout, and tried again.
-local function wait_for_turn(context, transact, work)
-  local take_turn = core.state(context.db).dialect.take_turn
-  if not take_turn then return transact(work) end
-  local deadline, pause, locked = core.now() + context.wait, 5, 0
-  local function attempt()
-    if not take_turn(context.db) then error(NOT_YET, 0) end
-    return work()
-  end
-  while true do
-    local results = table.pack(pcall(transact, attempt))
-    if results[1] then return table.unpack(results, 2, results.n) end
-    local err = results[2]
-    if err ~= NOT_YET then
-      locked = locked + 1
-      local again = locked <= RETRY and errors.is_error(err) and err.code == "busy"
-      if not again then error(err, 0) end
-    elseif core.now() > deadline then
-      errors.raise("busy", "another program migrates this database, and has not come to its end",
-        { hint = "try again later, or give more time by wait" })
-    end
-    core.state(context.db).dialect.rest(context.db, pause)
-    pause = math.min(pause * 1.5, 100)
-  end
-end
-
 --- Raises `misuse` where a transaction is open: in it nothing could be committed.
 ---@param db tuff.Database
 function M.check_alone(db)
@@ -96,10 +67,13 @@ local function turn(context, frame, fn)
     return fn(db)
   end
   if context.inside then return db:transaction({ retry = 0 }, work) end
-  return wait_for_turn(context, function(attempt)
-    if not frame then return transaction.patient(db, context.wait, attempt) end
-    local function progress(name) context.progress { id = context.id, verifying = name } end
-    return change.run(db, { wait = context.wait, retry = RETRY, progress = progress }, attempt)
+  local options = { wait = context.wait, retry = RETRY }
+  if frame then
+    function options.progress(name) context.progress { id = context.id, verifying = name } end
+    return change.run(db, options, work)
+  end
+  return turns.wait(db, options, function(attempt)
+    return transaction.patient(db, context.wait, attempt)
   end, work)
 end
 

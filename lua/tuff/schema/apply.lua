@@ -237,7 +237,7 @@ local function within(db, plan, fn)
     check_transaction(plan)
     return db:transaction(fn)
   end
-  return change.run(db, { touched = plan.touched }, fn)
+  return change.run(db, nil, fn)
 end
 
 --- Carries out a plan; false: it is out of date, and nothing was done.

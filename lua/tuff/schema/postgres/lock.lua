@@ -31,16 +31,15 @@ local function tables_of(changes)
   return names, heavy
 end
 
---- Locks the tables that are going to be changed, and waits its turn behind others that change the
---- schema. Raises `busy`.
+--- Locks the tables that are going to be changed. In a transaction of the script nobody has asked
+--- for the turn, and nobody can wait for it: what others have done would not be seen in there.
+--- Raises `busy`.
 ---@param db tuff.Database in a transaction
 ---@param changes tuff.schema.Change[]
 function M.take(db, changes)
-  local state = core.state(db)
-  if not state.dialect.take_turn(db, state.options.busy_timeout or 5000) then
-    errors.raise("busy", "another program changes the schema of this database", {
-      hint = "try again later, or give more time by busy_timeout",
-    })
+  if not core.state(db).dialect.take_turn(db) then
+    errors.raise("busy", "another program changes the schema of this database",
+      { hint = "try again later; outside of a transaction db:apply waits" })
   end
   local names, heavy = tables_of(changes)
   core.own(db)
