@@ -68,13 +68,12 @@ function M.new(reading, want, changes, allow)
   for _, change in ipairs(changes) do
     if change.kind:find("_column$") and change.kind ~= "rename_column" then
       table.insert(self.of_tables[change.table], change)
-      local set = change.kind == "drop_column" and self.dropped or self.retyped
       if change.kind == "drop_column" then
-        set[change.table][change.name] = true
+        self.dropped[change.table][change.name] = true
       elseif change.kind == "change_column" and is_remade(change) then
         self.fresh[change.table][change.name] = true
       elseif change.kind == "change_column" then
-        set[change.table][change.name] = self:using(change) ~= nil or nil
+        self.retyped[change.table][change.name] = self:using(change) ~= nil or nil
       end
     end
   end
@@ -124,17 +123,25 @@ local function continue(add, of, column, old_sequence)
   add(("SELECT setval(%s, greatest(coalesce(%s, 0) + 1, 1), false)"):format(at, last), of)
 end
 
+local usual_sequence = "SET START WITH 1 SET INCREMENT BY 1 SET NO MINVALUE SET NO MAXVALUE "
+  .. "SET CACHE 1 SET NO CYCLE"
+
+local option_words = {
+  start = true, increment = true, minvalue = true, maxvalue = true, cache = true, cycle = true,
+}
+
+--- What gives a sequence these options, as PostgreSQL tells them.
+local function set_options(options)
+  if not options then return usual_sequence end
+  local text = options:gsub("%l+", function(word) return option_words[word] and "SET " .. word end)
+  return options:find("cycle", 1, true) and text or text .. " SET NO CYCLE"
+end
+
 --- An identity ends with its sequence, so that one that becomes another one keeps it.
-local function change_identity(add, of, column, from, to)
+local function change_identity(add, of, column, to)
   local always = to:upper():find("^ALWAYS") and "ALWAYS" or "BY DEFAULT"
-  local options = to:match("%((.*)%)$")
-  if to == from then return end
-  add(("ALTER TABLE %s ALTER COLUMN %s SET GENERATED %s"):format(quote(of), quote(column.name),
-    always), of)
-  if options then
-    add(("ALTER TABLE %s ALTER COLUMN %s SET %s"):format(quote(of), quote(column.name),
-      (options:gsub(" (%l+) ", " SET %1 "))), of)
-  end
+  add(("ALTER TABLE %s ALTER COLUMN %s SET GENERATED %s %s"):format(quote(of), quote(column.name),
+    always, set_options(to:match("%((.*)%)$"))), of)
 end
 
 local function add_sequence(add, of, column, kept)
@@ -154,7 +161,7 @@ function Columns:sequences(add, change)
   if not is_other_sequence(change.old, column) then return end
   local from, to = storage.of(change.old), storage.of(column)
   if from.identity and to.identity then
-    return change_identity(add, of, column, from.identity, to.identity)
+    return change_identity(add, of, column, to.identity)
   end
   local old_sequence = from.serial and self.sequence_name(of, change.name)
   if old_sequence then add(("ALTER SEQUENCE %s OWNED BY NONE"):format(quote(old_sequence)), of) end

@@ -70,10 +70,19 @@ local function reduced_column(column)
   return copy
 end
 
+--- Whether a column of the key may be an identity, which is an id there and nowhere else.
+local function has_other_key(of)
+  for _, name in ipairs(of.primary_key and model.columns_of(of.primary_key.parts) or {}) do
+    if model.find(of.columns, name).type == "other" then return true end
+  end
+  return false
+end
+
 --- A table without what PostgreSQL spells as it was declared. A query may need to know the key.
 local function reduced(of, has_views)
   local copy = model.new_table(of.name)
-  copy.primary_key, copy.checks = has_views and of.primary_key or nil, of.checks
+  if has_views or has_other_key(of) then copy.primary_key = of.primary_key end
+  copy.checks = of.checks
   copy.indexes = those(of.indexes, is_spelled_index, true)
   for i, column in ipairs(of.columns) do copy.columns[i] = reduced_column(column) end
   return copy
