@@ -25,7 +25,7 @@ typedef struct tuff_transaction {
   bool stuck;        /* failed, but the engine still takes a rollback to the innermost
                         savepoint */
   bool lingering;    /* all levels have ended, but the engine could not roll back */
-  bool changing; /* its mode is TUFF_CHANGE */
+  bool changing;     /* its mode is TUFF_CHANGE */
   uint64_t failures; /* how many transactions have failed so far */
   tuff_error cause;  /* of the failure */
 } tuff_transaction;
