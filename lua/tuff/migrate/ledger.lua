@@ -150,13 +150,4 @@ function M.note(db, id, event, fields)
     fields.error or core.null)
 end
 
---- What has happened, the oldest first.
----@param db tuff.Database
----@return { id: string, event: string, time: string, ms: integer?, error: string? }[]
-function M.events(db)
-  if not dialect_of(db).has_own_table(db, "tuff_migration_events") then return {} end
-  return own(db, "all",
-    "select id, event, time, ms, error from tuff_migration_events order by sequence")
-end
-
 return M
