@@ -234,7 +234,7 @@ function M.take_back(context, source)
     context.begun = true
     source.down(db, steps.new(lend(context, source, true)))
     ledger.remove(db, source.id)
-    ledger.left(db, core.state(db).dialect.fingerprint(db))
+    ledger.set_fingerprint(db, core.state(db).dialect.fingerprint(db))
     ledger.note(db, source.id, "rolled back")
     watch_commit(context)
   end)
