@@ -236,7 +236,13 @@ function Migrations:new(title, options)
   if not self.directory then
     errors.raise("misuse", "a new migration is a file, and these came from no directory")
   end
-  local parts = options.from and draft.of(self.db, options.from, options) or {}
+  local parts = {}
+  if options.from then
+    parts = draft.of(self.db, options.from, options)
+    if not parts then
+      errors.raise("migration", "the database has this schema already: there is nothing to migrate")
+    end
+  end
   parts.phase = options.phase
   return template.write(self.directory, title, parts)
 end
