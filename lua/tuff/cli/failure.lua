@@ -28,9 +28,7 @@ function M.status(err)
 end
 
 --- A text without the passwords of the URLs in it.
----@param text string
----@return string
-function M.conceal(text)
+local function conceal(text)
   text = text:gsub("(%a[%w+.-]*://[^%s/@:]*:)[^%s/]*@", "%1***@")
   return (text:gsub("(password=)[^%s&\"']*", "%1***"))
 end
@@ -52,7 +50,7 @@ local function hint_of(err)
 end
 
 local function text_of(value)
-  return M.conceal(output.utf8(output.plain(value)))
+  return conceal(output.utf8(output.plain(value)))
 end
 
 --- The innermost error that knows where in its SQL it is.

@@ -14,13 +14,12 @@ local function run(session, facts)
   local options = session.options
   local written = {}
   if options.from then
-    local schema, allowed = session:schema(), arguments.of_diff(options)
-    local db = session:open_to_compare()
-    if #db:diff(schema, allowed).changes == 0 then
+    local schema = session:schema()
+    written = draft.of(session:open_to_compare(), schema, arguments.of_diff(options))
+    if not written then
       session.out:line("the database is what the schema declares: there is nothing to migrate")
       return
     end
-    written = draft.of(db, schema, allowed)
   end
   written.phase = options.phase
   facts.path = session_of.with_files(template.write, session:directory(),

@@ -106,6 +106,7 @@ M.take_turn = nil
 
 --- Two that work in many transactions take turns, which is well.
 M.alone = nil
+
 --- The table or view that a name means, and what it is where a script may not drop it.
 ---@param db tuff.Database
 ---@param name string

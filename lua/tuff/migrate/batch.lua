@@ -178,7 +178,7 @@ local function read_cursor(entry, batch)
   return cursor.key, cursor.batch > batch.number or cursor.over == true
 end
 
-
+--- How many rows there are behind a key.
 local function estimate(db, batch, from)
   core.own(db)
   return db:value(("select count(*) from %s where %s%s"):format(batch.name,
@@ -208,7 +208,7 @@ local function step(db, id, batch)
 end
 
 --- Goes over the rows of a table.
----@param run table what the runner lends: id, db, turn and progress
+---@param run tuff.migrate.Run
 ---@param options tuff.BatchOptions
 function M.run(run, options)
   errors.check(options, "table", "what step.batch is given")

@@ -1,7 +1,6 @@
 --- A migration that is written from a difference: it holds the whole schema that the tables are to
 --- have, so that what the program declares later is nothing to it.
 local apply = require "tuff.schema.apply"
-local errors = require "tuff.error"
 
 local M = {}
 
@@ -27,17 +26,15 @@ local function options_text(options)
   return #items > 0 and ", { " .. table.concat(items, ", ") .. " }" or ""
 end
 
---- What a template takes for a migration that gives the tables this schema. Raises `migration`
---- where something would be lost that was not allowed, or there is nothing to do.
+--- What a template takes for a migration that gives the tables this schema; nil: they have it.
+--- Raises `migration` where something would be lost that was not allowed.
 ---@param db tuff.Database
 ---@param schema tuff.Schema
 ---@param options { allow_drop: string[]?, renames: table? } as of db:diff
----@return { preface: string, up: string }
+---@return { preface: string, up: string }?
 function M.of(db, schema, options)
   local plan = db:diff(schema, { allow_drop = options.allow_drop, renames = options.renames })
-  if #plan.changes == 0 then
-    errors.raise("migration", "the database has this schema already: there is nothing to migrate")
-  end
+  if #plan.changes == 0 then return nil end
   apply.check_refusals(plan)
   local lines = {}
   for line in tostring(plan):gmatch("[^\n]+") do lines[#lines + 1] = "-- - " .. line end

@@ -181,24 +181,12 @@ function Migrations:verify()
   end
   local now = core.state(self.db).dialect.fingerprint(self.db)
   local upgraded = self.db.settings:get("tuff.schema")
-  local left = M.fingerprint(read)
+  local left = ledger.fingerprint(read)
   if left and left ~= now and (upgraded or {}).found ~= now then
     found[#found + 1] = { what = "schema",
       message = "the tables were changed since the last migration, and not by one" }
   end
   return { ok = #found == 0, problems = found }
-end
-
---- That of the schema which the last migration left; nil: unknown.
----@param read tuff.Ledger
----@return string?
-function M.fingerprint(read)
-  local last
-  for _, entry in ipairs(read.entries) do
-    local later = not last or (entry.finished or "") >= (last.finished or "")
-    if entry.state == "applied" and entry.fingerprint and later then last = entry end
-  end
-  return last and last.fingerprint
 end
 
 --- Records migrations as applied without running them, because the database has already what
@@ -248,7 +236,13 @@ function Migrations:new(title, options)
   if not self.directory then
     errors.raise("misuse", "a new migration is a file, and these came from no directory")
   end
-  local parts = options.from and draft.of(self.db, options.from, options) or {}
+  local parts = {}
+  if options.from then
+    parts = draft.of(self.db, options.from, options)
+    if not parts then
+      errors.raise("migration", "the database has this schema already: there is nothing to migrate")
+    end
+  end
   parts.phase = options.phase
   return template.write(self.directory, title, parts)
 end

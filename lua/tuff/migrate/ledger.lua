@@ -18,7 +18,7 @@ M.FORMAT = 1
 ---@field checksum string? of its text when it was applied
 ---@field tokens string? of its tokens, see tuff.migrate.source
 ---@field fingerprint string? of the schema that it left
----@field cursor string? a JSON array: how far its batches have come, and the number of the batch
+---@field cursor string? how far its batches have come, as JSON, see tuff.migrate.batch
 ---@field done integer? rows of that batch
 ---@field total integer? an estimate of all of them
 ---@field attempt integer how often it was begun
@@ -126,10 +126,22 @@ function M.remove(db, id)
   own(db, "run", "delete from tuff_migrations where id = ?", id)
 end
 
---- The schema is another one since the last migration, by one that was taken back.
+--- That of the schema which the last migration has left.
+---@param ledger tuff.Ledger
+---@return string? fingerprint nil: it is not known
+function M.fingerprint(ledger)
+  local last
+  for _, entry in ipairs(ledger.entries) do
+    local later = not last or (entry.finished or "") >= (last.finished or "")
+    if entry.state == "applied" and entry.fingerprint and later then last = entry end
+  end
+  return last and last.fingerprint
+end
+
+--- Sets it anew where one that came later was taken back.
 ---@param db tuff.Database
 ---@param fingerprint string
-function M.left(db, fingerprint)
+function M.set_fingerprint(db, fingerprint)
   own(db, "run", [[
     update tuff_migrations set fingerprint = ? where sequence = (
       select sequence from tuff_migrations where state = 'applied'
@@ -139,7 +151,7 @@ end
 --- Notes that something has happened.
 ---@param db tuff.Database
 ---@param id string
----@param event "applied"|"failed"|"rolled back"|"baseline"
+---@param event "applied"|"failed"|"rolled back"|"not rolled back"|"baseline"
 ---@param fields { ms: integer?, error: string? }?
 function M.note(db, id, event, fields)
   fields = fields or {}
@@ -148,15 +160,6 @@ function M.note(db, id, event, fields)
   own(db, "run", "insert into tuff_migration_events(sequence, id, event, time, ms, error) "
     .. "values (?, ?, ?, ?, ?, ?)", sequence, id, event, M.now(), fields.ms or core.null,
     fields.error or core.null)
-end
-
---- What has happened, the oldest first.
----@param db tuff.Database
----@return { id: string, event: string, time: string, ms: integer?, error: string? }[]
-function M.events(db)
-  if not dialect_of(db).has_own_table(db, "tuff_migration_events") then return {} end
-  return own(db, "all",
-    "select id, event, time, ms, error from tuff_migration_events order by sequence")
 end
 
 return M

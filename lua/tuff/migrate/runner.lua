@@ -11,7 +11,7 @@ local turns = require "tuff.migrate.turn"
 local M = {}
 
 --- How long to wait for another runner, in milliseconds.
-M.WAIT = 600000
+local WAIT = 600000
 
 --- How often a migration is run again by itself after a deadlock, or where a table is locked.
 local RETRY = 3
@@ -31,7 +31,7 @@ local RETRY = 3
 function M.context(db, options)
   local progress = options.progress
   return {
-    db = db, wait = options.wait or M.WAIT, inside = options.inside,
+    db = db, wait = options.wait or WAIT, inside = options.inside,
     progress = function(event)
       if not progress or progress(event) ~= false then return end
       errors.raise("interrupted", "the migration was stopped by its progress function")
@@ -137,6 +137,14 @@ local function is_outside(context, err)
   return err.code == "interrupted" or err.code == "busy" and not context.begun
 end
 
+--- Raises what went wrong in a migration.
+local function fail(context, source, how, err)
+  if is_outside(context, err) then error(err, 0) end
+  errors.raise("migration", ("the migration %s %s: %s"):format(source.id, how, text_of(err)), {
+    cause = err, migration = source.id, committed = context.committed or nil,
+  })
+end
+
 --- A failure is kept, in a transaction of its own, for whoever looks for it.
 local function record_failure(context, source, err)
   pcall(turn, context, false, function(db)
@@ -211,7 +219,7 @@ function M.apply(context, source)
     record_failure(context, source, ran)
   end
   local how = context.committed and "was applied, but what waited for that failed" or "failed"
-  return M.fail(context, source, how, ran)
+  return fail(context, source, how, ran)
 end
 
 --- Takes one migration back.
@@ -226,7 +234,7 @@ function M.take_back(context, source)
     context.begun = true
     source.down(db, steps.new(lend(context, source, true)))
     ledger.remove(db, source.id)
-    ledger.left(db, core.state(db).dialect.fingerprint(db))
+    ledger.set_fingerprint(db, core.state(db).dialect.fingerprint(db))
     ledger.note(db, source.id, "rolled back")
     watch_commit(context)
   end)
@@ -237,19 +245,7 @@ function M.take_back(context, source)
     end)
   end
   local how = context.committed and "was taken back, but what waited for that failed"
-  M.fail(context, source, how or "could not be taken back", err)
-end
-
---- Raises what went wrong in a migration.
----@param context tuff.migrate.Context
----@param source tuff.migrate.Source
----@param how string
----@param err any
-function M.fail(context, source, how, err)
-  if is_outside(context, err) then error(err, 0) end
-  errors.raise("migration", ("the migration %s %s: %s"):format(source.id, how, text_of(err)), {
-    cause = err, migration = source.id, committed = context.committed or nil,
-  })
+  fail(context, source, how or "could not be taken back", err)
 end
 
 --- Records migrations as applied that are not run.

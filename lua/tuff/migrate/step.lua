@@ -23,6 +23,7 @@ local M = {}
 ---@field turn fun(fn: fun(db: tuff.Database): any...): any... a transaction of its own
 ---@field progress fun(event: table)
 ---@field transaction boolean
+---@field batches integer? how many calls of step.batch there were
 
 ---@param run tuff.migrate.Run
 ---@return tuff.Step

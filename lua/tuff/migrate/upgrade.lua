@@ -109,12 +109,16 @@ local function run(upgrade, phases)
   end
 end
 
---- What the tables lack of their declaration, as the lines of a plan.
-local function lacking(db, schema)
-  local lines, plan = {}, schema and db:diff(schema, { add_only = true })
-  if not plan or #plan.changes == 0 then return lines end
+local function lines_of(plan)
+  local lines = {}
+  if #plan.changes == 0 then return lines end
   for line in tostring(plan):gmatch("[^\n]+") do lines[#lines + 1] = line end
   return lines
+end
+
+--- What the tables lack of their declaration, as the lines of a plan.
+local function lacking(db, schema)
+  return schema and lines_of(db:diff(schema, { add_only = true })) or {}
 end
 
 --- Makes the declared tables what they are to be, by adding only: what is too much is dropped by a
@@ -124,8 +128,7 @@ local function apply(upgrade)
   if not schema then return end
   upgrade.context.id = nil
   runner.turn(upgrade.context, true, function()
-    upgrade.report.changes = lacking(db, schema)
-    db:apply(schema, { add_only = true })
+    upgrade.report.changes = lines_of(db:apply(schema, { add_only = true }))
   end)
 end
 

@@ -75,9 +75,6 @@ function M.add_constraint(of, kind, object)
   return words("ALTER TABLE", quote(of.name), "ADD", M.constraint(kind, object))
 end
 
---- The checks that enforce what belongs to the type of a column.
-M.rules = types.rules
-
 -- ---- tables ------------------------------------------------------------------------------
 
 --- CREATE TABLE, without foreign keys.
@@ -88,7 +85,7 @@ function M.table(of)
   local function add(line) lines[#lines + 1] = "  " .. line end
   for _, column in ipairs(of.columns) do add(M.column(of, column)) end
   for _, column in ipairs(of.columns) do
-    for _, rule in ipairs(M.rules(of.name, column)) do add(M.constraint("check", rule)) end
+    for _, rule in ipairs(types.rules(of.name, column)) do add(M.constraint("check", rule)) end
   end
   model.each_constraint(of, function(kind, object)
     if kind ~= "index" and kind ~= "foreign_key" then add(M.constraint(kind, object)) end
@@ -125,13 +122,6 @@ function M.comment(of, column)
     text and sql.literal(text) or "NULL")
 end
 
---- The statements that make the full-text search of a table.
----@param of table
----@return string[]
-function M.search(of)
-  return { search.index(of) }
-end
-
 -- ---- what is no table --------------------------------------------------------------------
 
 --- CREATE VIEW.
@@ -141,13 +131,6 @@ end
 function M.view(view, replaces)
   return words(replaces and "CREATE OR REPLACE VIEW" or "CREATE VIEW", quote(view.name),
     view.columns and "(" .. quote_all(view.columns) .. ")", "AS " .. view.select)
-end
-
---- The statements that make a trigger.
----@param of table
----@return string[]
-function M.trigger(of)
-  return { trigger.create_function(of), trigger.create_trigger(of) }
 end
 
 -- ---- the whole ---------------------------------------------------------------------------
@@ -179,11 +162,10 @@ function M.statements(schema)
   schema = kept.of(schema)
   local statements = {}
   local function add(text) statements[#statements + 1] = text end
-  local function add_all(list) table.move(list, 1, #list, #statements + 1, statements) end
   for _, of in ipairs(schema.tables) do add(M.table(of)) end
   for _, of in ipairs(schema.tables) do
     for _, index in ipairs(of.indexes) do add(M.index(of, index)) end
-    if of.search then add_all(M.search(of)) end
+    if of.search then add(search.index(of)) end
   end
   for _, of in ipairs(schema.tables) do
     for _, key in ipairs(of.foreign_keys) do add(M.add_constraint(of, "foreign_key", key)) end
@@ -195,7 +177,10 @@ function M.statements(schema)
     end
   end
   for _, view in ipairs(M.in_order(schema.views)) do add(M.view(view)) end
-  for _, each in ipairs(schema.triggers) do add_all(M.trigger(each)) end
+  for _, each in ipairs(schema.triggers) do
+    add(trigger.create_function(each))
+    add(trigger.create_trigger(each))
+  end
   return statements
 end
 

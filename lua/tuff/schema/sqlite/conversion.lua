@@ -1,7 +1,6 @@
 --- What becomes of a value whose column gets another type, and which values it would not be the
 --- same for. Columns of SQLite hold what they were given, whatever they were declared as: so each
 --- value is looked at by its own type.
-local sql = require "tuff.schema.sql"
 local types = require "tuff.schema.sqlite.types"
 
 local M = {}
@@ -213,14 +212,6 @@ function M.form(old, new)
   if old.type == new.type then return nil end
   local names = { json = true, uuid = true, date = true, timestamp = true, boolean = true }
   return names[new.type] and types.form(new) or nil
-end
-
---- How types are named where a value does not fit.
----@param column table
----@return string
-function M.name(column)
-  if column.type ~= "other" then return column.type end
-  return column.declared == "" and "no type" or sql.literal(column.declared)
 end
 
 return M
